@@ -1,0 +1,220 @@
+//! Content codings: the compressed copies `.br`, `.zst` and `.gz` beside a file (RFC 9110, section 12.5.3).
+
+use crate::files::{Files, Kind, Opened};
+use crate::text::{list, trim, weight};
+use alloc::string::String;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    Brotli,
+    Zstandard,
+    Gzip,
+}
+
+/// What is sent of a file: itself, or a compressed copy.
+#[derive(Debug)]
+pub struct Representation<F> {
+    pub opened: Opened<F>,
+    /// None: the file itself.
+    pub coding: Option<Coding>,
+    /// There is a copy, so that Accept-Encoding decides what is sent.
+    pub varies: bool,
+}
+
+impl Coding {
+    /// In the order of preference where a client has none.
+    const ALL: [Coding; 3] = [Coding::Brotli, Coding::Zstandard, Coding::Gzip];
+
+    /// Its name in Content-Encoding.
+    pub fn name(self) -> &'static str {
+        match self {
+            Coding::Brotli => "br",
+            Coding::Zstandard => "zstd",
+            Coding::Gzip => "gzip",
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Coding::Brotli => ".br",
+            Coding::Zstandard => ".zst",
+            Coding::Gzip => ".gz",
+        }
+    }
+}
+
+/// Chooses between the file at `path` and its copies by the client's Accept-Encoding. A copy counts only
+/// where it is a regular file that may be read and lies within the root.
+pub fn choose<F: Files>(
+    files: &F,
+    path: &str,
+    plain: Opened<F::File>,
+    accept_encoding: Option<&[u8]>,
+) -> Representation<F::File> {
+    let [first, second, third] = Coding::ALL;
+    let weights = Weights::of(accept_encoding);
+    let mut candidates = [first, second, third].map(|coding| (coding, weights.of_coding(coding)));
+    // Stable: copies of the same weight stay in our order.
+    candidates.sort_by_key(|(_, weight)| core::cmp::Reverse(*weight));
+    let mut copy = String::with_capacity(path.len() + 4);
+    for (coding, weight) in candidates {
+        copy.clear();
+        copy.push_str(path);
+        copy.push_str(coding.extension());
+        if weight > 0 && weight >= weights.of_identity() {
+            match files.open(&copy) {
+                Ok(opened) if opened.stat.kind == Kind::File => {
+                    return Representation {
+                        opened,
+                        coding: Some(coding),
+                        varies: true,
+                    };
+                }
+                _ => {}
+            }
+        } else if files.kind(&copy) == Ok(Kind::File) {
+            return Representation {
+                opened: plain,
+                coding: None,
+                varies: true,
+            };
+        }
+    }
+    Representation {
+        opened: plain,
+        coding: None,
+        varies: false,
+    }
+}
+
+/// The weights of an Accept-Encoding field, in thousandths; 0 is not acceptable.
+#[derive(Debug, Default)]
+struct Weights {
+    codings: [Option<u16>; 3],
+    identity: Option<u16>,
+    /// `*`: every coding that is not named.
+    any: Option<u16>,
+}
+
+impl Weights {
+    /// No field means that every coding will do; the plain file is then the one that no client fails to read.
+    /// A member whose weight is malformed is ignored.
+    fn of(accept_encoding: Option<&[u8]>) -> Weights {
+        let mut weights = Weights::default();
+        for member in list(accept_encoding.unwrap_or_default()) {
+            let mut parameters = member.split(|byte| *byte == b';');
+            let name = trim(parameters.next().unwrap_or_default());
+            let Some(weight) = weight(parameters) else {
+                continue;
+            };
+            let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+            let [brotli, zstandard, gzip] = &mut weights.codings;
+            let slot = match () {
+                () if is("br") => brotli,
+                () if is("zstd") => zstandard,
+                // x-gzip: RFC 9110, section 8.4.1.3.
+                () if is("gzip") || is("x-gzip") => gzip,
+                () if is("identity") => &mut weights.identity,
+                () if is("*") => &mut weights.any,
+                () => continue,
+            };
+            *slot = Some(weight);
+        }
+        weights
+    }
+
+    fn of_coding(&self, coding: Coding) -> u16 {
+        let [brotli, zstandard, gzip] = self.codings;
+        let named = match coding {
+            Coding::Brotli => brotli,
+            Coding::Zstandard => zstandard,
+            Coding::Gzip => gzip,
+        };
+        named.or(self.any).unwrap_or(0)
+    }
+
+    /// The plain file is the last choice where it is not named, and is sent in the end even where the client
+    /// refuses it: it may disregard its own wish better than we could read it (RFC 9110, section 12.1).
+    fn of_identity(&self) -> u16 {
+        self.identity.unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    fn chosen(copies: &[&str], accept_encoding: Option<&str>) -> (Option<Coding>, bool) {
+        let mut site = Fake::default().file("a.html", "plain");
+        for copy in copies {
+            site = site.file(copy, "copy");
+        }
+        let plain = site.open("a.html").unwrap();
+        let chosen = choose(&site, "a.html", plain, accept_encoding.map(str::as_bytes));
+        assert_eq!(
+            site.read_all(&chosen.opened.file),
+            if chosen.coding.is_some() {
+                "copy"
+            } else {
+                "plain"
+            }
+        );
+        (chosen.coding, chosen.varies)
+    }
+
+    #[test]
+    fn negotiation() {
+        use Coding::*;
+        for (accept_encoding, expected) in [
+            ("gzip, deflate, br, zstd", Some(Brotli)),
+            ("gzip, zstd", Some(Zstandard)),
+            ("gzip", Some(Gzip)),
+            ("GZIP", Some(Gzip)),
+            ("x-gzip", Some(Gzip)),
+            ("br;q=0.5, gzip;q=0.9", Some(Gzip)),
+            ("br;q=0.5,gzip;q=0.5", Some(Brotli)),
+            ("br;q=0, gzip;q=0.001", Some(Gzip)),
+            ("br;q=0", None),
+            ("*", Some(Brotli)),
+            ("*;q=0", None),
+            ("br;q=0, *", Some(Zstandard)),
+            ("gzip;q=0.5, *;q=0.1", Some(Gzip)),
+            ("gzip, *;q=0", Some(Gzip)),
+            ("identity", None),
+            ("identity, gzip;q=0.5", None),
+            ("identity;q=0.5, gzip", Some(Gzip)),
+            ("identity;q=0, gzip", Some(Gzip)),
+            ("identity;q=0", None),
+            ("deflate", None),
+            ("gzip;q=x", None),
+            ("gzip ; q=0.3 , br ; q=0.2", Some(Gzip)),
+            ("", None),
+            (",", None),
+        ] {
+            let seen = chosen(
+                &["a.html.br", "a.html.gz", "a.html.zst"],
+                Some(accept_encoding),
+            );
+            assert_eq!(seen, (expected, true), "{accept_encoding}");
+        }
+        assert_eq!(chosen(&["a.html.gz"], None), (None, true));
+    }
+
+    #[test]
+    fn only_what_is_there() {
+        for (copies, accept_encoding, expected) in [
+            (&[][..], "br, gzip", (None, false)),
+            (&["a.html.gz"], "br, gzip", (Some(Coding::Gzip), true)),
+            (&["a.html.gz"], "br", (None, true)),
+            (&["a.html.gz"], "identity", (None, true)),
+            (&["a.html.br/in-a-folder"], "br", (None, false)),
+        ] {
+            assert_eq!(
+                chosen(copies, Some(accept_encoding)),
+                expected,
+                "{copies:?} {accept_encoding}"
+            );
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The part of a request that a file server looks at.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// A field line: a name in lower case, and its value.
+pub type Field = (String, Vec<u8>);
+
+/// One request, as the contract hands it over.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    pub method: Method,
+    /// As sent: percent-encoded, dot segments and all.
+    pub path: &'a str,
+    /// As sent, without the `?`.
+    pub query: Option<&'a str>,
+    pub fields: &'a [Field],
+}
+
+/// What a method asks of a file server (RFC 9110, section 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Head,
+    Options,
+    /// Known, and never allowed on a file: 405.
+    Refused,
+    /// Not known: 501.
+    Unknown,
+}
+
+impl Method {
+    /// Methods are case-sensitive (RFC 9110, section 9.1): `get` is unknown.
+    pub fn parse(method: &str) -> Method {
+        match method {
+            "GET" => Method::Get,
+            "HEAD" => Method::Head,
+            "OPTIONS" => Method::Options,
+            "POST" | "PUT" | "PATCH" | "DELETE" | "CONNECT" | "TRACE" => Method::Refused,
+            _ => Method::Unknown,
+        }
+    }
+}
+
+/// The values of the fields that decide an answer, each absent where the request has none.
+///
+/// Lines of the same name are joined by `, ` (RFC 9110, section 5.3). For the lists that is their meaning;
+/// the fields that hold a single value become malformed by it, and a malformed one is ignored, as it must be.
+#[derive(Debug, Default)]
+pub struct Conditions<'a> {
+    pub if_match: Value<'a>,
+    pub if_none_match: Value<'a>,
+    pub if_modified_since: Value<'a>,
+    pub if_unmodified_since: Value<'a>,
+    pub if_range: Value<'a>,
+    pub range: Value<'a>,
+    pub accept: Value<'a>,
+    pub accept_encoding: Value<'a>,
+}
+
+pub type Value<'a> = Option<Cow<'a, [u8]>>;
+
+impl<'a> Conditions<'a> {
+    /// One pass over the fields.
+    pub fn of(fields: &'a [Field]) -> Conditions<'a> {
+        let mut conditions = Conditions::default();
+        for (name, value) in fields {
+            let slot = match name.as_str() {
+                "if-match" => &mut conditions.if_match,
+                "if-none-match" => &mut conditions.if_none_match,
+                "if-modified-since" => &mut conditions.if_modified_since,
+                "if-unmodified-since" => &mut conditions.if_unmodified_since,
+                "if-range" => &mut conditions.if_range,
+                "range" => &mut conditions.range,
+                "accept" => &mut conditions.accept,
+                "accept-encoding" => &mut conditions.accept_encoding,
+                _ => continue,
+            };
+            match slot {
+                None => *slot = Some(Cow::Borrowed(value)),
+                Some(joined) => {
+                    let joined = joined.to_mut();
+                    joined.extend_from_slice(b", ");
+                    joined.extend_from_slice(value);
+                }
+            }
+        }
+        conditions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods() {
+        for (method, expected) in [
+            ("GET", Method::Get),
+            ("HEAD", Method::Head),
+            ("OPTIONS", Method::Options),
+            ("POST", Method::Refused),
+            ("DELETE", Method::Refused),
+            ("get", Method::Unknown),
+            ("PROPFIND", Method::Unknown),
+        ] {
+            assert_eq!(Method::parse(method), expected, "{method}");
+        }
+    }
+
+    #[test]
+    fn repeated_fields_are_joined() {
+        let fields = [
+            ("if-match", "\"a\""),
+            ("host", "x"),
+            ("if-match", "\"b\""),
+            ("range", "bytes=0-1"),
+        ]
+        .map(|(name, value)| (String::from(name), Vec::from(value)));
+        let conditions = Conditions::of(&fields);
+        assert_eq!(conditions.if_match.as_deref(), Some(&b"\"a\", \"b\""[..]));
+        assert_eq!(conditions.range.as_deref(), Some(&b"bytes=0-1"[..]));
+        assert_eq!(conditions.if_range, None);
+    }
+}

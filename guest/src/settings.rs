@@ -1,0 +1,150 @@
+//! What the operator may choose, read from the environment.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+/// The settings; an empty environment gives the defaults, without an allocation.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `BELLJAR_INDEX`: the default page of a directory, `index.html`. Empty: directories have none.
+    pub index: Cow<'static, str>,
+    /// `BELLJAR_LISTING=1`: a directory without a default page is answered with a list of its files.
+    pub listing: bool,
+    /// `BELLJAR_SPA`: the page, relative to the root, that answers for pages that do not exist.
+    pub single_page: Option<String>,
+    /// `BELLJAR_CACHE_CONTROL`: the Cache-Control field of files. Empty: they have none.
+    ///
+    /// By default a cache may keep a file but asks each time whether it is still the same. Every file has a
+    /// validator, so that costs a 304 and never shows a page beside the style sheet of another release. How
+    /// long a file stays the same is nothing a server can know: names that change with the content may be
+    /// kept for long, and this is the setting to say so.
+    pub cache_control: Cow<'static, str>,
+    /// `BELLJAR_DOTFILES=1`: files and folders whose names begin with a dot are served too.
+    pub dotfiles: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            index: Cow::Borrowed("index.html"),
+            listing: false,
+            single_page: None,
+            cache_control: Cow::Borrowed("public, max-age=0"),
+            dotfiles: false,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the variables; those that are not ours are left alone.
+    pub fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Settings {
+        let mut settings = Settings::default();
+        for (name, value) in variables {
+            match name.as_str() {
+                "BELLJAR_INDEX" => settings.index = Cow::Owned(value),
+                "BELLJAR_LISTING" => settings.listing = is_on(&value),
+                "BELLJAR_SPA" => {
+                    let page = value.trim_start_matches('/');
+                    settings.single_page = (!page.is_empty()).then(|| String::from(page));
+                }
+                // A value that cannot be sent would turn every answer into a 500.
+                "BELLJAR_CACHE_CONTROL"
+                    if value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) =>
+                {
+                    settings.cache_control = Cow::Owned(String::from(value.trim()));
+                }
+                "BELLJAR_DOTFILES" => settings.dotfiles = is_on(&value),
+                _ => {}
+            }
+        }
+        settings
+    }
+}
+
+fn is_on(value: &str) -> bool {
+    matches!(value, "1" | "true" | "yes" | "on")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings() {
+        let read = |pairs: &[(&str, &str)]| {
+            Settings::from_environment(
+                pairs
+                    .iter()
+                    .map(|(name, value)| ((*name).into(), (*value).into())),
+            )
+        };
+        assert_eq!(read(&[]), Settings::default());
+        assert_eq!(
+            read(&[("PATH", "/bin"), ("BELLJAR_UNKNOWN", "1")]),
+            Settings::default()
+        );
+        for (name, value, expected) in [
+            (
+                "BELLJAR_INDEX",
+                "home.htm",
+                Settings {
+                    index: "home.htm".into(),
+                    ..Settings::default()
+                },
+            ),
+            (
+                "BELLJAR_INDEX",
+                "",
+                Settings {
+                    index: "".into(),
+                    ..Settings::default()
+                },
+            ),
+            (
+                "BELLJAR_LISTING",
+                "1",
+                Settings {
+                    listing: true,
+                    ..Settings::default()
+                },
+            ),
+            ("BELLJAR_LISTING", "0", Settings::default()),
+            (
+                "BELLJAR_SPA",
+                "/app.html",
+                Settings {
+                    single_page: Some("app.html".into()),
+                    ..Settings::default()
+                },
+            ),
+            ("BELLJAR_SPA", "", Settings::default()),
+            (
+                "BELLJAR_DOTFILES",
+                "true",
+                Settings {
+                    dotfiles: true,
+                    ..Settings::default()
+                },
+            ),
+            (
+                "BELLJAR_CACHE_CONTROL",
+                "max-age=60",
+                Settings {
+                    cache_control: "max-age=60".into(),
+                    ..Settings::default()
+                },
+            ),
+            (
+                "BELLJAR_CACHE_CONTROL",
+                "",
+                Settings {
+                    cache_control: "".into(),
+                    ..Settings::default()
+                },
+            ),
+            ("BELLJAR_CACHE_CONTROL", "a\r\nb: c", Settings::default()),
+        ] {
+            assert_eq!(read(&[(name, value)]), expected, "{name}={value}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The command line: what can be said, and what is said back when it goes wrong.
+
+mod get;
+mod serve;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Serves a folder, or any handler built as a WebAssembly component, every request in a sandbox of its own.
+#[derive(Parser)]
+#[command(name = "belljar", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(Box<serve::Serve>),
+    Get(get::Get),
+}
+
+/// Runs the program to its end.
+///
+/// Exit status: 0 when all went well, 1 when `get` was answered with an error or not at all, 2 when the command
+/// could not be carried out as given.
+pub fn run() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve(serve) => serve.run(),
+        Command::Get(get) => get.run(),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("belljar: {error:#}");
+        ExitCode::from(2)
+    })
+}

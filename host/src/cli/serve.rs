@@ -1,0 +1,332 @@
+//! `belljar serve`.
+
+use std::io::{IsTerminal, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use belljar::http;
+use belljar::sandbox::{Access, Engine, Grants, Handler, Limits, Preopen};
+use belljar::server::{self, AccessLog, Detail};
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use super::units;
+
+/// Serve a folder, or a handler
+#[derive(Args)]
+pub struct Serve {
+    /// The folder to serve; the handler sees it read-only as `/` [default: the current one, unless --handler is given]
+    site: Option<PathBuf>,
+
+    /// Address to listen on; may be given more than once; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: Vec<String>,
+
+    /// Component that answers the requests, instead of the one that serves files
+    #[arg(long, value_name = "FILE.wasm")]
+    handler: Option<PathBuf>,
+
+    /// Folder that the handler sees as well: HOST::GUEST, writable only as HOST::GUEST:rw
+    #[arg(long = "dir", value_name = "HOST::GUEST[:rw]", value_parser = preopen)]
+    dirs: Vec<Preopen>,
+
+    /// Environment variable of the handler
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    environment: Vec<(String, String)>,
+
+    /// Threads that serve requests [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+
+    /// Show the heads of requests and responses in place of the access log
+    #[arg(short, long)]
+    verbose: bool,
+
+    #[command(flatten)]
+    files: Files,
+
+    #[command(flatten)]
+    limits: LimitFlags,
+}
+
+/// How the built-in handler serves files.
+#[derive(Args)]
+#[command(next_help_heading = "Files")]
+struct Files {
+    /// The page of a folder [default: index.html]
+    #[arg(long, value_name = "NAME", conflicts_with = "handler")]
+    index: Option<String>,
+
+    /// List the files of a folder that has no such page
+    #[arg(long, conflicts_with = "handler")]
+    listing: bool,
+
+    /// Page for every address that is no file, for applications that route in the browser
+    #[arg(long, value_name = "FILE", conflicts_with = "handler")]
+    spa: Option<String>,
+
+    /// The Cache-Control field of files
+    #[arg(long, value_name = "VALUE", conflicts_with = "handler")]
+    cache_control: Option<String>,
+
+    /// Serve files whose names begin with a dot, too
+    #[arg(long, conflicts_with = "handler")]
+    dotfiles: bool,
+}
+
+/// Every limit has a default that is safe.
+#[derive(Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitFlags {
+    /// Wall clock of a request in the handler
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    timeout: Duration,
+
+    /// Processor time of a request in the handler
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    cpu: Duration,
+
+    /// All memories of an instance together
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::memory)]
+    memory: usize,
+
+    /// Files, streams and other handles of an instance
+    #[arg(long, value_name = "N", default_value = "256")]
+    max_handles: usize,
+
+    /// Instances at once
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=MAX_INSTANCES))]
+    max_instances: u32,
+
+    /// Wait for a free instance
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = units::duration)]
+    queue_timeout: Duration,
+
+    /// A request's body
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::bytes)]
+    max_body: u64,
+
+    /// A request's head, and a response's
+    #[arg(long, value_name = "SIZE", default_value = "32KiB", value_parser = units::memory)]
+    max_head: usize,
+
+    /// Connections at once
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: u32,
+
+    /// For a request's head to arrive, from its first byte on
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    header_timeout: Duration,
+
+    /// Wait for a request's body; grows by a second for each KiB that arrived
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    body_timeout: Duration,
+
+    /// Wait for the next request of a connection
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = units::duration)]
+    idle_timeout: Duration,
+
+    /// Wait for a client that takes nothing of its response
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    send_timeout: Duration,
+
+    /// For requests in flight to finish, once the server is told to stop
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    grace: Duration,
+}
+
+impl Serve {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        log_to_stderr();
+        raise_open_files();
+        let threads = match self.threads {
+            Some(threads) => usize::from(threads),
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let addresses = addresses(&self.listen)?;
+        let preopens = self.preopens();
+        let grants = Grants::new(self.name(), self.variables(), &preopens)?;
+        let component = match &self.handler {
+            Some(file) => std::fs::read(file).with_context(|| format!("the handler {} cannot be read", file.display()))?,
+            None => FILES.to_vec(),
+        };
+        let engine = Arc::new(Engine::new(self.limits.sandbox(), threads)?);
+        let handler = Handler::load(engine, &component, grants)
+            .with_context(|| format!("{} cannot be run", self.handler.as_deref().unwrap_or(Path::new("the built-in handler")).display()))?;
+        let detail = if self.verbose { Detail::Heads } else { Detail::Line };
+        let config = server::Config {
+            handler,
+            http: self.limits.http(),
+            max_connections: self.limits.max_connections as usize,
+            grace: self.limits.grace,
+            log: AccessLog::start(detail).context("no thread for the access log")?,
+        };
+
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .enable_all()
+            .build()
+            .context("no threads for the server")?;
+        runtime.block_on(async {
+            let stop = stop_signal()?;
+            let listeners = addresses.into_iter().map(server::bind).collect::<anyhow::Result<Vec<_>>>()?;
+            announce(&listeners)?;
+            server::run(listeners, config, stop).await;
+            anyhow::Ok(())
+        })?;
+        // What the grace period left over is cut off, not waited for.
+        runtime.shutdown_background();
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn name(&self) -> String {
+        let stem = self.handler.as_deref().and_then(Path::file_stem);
+        stem.map_or_else(|| "files".into(), |stem| stem.to_string_lossy().into_owned())
+    }
+
+    fn preopens(&self) -> Vec<Preopen> {
+        let site = match (&self.site, &self.handler) {
+            (Some(site), _) => Some(site.clone()),
+            (None, None) => Some(PathBuf::from(".")),
+            // A stranger's handler sees nothing that it was not given.
+            (None, Some(_)) => None,
+        };
+        let site = site.map(|host| Preopen { host, guest: "/".into(), access: Access::ReadOnly });
+        site.into_iter().chain(self.dirs.iter().cloned()).collect()
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        let Files { index, listing, spa, cache_control, dotfiles } = &self.files;
+        let flag = |set: bool| set.then(|| "1".to_owned());
+        let settings = [
+            ("BELLJAR_INDEX", index.clone()),
+            ("BELLJAR_LISTING", flag(*listing)),
+            ("BELLJAR_SPA", spa.clone()),
+            ("BELLJAR_CACHE_CONTROL", cache_control.clone()),
+            ("BELLJAR_DOTFILES", flag(*dotfiles)),
+        ];
+        let settings = settings.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        settings.chain(self.environment.iter().cloned()).collect()
+    }
+}
+
+impl LimitFlags {
+    fn sandbox(&self) -> Limits {
+        Limits {
+            timeout: self.timeout,
+            cpu: self.cpu,
+            memory: self.memory,
+            max_instances: self.max_instances,
+            queue_timeout: self.queue_timeout,
+            max_handles: self.max_handles,
+        }
+    }
+
+    fn http(&self) -> http::Limits {
+        http::Limits {
+            max_head: self.max_head,
+            max_body: self.max_body,
+            header_timeout: self.header_timeout,
+            body_timeout: self.body_timeout,
+            idle_timeout: self.idle_timeout,
+            send_timeout: self.send_timeout,
+        }
+    }
+}
+
+/// `HOST::GUEST` or `HOST::GUEST:rw`.
+fn preopen(text: &str) -> Result<Preopen, String> {
+    let Some((host, guest)) = text.split_once("::") else {
+        return Err("write it as HOST::GUEST, such as ./data::/data, or ./data::/data:rw to let the handler write".into());
+    };
+    let (guest, access) = match guest.strip_suffix(":rw") {
+        Some(guest) => (guest, Access::ReadWrite),
+        None => (guest, Access::ReadOnly),
+    };
+    if host.is_empty() || guest.is_empty() {
+        return Err("both HOST and GUEST need a name, such as ./data::/data".into());
+    }
+    Ok(Preopen { host: host.into(), guest: guest.into(), access })
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        _ => Err("write it as NAME=VALUE".into()),
+    }
+}
+
+/// Addresses by number or by name.
+fn addresses(listen: &[String]) -> anyhow::Result<Vec<SocketAddr>> {
+    let mut addresses = Vec::new();
+    for text in listen {
+        let advice = || format!("--listen {text}: no address; write it as 127.0.0.1:8080, [::1]:8080 or localhost:8080");
+        addresses.extend(text.to_socket_addrs().with_context(advice)?);
+    }
+    Ok(addresses)
+}
+
+/// The first line of standard output, for people and scripts: where the server is.
+fn announce(listeners: &[tokio::net::TcpListener]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for listener in listeners {
+        let address = listener.local_addr().context("the listening socket has no address")?;
+        // With nobody to read it there is nobody to tell.
+        let _ = writeln!(out, "http://{address}/");
+    }
+    let _ = out.flush();
+    Ok(())
+}
+
+/// The program's own log, at `info` unless RUST_LOG says otherwise.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+}
+
+/// Every connection is an open file, and the usual soft limit of 1,024 is for programs that use select(2).
+fn raise_open_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+            tracing::debug!("the limit of open files stays as it is: {error}");
+        }
+    }
+}
+
+/// Completes at Ctrl-C or SIGTERM; at the second of them the process ends at once.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        Ok(async move {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            tokio::spawn(async move {
+                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+                std::process::exit(1);
+            });
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        // Without the signal there is no other way to be told to stop.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+/// The default guest: the component built from guest/ (`cargo xtask guest`).
+static FILES: &[u8] = include_bytes!("../../../guest/guest.wasm");
+
+/// The pool reserves address space for each instance: 8 GiB and more of 128 TiB.
+const MAX_INSTANCES: i64 = 10_000;

@@ -1,0 +1,195 @@
+use std::io::Write;
+
+use super::date;
+use super::response::{Framing, Response};
+
+/// What the head says of the connection (RFC 9112, section 9.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Persistence {
+    /// It stays open, as is the rule in HTTP/1.1.
+    Silent,
+    /// It stays open, which a client of HTTP/1.0 has to be told.
+    KeepAlive,
+    Close,
+}
+
+/// Appends the head of a response.
+pub(super) fn head(
+    response: &Response,
+    framing: Framing,
+    persistence: Persistence,
+    output: &mut Vec<u8>,
+) {
+    let status = response.status();
+    output.extend_from_slice(b"HTTP/1.1 ");
+    decimal(u64::from(status), output);
+    output.push(b' ');
+    output.extend_from_slice(reason(status).as_bytes());
+    output.extend_from_slice(b"\r\nServer: belljar\r\nDate: ");
+    output.extend_from_slice(&date::now());
+    output.extend_from_slice(b"\r\n");
+    for (name, value) in response.fields() {
+        output.extend_from_slice(name.as_bytes());
+        output.extend_from_slice(b": ");
+        output.extend_from_slice(value);
+        output.extend_from_slice(b"\r\n");
+    }
+    match framing {
+        Framing::Length(length) => {
+            output.extend_from_slice(b"Content-Length: ");
+            decimal(length, output);
+            output.extend_from_slice(b"\r\n");
+        }
+        Framing::Chunked => output.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        Framing::None | Framing::Close => {}
+    }
+    output.extend_from_slice(match persistence {
+        Persistence::Silent => b"\r\n",
+        Persistence::KeepAlive => b"Connection: keep-alive\r\n\r\n",
+        Persistence::Close => b"Connection: close\r\n\r\n",
+    });
+}
+
+/// Appends what comes before a chunk of `length` bytes (RFC 9112, section 7.1). `CRLF` comes after it.
+pub(super) fn chunk_size(length: usize, output: &mut Vec<u8>) {
+    // Writing to a vector does not fail.
+    let _ = write!(output, "{length:x}\r\n");
+}
+
+/// The end of a chunked body, without trailers.
+pub(super) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+fn decimal(number: u64, output: &mut Vec<u8>) {
+    let _ = write!(output, "{number}");
+}
+
+/// The phrase that goes with a status (RFC 9110, section 15, and the registry of IANA); empty for others.
+pub(super) fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        203 => "Non-Authoritative Information",
+        204 => "No Content",
+        205 => "Reset Content",
+        206 => "Partial Content",
+        207 => "Multi-Status",
+        208 => "Already Reported",
+        226 => "IM Used",
+        300 => "Multiple Choices",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        305 => "Use Proxy",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        418 => "I'm a teapot",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        423 => "Locked",
+        424 => "Failed Dependency",
+        425 => "Too Early",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        506 => "Variant Also Negotiates",
+        507 => "Insufficient Storage",
+        508 => "Loop Detected",
+        511 => "Network Authentication Required",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Body;
+
+    fn text(response: &Response, framing: Framing, persistence: Persistence) -> String {
+        let mut output = Vec::new();
+        head(response, framing, persistence, &mut output);
+        let text = String::from_utf8(output).unwrap();
+        let (before, rest) = text.split_once("Date: ").unwrap();
+        let (_, after) = rest.split_at(29);
+        format!("{before}Date: *{after}")
+    }
+
+    #[test]
+    fn heads_have_the_hosts_fields_and_the_handlers() {
+        let fields = vec![
+            ("ETag".into(), b"\"x\"".to_vec()),
+            ("a".into(), b"".to_vec()),
+        ];
+        let response = Response::new(206, fields, Body::Empty).unwrap();
+        let start =
+            "HTTP/1.1 206 Partial Content\r\nServer: belljar\r\nDate: *\r\nETag: \"x\"\r\na: \r\n";
+        for (framing, persistence, end) in [
+            (
+                Framing::Length(u64::MAX),
+                Persistence::Silent,
+                "Content-Length: 18446744073709551615\r\n\r\n",
+            ),
+            (
+                Framing::Chunked,
+                Persistence::Silent,
+                "Transfer-Encoding: chunked\r\n\r\n",
+            ),
+            (
+                Framing::None,
+                Persistence::KeepAlive,
+                "Connection: keep-alive\r\n\r\n",
+            ),
+            (
+                Framing::Close,
+                Persistence::Close,
+                "Connection: close\r\n\r\n",
+            ),
+        ] {
+            assert_eq!(
+                text(&response, framing, persistence),
+                format!("{start}{end}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_status_without_a_phrase_keeps_its_space() {
+        let response = Response::new(299, Vec::new(), Body::Empty).unwrap();
+        let text = text(&response, Framing::Length(0), Persistence::Silent);
+        assert!(text.starts_with("HTTP/1.1 299 \r\n"), "{text}");
+    }
+
+    #[test]
+    fn chunk_sizes_are_hexadecimal() {
+        let mut output = Vec::new();
+        chunk_size(0xabcd, &mut output);
+        assert_eq!(output, b"abcd\r\n");
+    }
+}

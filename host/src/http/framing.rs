@@ -1,0 +1,221 @@
+use super::{Reject, Version, trim};
+
+/// How long a request's body is, and what follows it on the connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Framing {
+    pub(super) length: BodyLength,
+    /// Whether the client allows another request after this one.
+    pub(super) persistent: bool,
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    pub(super) expects_continue: bool,
+}
+
+/// The length of a request's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyLength {
+    /// In bytes; 0 for a request without content.
+    Known(u64),
+    Chunked,
+}
+
+impl Framing {
+    /// Reads the fields that bear on framing (RFC 9112, sections 6.3 and 9.3; RFC 9110, section 10.1.1).
+    ///
+    /// Whatever two recipients might read in two ways is refused: that is how requests are smuggled.
+    pub(super) fn of<'a>(
+        version: Version,
+        fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<Self, Reject> {
+        let mut content_length = None;
+        let mut chunked = false;
+        let mut close = false;
+        let mut keep_alive = false;
+        let mut expects_continue = false;
+        for (name, value) in fields {
+            if name.eq_ignore_ascii_case("content-length") {
+                let length = decimal(value).ok_or(Reject::ContentLength)?;
+                if content_length.replace(length).is_some() {
+                    return Err(Reject::ContentLength);
+                }
+            } else if name.eq_ignore_ascii_case("transfer-encoding") {
+                if version == Version::Http10 {
+                    return Err(Reject::TransferEncodingInHttp10);
+                }
+                if chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(Reject::TransferEncoding);
+                }
+                chunked = true;
+            } else if name.eq_ignore_ascii_case("connection") {
+                for option in value.split(|&byte| byte == b',').map(trim) {
+                    close |= option.eq_ignore_ascii_case(b"close");
+                    keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                }
+            } else if name.eq_ignore_ascii_case("expect") {
+                if !value.eq_ignore_ascii_case(b"100-continue") {
+                    return Err(Reject::Expectation);
+                }
+                // RFC 9110, section 10.1.1: a server ignores it in a request of HTTP/1.0.
+                expects_continue = version == Version::Http11;
+            }
+        }
+        let length = match (content_length, chunked) {
+            (Some(_), true) => return Err(Reject::TwoLengths),
+            (None, true) => BodyLength::Chunked,
+            (length, false) => BodyLength::Known(length.unwrap_or(0)),
+        };
+        let persistent = !close && (version == Version::Http11 || keep_alive);
+        Ok(Self {
+            length,
+            persistent,
+            expects_continue,
+        })
+    }
+}
+
+/// `1*DIGIT` that fits 64 bits: no sign, no white space, no list.
+pub(super) fn decimal(value: &[u8]) -> Option<u64> {
+    if value.is_empty() {
+        return None;
+    }
+    value.iter().try_fold(0u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framing(version: Version, fields: &[(&str, &str)]) -> Result<Framing, Reject> {
+        Framing::of(
+            version,
+            fields.iter().map(|(name, value)| (*name, value.as_bytes())),
+        )
+    }
+
+    #[test]
+    fn there_is_one_length_or_none() {
+        use BodyLength::{Chunked, Known};
+        for (fields, expected) in [
+            (&[][..], Ok(Known(0))),
+            (&[("Content-Length", "0")], Ok(Known(0))),
+            (&[("content-LENGTH", "0042")], Ok(Known(42))),
+            (
+                &[("content-length", "18446744073709551615")],
+                Ok(Known(u64::MAX)),
+            ),
+            (
+                &[("content-length", "18446744073709551616")],
+                Err(Reject::ContentLength),
+            ),
+            (
+                &[("content-length", "5"), ("Content-Length", "5")],
+                Err(Reject::ContentLength),
+            ),
+            (&[("content-length", "")], Err(Reject::ContentLength)),
+            (&[("content-length", "+5")], Err(Reject::ContentLength)),
+            (&[("content-length", "-0")], Err(Reject::ContentLength)),
+            (&[("content-length", "0x5")], Err(Reject::ContentLength)),
+            (&[("content-length", "5, 5")], Err(Reject::ContentLength)),
+            (&[("content-length", "5 ")], Err(Reject::ContentLength)),
+            (&[("content-length", "1_0")], Err(Reject::ContentLength)),
+            (&[("transfer-encoding", "chunked")], Ok(Chunked)),
+            (&[("Transfer-Encoding", "CHUNKED")], Ok(Chunked)),
+            (&[("transfer-encoding", "")], Err(Reject::TransferEncoding)),
+            (
+                &[("transfer-encoding", "identity")],
+                Err(Reject::TransferEncoding),
+            ),
+            (
+                &[("transfer-encoding", "gzip, chunked")],
+                Err(Reject::TransferEncoding),
+            ),
+            (
+                &[("transfer-encoding", "chunked, chunked")],
+                Err(Reject::TransferEncoding),
+            ),
+            (
+                &[("transfer-encoding", "chunked,")],
+                Err(Reject::TransferEncoding),
+            ),
+            (
+                &[("transfer-encoding", "\u{b}chunked")],
+                Err(Reject::TransferEncoding),
+            ),
+            (
+                &[("transfer-encoding", "xchunked")],
+                Err(Reject::TransferEncoding),
+            ),
+            (
+                &[("transfer-encoding", "chunked;a=b")],
+                Err(Reject::TransferEncoding),
+            ),
+            (
+                &[
+                    ("transfer-encoding", "chunked"),
+                    ("transfer-encoding", "chunked"),
+                ],
+                Err(Reject::TransferEncoding),
+            ),
+            (
+                &[
+                    ("transfer-encoding", "chunked"),
+                    ("transfer-encoding", "identity"),
+                ],
+                Err(Reject::TransferEncoding),
+            ),
+            (
+                &[("transfer-encoding", "chunked"), ("content-length", "5")],
+                Err(Reject::TwoLengths),
+            ),
+            (
+                &[("content-length", "0"), ("transfer-encoding", "chunked")],
+                Err(Reject::TwoLengths),
+            ),
+        ] {
+            let outcome = framing(Version::Http11, fields).map(|framing| framing.length);
+            assert_eq!(outcome, expected, "{fields:?}");
+        }
+        let old = framing(Version::Http10, &[("transfer-encoding", "chunked")]);
+        assert_eq!(old, Err(Reject::TransferEncodingInHttp10));
+    }
+
+    #[test]
+    fn persistence_follows_the_version_and_the_connection_field() {
+        use Version::{Http10, Http11};
+        for (version, fields, expected) in [
+            (Http11, &[][..], true),
+            (Http11, &[("connection", "close")], false),
+            (Http11, &[("Connection", "x,\tClose ")], false),
+            (
+                Http11,
+                &[("connection", "keep-alive"), ("connection", "close")],
+                false,
+            ),
+            (Http11, &[("connection", "closed")], true),
+            (Http10, &[], false),
+            (Http10, &[("connection", "Keep-Alive")], true),
+            (Http10, &[("connection", "keep-alive, close")], false),
+        ] {
+            let outcome = framing(version, fields).map(|framing| framing.persistent);
+            assert_eq!(outcome, Ok(expected), "{version:?} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn only_one_expectation_is_known() {
+        let expects = |version, value| {
+            framing(version, &[("expect", value)]).map(|framing| framing.expects_continue)
+        };
+        assert_eq!(expects(Version::Http11, "100-Continue"), Ok(true));
+        assert_eq!(expects(Version::Http10, "100-continue"), Ok(false));
+        for other in ["", "200-ok", "100-continue, x", "100-continue=1"] {
+            assert_eq!(
+                expects(Version::Http11, other),
+                Err(Reject::Expectation),
+                "{other}"
+            );
+        }
+    }
+}

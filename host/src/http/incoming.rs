@@ -1,0 +1,325 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::body::Shared;
+use super::chunked::Chunked;
+use super::framing::BodyLength;
+use super::input::{Input, Peer, READ_AHEAD};
+use super::timer::{Timer, deadline};
+use super::{BodyError, Reject, RequestBody};
+
+/// The body of the current request, as the connection sees it: it feeds a [`RequestBody`], or throws away what
+/// nobody read.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    shared: Arc<Shared>,
+    decoder: Decoder,
+    interim: Interim,
+    max_length: u64,
+    received: u64,
+    discarded: u64,
+    /// How long the reader waited for the client, the present wait not counted.
+    waited: Duration,
+    waiting_since: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Decoder {
+    /// Bytes that are still to come.
+    Length(u64),
+    Chunked(Chunked),
+    End,
+    Failed,
+}
+
+/// The interim response `100 Continue` (RFC 9110, section 10.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Interim {
+    NotExpected,
+    /// The client waits for it; it is sent on the first read.
+    Owed,
+    /// What is left of it to send.
+    Sending(&'static [u8]),
+    /// The final response came first.
+    Withheld,
+}
+
+/// What feeding needs of the connection.
+pub(super) struct Source<'a, S> {
+    pub(super) stream: &'a mut S,
+    pub(super) input: &'a mut Input,
+    pub(super) timer: &'a mut Timer,
+}
+
+impl Incoming {
+    /// A body whose head has come, and its reader. What of it is in `input` is handed over at once, so that it
+    /// can be read without waiting.
+    pub(super) fn new(
+        length: BodyLength,
+        expects_continue: bool,
+        max_length: u64,
+        input: &mut Input,
+    ) -> (Self, RequestBody) {
+        let shared = Arc::new(Shared::default());
+        let body = RequestBody::new(shared.clone());
+        let mut incoming = Self {
+            shared,
+            decoder: match length {
+                BodyLength::Known(length) => Decoder::Length(length),
+                BodyLength::Chunked => Decoder::Chunked(Chunked::default()),
+            },
+            interim: if expects_continue {
+                Interim::Owed
+            } else {
+                Interim::NotExpected
+            },
+            max_length,
+            received: 0,
+            discarded: 0,
+            waited: Duration::ZERO,
+            waiting_since: None,
+        };
+        if !expects_continue {
+            incoming.deliver(input, None);
+        }
+        (incoming, body)
+    }
+
+    /// The feeder is awake and about to look: the reader need not wake it.
+    pub(super) fn is_awake(&self) {
+        self.shared.feeder_is_awake();
+    }
+
+    /// Feeds the reader, if it waits. Ready when it was given something: the task of `cx`, which polls the
+    /// reader, is to poll it again.
+    pub(super) fn poll_feed<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        source: Source<'_, S>,
+        timeout: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let Source {
+            stream,
+            input,
+            timer,
+        } = source;
+        if !self.shared.is_wanted(cx) {
+            return Poll::Pending;
+        }
+        loop {
+            if self.interim == Interim::Owed {
+                self.interim = Interim::Sending(CONTINUE);
+            }
+            let more = match self.poll_interim(stream, cx) {
+                Poll::Ready(()) if self.deliver(input, Some(cx)) => return Poll::Ready(()),
+                Poll::Ready(()) => input.poll_fill(stream, READ_AHEAD, cx),
+                Poll::Pending => Poll::Pending,
+            };
+            match more {
+                Poll::Ready(Peer::Open) => self.stop_waiting(),
+                Poll::Ready(Peer::HalfClosed | Peer::Gone) => {
+                    self.fail(BodyError::CutShort, cx);
+                    return Poll::Ready(());
+                }
+                Poll::Pending => {
+                    ready!(timer.poll(self.deadline(timeout), cx));
+                    self.fail(BodyError::TooSlow, cx);
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+
+    /// Throws away what the reader left. Ready with whether the body came to its end within a small bound.
+    pub(super) fn poll_discard<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        input: &mut Input,
+        cx: &mut Context<'_>,
+    ) -> Poll<bool> {
+        loop {
+            match self.decode(input) {
+                Ok((content, end)) => {
+                    self.discarded += content.len() as u64;
+                    if end || self.discarded > DISCARDED {
+                        return Poll::Ready(end && self.discarded <= DISCARDED);
+                    }
+                }
+                Err(_) => return Poll::Ready(false),
+            }
+            if ready!(input.poll_fill(stream, READ_AHEAD, cx)) != Peer::Open {
+                return Poll::Ready(false);
+            }
+        }
+    }
+
+    /// How the body failed while it was read, if the reader was told so.
+    pub(super) fn failure(&self) -> Option<Reject> {
+        self.shared.failure()
+    }
+
+    /// Whether all of it was taken from the connection.
+    pub(super) fn is_at_end(&self) -> bool {
+        matches!(self.decoder, Decoder::End)
+    }
+
+    /// Whether what is left may be small enough to throw away, and is certain to come.
+    pub(super) fn is_discardable(&self) -> bool {
+        let small = match &self.decoder {
+            Decoder::Length(rest) => *rest <= DISCARDED,
+            Decoder::Chunked(_) | Decoder::End => true,
+            Decoder::Failed => false,
+        };
+        small && !self.is_interim_owed() && self.interim != Interim::Withheld
+    }
+
+    /// What is to be sent before the final response: the rest of an interim one that was begun.
+    pub(super) fn unsent_interim(&self) -> &'static [u8] {
+        match self.interim {
+            Interim::Sending(rest) if !self.is_interim_owed() => rest,
+            _ => b"",
+        }
+    }
+
+    /// The final response is being sent: no interim one may follow.
+    pub(super) fn withhold_interim(&mut self) {
+        self.interim = match self.interim {
+            _ if self.is_interim_owed() => Interim::Withheld,
+            Interim::Sending(_) => Interim::NotExpected,
+            other => other,
+        };
+    }
+
+    /// Whether the client waits for an interim response of which it has not got a byte.
+    fn is_interim_owed(&self) -> bool {
+        match self.interim {
+            Interim::Owed => true,
+            Interim::Sending(rest) => rest.len() == CONTINUE.len(),
+            Interim::NotExpected | Interim::Withheld => false,
+        }
+    }
+
+    /// Hands the reader what `input` holds. Whether there was anything: bytes, the end or a failure.
+    fn deliver(&mut self, input: &mut Input, cx: Option<&mut Context<'_>>) -> bool {
+        let (content, end) = match self.decode(input) {
+            Ok((content, end)) => (content, end.then_some(Ok(()))),
+            Err(error) => (Bytes::new(), Some(Err(error))),
+        };
+        let anything = !content.is_empty() || end.is_some();
+        if anything {
+            self.stop_waiting();
+            self.shared.deliver(content, end, cx.map(|cx| cx.waker()));
+        }
+        anything
+    }
+
+    fn decode(&mut self, input: &mut Input) -> Result<(Bytes, bool), BodyError> {
+        let outcome = self.decode_unbounded(&mut input.bytes);
+        if !matches!(outcome, Ok((_, false))) {
+            self.decoder = if outcome.is_ok() {
+                Decoder::End
+            } else {
+                Decoder::Failed
+            };
+        }
+        outcome
+    }
+
+    fn decode_unbounded(&mut self, input: &mut BytesMut) -> Result<(Bytes, bool), BodyError> {
+        match &mut self.decoder {
+            Decoder::Length(rest) => {
+                let length = usize::try_from(*rest)
+                    .unwrap_or(usize::MAX)
+                    .min(input.len());
+                if length == 0 {
+                    return Ok((Bytes::new(), *rest == 0));
+                }
+                *rest -= length as u64;
+                self.received += length as u64;
+                Ok((take(input, length), *rest == 0))
+            }
+            Decoder::Chunked(chunked) => {
+                let mut content = BytesMut::new();
+                let end = chunked
+                    .decode(input, &mut content)
+                    .map_err(BodyError::Malformed)?;
+                self.received += content.len() as u64;
+                if self.received > self.max_length {
+                    return Err(BodyError::TooLarge);
+                }
+                Ok((content.freeze(), end))
+            }
+            Decoder::End => Ok((Bytes::new(), true)),
+            Decoder::Failed => Err(BodyError::CutShort),
+        }
+    }
+
+    fn poll_interim<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        while let Interim::Sending(rest) = self.interim {
+            self.interim = match ready!(Pin::new(&mut *stream).poll_write(cx, rest)) {
+                Ok(sent @ 1..) if sent < rest.len() => Interim::Sending(&rest[sent..]),
+                // Whoever cannot be written to will be found out when the response is sent.
+                _ => Interim::NotExpected,
+            };
+        }
+        Poll::Ready(())
+    }
+
+    /// When the present wait is too long. All waits together are counted: a client that sends a byte now and
+    /// then gains nothing by it.
+    fn deadline(&mut self, timeout: Duration) -> Instant {
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let allowance = timeout.saturating_add(Duration::from_secs(self.received >> 10));
+        let left = allowance
+            .saturating_sub(self.waited)
+            .saturating_sub(since.elapsed());
+        deadline(left)
+    }
+
+    fn stop_waiting(&mut self) {
+        if let Some(since) = self.waiting_since.take() {
+            self.waited += since.elapsed();
+        }
+    }
+
+    fn fail(&mut self, error: BodyError, cx: &mut Context<'_>) {
+        self.decoder = Decoder::Failed;
+        self.shared
+            .deliver(Bytes::new(), Some(Err(error)), Some(cx.waker()));
+    }
+}
+
+/// Takes the first `length` bytes off `input`, never so that both share memory: a reader that holds on to a few
+/// bytes must not hold the connection's buffer, nor the other way round.
+fn take(input: &mut BytesMut, length: usize) -> Bytes {
+    if length == input.len() && length > COPIED {
+        return std::mem::take(input).freeze();
+    }
+    let content = Bytes::copy_from_slice(input.get(..length).unwrap_or_default());
+    input.advance(content.len());
+    content
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        // A reader that outlives the request is told so, rather than left waiting.
+        self.shared
+            .deliver(Bytes::new(), Some(Err(BodyError::Answered)), None);
+    }
+}
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+/// The most bytes of a body that are read only to be thrown away, so that the connection can be kept.
+const DISCARDED: u64 = 64 << 10;
+/// Up to this many bytes are copied rather than handed over with the buffer they came in.
+const COPIED: usize = 4 << 10;

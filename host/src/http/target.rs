@@ -1,0 +1,149 @@
+use std::ops::Range;
+
+use super::{Reject, authority};
+
+/// Where the parts of a request target are, as ranges into it (RFC 9112, section 3.2).
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// `/path?query`, or `http://authority/path?query`. An empty path stands for `/`.
+    Resource {
+        authority: Option<Range<usize>>,
+        path: Range<usize>,
+        query: Option<Range<usize>>,
+    },
+    /// `OPTIONS *`
+    Server,
+    /// `CONNECT host:port`, or whatever else follows CONNECT: no such request is granted.
+    Tunnel,
+}
+
+impl Target {
+    pub(super) fn parse(method: &str, target: &[u8]) -> Result<Self, Reject> {
+        if target.is_empty()
+            || !target
+                .iter()
+                .all(|&byte| matches!(byte, 0x21..=0x7e) && byte != b'#')
+        {
+            return Err(Reject::Target);
+        }
+        if method == "CONNECT" {
+            return Ok(Self::Tunnel);
+        }
+        if target.starts_with(b"/") {
+            return Ok(Self::resource(None, 0, target));
+        }
+        if target == b"*" && method == "OPTIONS" {
+            return Ok(Self::Server);
+        }
+        let start = ["http://", "https://"]
+            .iter()
+            .find(|scheme| {
+                target
+                    .get(..scheme.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
+            })
+            .ok_or(Reject::Target)?
+            .len();
+        let end = memchr::memchr2(b'/', b'?', &target[start..])
+            .map_or(target.len(), |length| start + length);
+        authority::check(&target[start..end])?;
+        if end == target.len() && method == "OPTIONS" {
+            // RFC 9112, section 3.2.4: what a proxy was told in this form means `*`.
+            return Ok(Self::Server);
+        }
+        Ok(Self::resource(Some(start..end), end, target))
+    }
+
+    fn resource(authority: Option<Range<usize>>, start: usize, target: &[u8]) -> Self {
+        match memchr::memchr(b'?', &target[start..]) {
+            Some(length) => Self::Resource {
+                authority,
+                path: start..start + length,
+                query: Some(start + length + 1..target.len()),
+            },
+            None => Self::Resource {
+                authority,
+                path: start..target.len(),
+                query: None,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(method: &str, target: &str) -> Result<String, Reject> {
+        Ok(match Target::parse(method, target.as_bytes())? {
+            Target::Resource {
+                authority,
+                path,
+                query,
+            } => format!(
+                "{} {} {}",
+                authority.map_or("-", |range| &target[range]),
+                &target[path],
+                query.map_or("-", |range| &target[range])
+            ),
+            Target::Server => "server".into(),
+            Target::Tunnel => "tunnel".into(),
+        })
+    }
+
+    #[test]
+    fn tells_the_forms_apart() {
+        for (method, target, expected) in [
+            ("GET", "/", "- / -"),
+            ("GET", "/a/b?c=d?e", "- /a/b c=d?e"),
+            ("GET", "/?", "- / "),
+            ("GET", "//evil/..", "- //evil/.. -"),
+            ("GET", "/a\"<>\\^`{|}", "- /a\"<>\\^`{|} -"),
+            ("GET", "http://h:80/a?b", "h:80 /a b"),
+            ("GET", "HTTPS://h", "h  -"),
+            ("GET", "http://h?q", "h  q"),
+            ("OPTIONS", "*", "server"),
+            ("OPTIONS", "http://h", "server"),
+            ("OPTIONS", "http://h/", "h / -"),
+            ("OPTIONS", "/a", "- /a -"),
+            ("CONNECT", "example.com:443", "tunnel"),
+        ] {
+            assert_eq!(
+                parts(method, target).as_deref(),
+                Ok(expected),
+                "{method} {target}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_other_forms_and_bytes() {
+        for target in [
+            "",
+            "*",
+            "a",
+            "a/b",
+            "example.com:80",
+            "ftp://h/",
+            "http:/h",
+            "http:h",
+            "/a#b",
+            "/\u{e4}",
+            "/\x7f",
+            "/a\x01",
+            "#",
+        ] {
+            assert_eq!(parts("GET", target), Err(Reject::Target), "{target:?}");
+        }
+        for target in [
+            "http://",
+            "http:///a",
+            "http://u@h/",
+            "http://h,i/",
+            "http://h:x/",
+            "http://[::1/",
+        ] {
+            assert_eq!(parts("GET", target), Err(Reject::Host), "{target:?}");
+        }
+    }
+}

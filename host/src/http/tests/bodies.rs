@@ -1,0 +1,233 @@
+//! Bodies of requests: what a handler reads, what the host says of those that fail.
+
+use super::*;
+
+fn post(path: &str, fields: &str, body: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nHost: h\r\n{fields}\r\n{body}")
+}
+
+const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_reads_the_content() {
+    let large = "0123456789".repeat(20_000);
+    let length = |content: &str| format!("Content-Length: {}\r\n", content.len());
+    for (fields, body, content) in [
+        ("", "", ""),
+        ("Content-Length: 0\r\n", "", ""),
+        (&length("hello"), "hello", "hello"),
+        (&length(&large), &large, &large),
+        (CHUNKED, "0\r\n\r\n", ""),
+        (
+            CHUNKED,
+            "5\r\nhello\r\n7;x=y\r\n, world\r\n0\r\nTrailer: x\r\n\r\n",
+            "hello, world",
+        ),
+        (
+            CHUNKED,
+            &format!("{:x}\r\n{large}\r\n0\r\n\r\n", large.len()),
+            &large,
+        ),
+        (
+            CHUNKED,
+            &format!("{}0\r\n\r\n", "1\r\nx\r\n".repeat(2000)),
+            &"x".repeat(2000),
+        ),
+    ] {
+        for path in ["/echo", "/stream-echo"] {
+            let request = post(path, fields, body) + "GET /after HTTP/1.1\r\nHost: h\r\n\r\n";
+            let responses = responses(&request).await;
+            if path == "/stream-echo" && content.len() > 64 << 10 {
+                // Whether the rest is small enough to keep the connection is said before it has come.
+                assert_eq!(responses[0].body, content.as_bytes());
+                continue;
+            }
+            assert_eq!(summarise(&responses), "200, 200", "{path} {fields}");
+            assert_eq!(responses[0].body, content.as_bytes(), "{path} {fields}");
+            assert_eq!(responses[1].body, b"GET /after");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_fails_is_answered_for_the_handler() {
+    let limits = Limits {
+        max_body: 10,
+        ..Limits::default()
+    };
+    for (fields, body, expected) in [
+        ("Content-Length: 9\r\n", "short", "400 close"),
+        ("Content-Length: 11\r\n", "hello world", "413 close"),
+        (CHUNKED, "", "400 close"),
+        (CHUNKED, "5\r\nhel", "400 close"),
+        (CHUNKED, "5\r\nhello\r\n0\r\n", "400 close"),
+        (CHUNKED, "5\r\nhello\r\n0\r\n\r", "400 close"),
+        (CHUNKED, "x\r\nhello\r\n0\r\n\r\n", "400 close"),
+        (CHUNKED, "\r\nhello\r\n0\r\n\r\n", "400 close"),
+        (CHUNKED, "5\nhello\r\n0\r\n\r\n", "400 close"),
+        (CHUNKED, "5\r\nhello0\r\n\r\n", "400 close"),
+        (CHUNKED, "0x5\r\nhello\r\n0\r\n\r\n", "400 close"),
+        (
+            CHUNKED,
+            "5\r\nhello\r\n0\r\nbad trailer\r\n\r\n",
+            "400 close",
+        ),
+        (CHUNKED, "5\r\nhello\r\nfffffffffffffffff\r\n", "400 close"),
+        (CHUNKED, "a\r\n0123456789\r\n0\r\n\r\n", "200"),
+        (
+            CHUNKED,
+            "a\r\n0123456789\r\n1\r\na\r\n0\r\n\r\n",
+            "413 close",
+        ),
+        (CHUNKED, "b\r\n0123456789a\r\n0\r\n\r\n", "413 close"),
+    ] {
+        let responses = responses_within(&post("/echo", fields, body), &limits).await;
+        assert_eq!(summarise(&responses), expected, "{fields} {body:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_the_head_was_sent_a_failing_body_cuts_the_connection() {
+    let request = post("/stream-echo", CHUNKED, "5\r\nhello\r\nx\r\n");
+    let answer = exchange(request.as_bytes(), 1, &Limits::default()).await;
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("\r\n\r\n1\r\nh\r\n"), "{answer}");
+    assert!(!answer.contains("\r\n0\r\n"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_read_is_thrown_away_up_to_a_bound() {
+    let content = |length: usize| (format!("Content-Length: {length}\r\n"), "x".repeat(length));
+    let chunks = |length: usize| format!("{length:x}\r\n{}\r\n0\r\n\r\n", "x".repeat(length));
+    let (small, small_body) = content(5);
+    let (fits, fits_body) = content(64 << 10);
+    let (large, large_body) = content(200 << 10);
+    for (path, fields, body, expected) in [
+        ("/ignore", &small[..], &small_body[..], "200, 200"),
+        ("/ignore", &fits, &fits_body, "200, 200"),
+        ("/ignore", &large, &large_body, "200 close"),
+        ("/first-byte", &small, &small_body, "200, 200"),
+        ("/ignore", CHUNKED, &chunks(5), "200, 200"),
+        // That a chunked body is too large shows only after the response.
+        ("/ignore", CHUNKED, &chunks(200 << 10), "200"),
+        ("/ignore", CHUNKED, "5\r\nhello\r\nx\r\n", "200"),
+    ] {
+        let request = post(path, fields, body);
+        // A malformed beginning that is there at once is known before the response, one that comes later is not.
+        let request = format!("{request}GET /after HTTP/1.1\r\nHost: h\r\n\r\n");
+        let limits = Limits::default();
+        for step in [97, request.len()] {
+            let answer = exchange(request.as_bytes(), step, &limits).await;
+            let got = summarise(&parse_all(&answer, &request));
+            let known_at_once = expected == "200" && got == "200 close";
+            assert!(got == expected || known_at_once, "{path} {fields}: {got}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn continue_is_sent_on_the_first_read() {
+    let fields = "Content-Length: 5\r\nExpect: 100-continue\r\n";
+    let (mut client, server) = start();
+    client
+        .write_all(post("/echo", fields, "").as_bytes())
+        .await
+        .unwrap();
+    assert_eq!(
+        read_until(&mut client, "\r\n\r\n").await,
+        "HTTP/1.1 100 Continue\r\n\r\n"
+    );
+    client.write_all(b"hello").await.unwrap();
+    let head = read_until(&mut client, "\r\n\r\n").await;
+    assert!(
+        head.starts_with("HTTP/1.1 200 OK\r\n") && !head.contains("close"),
+        "{head}"
+    );
+    assert_eq!(read_until(&mut client, "hello").await, "hello");
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn expectations_and_what_becomes_of_the_connection() {
+    let fields = "Content-Length: 5\r\nExpect: 100-Continue\r\n";
+    for (request, expected) in [
+        // Read: the body may have been sent without waiting.
+        (post("/echo", fields, "hello"), "100, 200, 200"),
+        (post("/first-byte", fields, "hello"), "100, 200, 200"),
+        // Never read: whether the body comes nobody can know.
+        (post("/ignore", fields, "hello"), "200 close"),
+        (post("/ignore", fields, ""), "200 close"),
+        // Without a body there is nothing to wait for.
+        (post("/echo", "Expect: 100-continue\r\n", ""), "200, 200"),
+        (post("/echo", "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), "100, 200, 200"),
+        // A client of HTTP/1.0 does not know of it.
+        (
+            "POST /echo HTTP/1.0\r\nContent-Length: 5\r\nConnection: keep-alive\r\nExpect: 100-continue\r\n\r\nhello"
+                .into(),
+            "200 keep-alive, 200",
+        ),
+        // A stream's head goes out first, and no interim response may follow it.
+        (post("/stream-echo", fields, "hello"), "200 close"),
+    ] {
+        assert_eq!(summary(&request).await, expected, "{request:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_may_be_read_in_another_task() {
+    let (mut client, server) = duplex(64);
+    let server = tokio::spawn(async move {
+        let mut connection = Connection::new(server, Arc::new(Limits::default()));
+        assert!(connection.idle().await);
+        let body = connection.next_request().await.unwrap().unwrap().body;
+        let reader = tokio::spawn(read_all(body));
+        let content = connection.drive(reader).await.unwrap().unwrap().unwrap();
+        let sent = connection
+            .respond(Response::new(200, vec![], Body::Bytes(content.into())).unwrap())
+            .await;
+        assert_eq!(
+            sent.unwrap(),
+            Sent {
+                status: 200,
+                body_bytes: 1000
+            }
+        );
+        assert!(connection.sent_head().starts_with(b"HTTP/1.1 200 OK\r\n"));
+        assert!(connection.sent_head().ends_with(b"\r\n\r\n"));
+        connection.close().await;
+    });
+    let content = "x".repeat(1000);
+    client
+        .write_all(post("/", "Content-Length: 1000\r\n", &content).as_bytes())
+        .await
+        .unwrap();
+    read_until(&mut client, &content).await;
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_with_the_head_is_there_at_once() {
+    let (mut client, server) = duplex(1 << 10);
+    let mut connection = Connection::new(server, Arc::new(Limits::default()));
+    client
+        .write_all(post("/", "Content-Length: 7\r\n", "hello").as_bytes())
+        .await
+        .unwrap();
+    let mut body = connection
+        .next_request()
+        .await
+        .unwrap()
+        .unwrap()
+        .body
+        .unwrap();
+    assert_eq!(body.try_read(2), Some(Ok(Some("he".into()))));
+    assert_eq!(body.try_read(9), Some(Ok(Some("llo".into()))));
+    assert_eq!(body.try_read(9), None);
+    // A reader that outlives the request is told so.
+    connection.respond(Response::error(404)).await.unwrap();
+    assert_eq!(body.try_read(9), None);
+    drop(connection);
+    assert_eq!(body.try_read(9), Some(Err(BodyError::Answered)));
+}

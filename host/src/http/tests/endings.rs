@@ -1,0 +1,310 @@
+//! How connections end: clients that go away, are slow, or do not listen.
+
+use tokio::time::Instant;
+
+use super::*;
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// What the server says to a client that sends `request` and then nothing more, and after how many seconds it
+/// closes the connection.
+async fn silent_after(request: &str) -> (String, u64) {
+    let (mut client, server) = start();
+    let start = Instant::now();
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(HANGING, client.read_to_end(&mut answer))
+        .await
+        .expect("the server hangs")
+        .unwrap();
+    let seconds = start.elapsed().as_secs();
+    drop(client);
+    server.await.unwrap();
+    (summarise(&parse_all(&answer, request)), seconds)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_falls_silent_is_not_waited_for_for_ever() {
+    for (request, expected, seconds) in [
+        ("", "", 60),
+        ("\r\n", "", 60),
+        ("G", "408 close", 10),
+        ("GET / HTTP/1.1\r\nHost: h\r\n", "408 close", 10),
+        ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", "200", 60),
+        ("GET / HTTP/1.1\r\nHost: h\r\n\r\nG", "200, 408 close", 10),
+        (
+            "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+            "200 close",
+            0,
+        ),
+        (
+            "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx",
+            "408 close",
+            30,
+        ),
+        (
+            "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nx",
+            "408 close",
+            30,
+        ),
+        (
+            "POST /ignore HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx",
+            "200",
+            3,
+        ),
+        ("GET x HTTP/1.1\r\n\r\n", "400 close", 0),
+    ] {
+        assert_eq!(
+            silent_after(request).await,
+            (expected.into(), seconds),
+            "{request:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_trickles_gains_nothing_by_it() {
+    for (start_of_request, seconds) in [
+        ("GET / HTTP/1.1\r\nx: ", 10),
+        (
+            "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n",
+            30,
+        ),
+        (
+            "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n",
+            30,
+        ),
+    ] {
+        let (client, server) = start();
+        let start = Instant::now();
+        let (mut reader, mut writer) = tokio::io::split(client);
+        let trickle = tokio::spawn(async move {
+            writer.write_all(start_of_request.as_bytes()).await.unwrap();
+            while writer.write_all(b"x").await.is_ok() {
+                sleep(Duration::from_millis(300)).await;
+            }
+        });
+        let mut answer = vec![0; 12];
+        timeout(HANGING, reader.read_exact(&mut answer))
+            .await
+            .expect("the server hangs")
+            .unwrap();
+        assert_eq!(answer, b"HTTP/1.1 408");
+        assert_eq!(start.elapsed().as_secs(), seconds, "{start_of_request:?}");
+        timeout(HANGING, server)
+            .await
+            .expect("the server hangs")
+            .unwrap();
+        trickle.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_but_steady_body_is_read_to_its_end() {
+    let (client, server) = start();
+    let (mut reader, mut writer) = tokio::io::split(client);
+    writer
+        .write_all(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 204800\r\n\r\n")
+        .await
+        .unwrap();
+    for _ in 0..100 {
+        sleep(Duration::from_secs(1)).await;
+        writer.write_all(&[b'x'; 2048]).await.unwrap();
+    }
+    let mut answer = vec![0; 12];
+    reader.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 200");
+    drop((reader, writer));
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_given_up() {
+    let (mut client, server) = duplex(1000);
+    let server = tokio::spawn(serve(server, Arc::new(Limits::default())));
+    let start = Instant::now();
+    client
+        .write_all(b"GET /many-bytes HTTP/1.1\r\nHost: h\r\n\r\n")
+        .await
+        .unwrap();
+    timeout(HANGING, server)
+        .await
+        .expect("the server hangs")
+        .unwrap();
+    assert_eq!(start.elapsed().as_secs(), 30);
+}
+
+/// How the wait for a handler ends, in how many milliseconds, when the client does `act` after its request.
+async fn driven(
+    act: impl AsyncFnOnce(DuplexStream) -> Option<DuplexStream>,
+) -> (Result<(), Gone>, u128) {
+    let (mut client, server) = duplex(1 << 20);
+    client.write_all(GET).await.unwrap();
+    let mut connection = Connection::new(server, Arc::new(Limits::default()));
+    assert!(connection.next_request().await.unwrap().is_some());
+    let start = Instant::now();
+    let answer = Box::pin(sleep(Duration::from_millis(5000)));
+    let (client, outcome) = tokio::join!(act(client), connection.drive(answer));
+    drop(client);
+    (outcome, start.elapsed().as_millis())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_is_given_up_when_its_client_is_gone() {
+    assert_eq!(driven(async |client| Some(client)).await, (Ok(()), 5000));
+    let half_closed = driven(async |mut client: DuplexStream| {
+        sleep(Duration::from_millis(100)).await;
+        client.shutdown().await.unwrap();
+        Some(client)
+    });
+    assert_eq!(half_closed.await, (Err(Gone::Closed), 1100));
+    let sends_ahead = driven(async |mut client: DuplexStream| {
+        client.write_all(GET).await.unwrap();
+        client.shutdown().await.unwrap();
+        Some(client)
+    });
+    assert_eq!(sends_ahead.await, (Err(Gone::Closed), 1000));
+    let backlog = driven(async |mut client: DuplexStream| {
+        client.write_all(&GET.repeat(5000)).await.unwrap();
+        client.shutdown().await.unwrap();
+        Some(client)
+    });
+    assert_eq!(
+        backlog.await,
+        (Ok(()), 5000),
+        "a client with a full backlog is there"
+    );
+}
+
+#[tokio::test]
+async fn a_reset_is_noticed_at_once() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let mut connection = Connection::new(
+        listener.accept().await.unwrap().0,
+        Arc::new(Limits::default()),
+    );
+    client.write_all(GET).await.unwrap();
+    assert!(connection.next_request().await.unwrap().is_some());
+    client.set_zero_linger().unwrap();
+    drop(client);
+    let outcome = timeout(HANGING, connection.drive(Box::pin(pending::<()>()))).await;
+    assert_eq!(
+        outcome.expect("the reset was not noticed"),
+        Err(Gone::Closed)
+    );
+    assert!(!connection.is_persistent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_closed_clients_get_their_answers() {
+    for path in ["/", "/slow", "/stream", "/many-bytes"] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").repeat(3);
+        assert_eq!(
+            summarise(&responses(&request).await),
+            "200, 200, 200",
+            "{path}"
+        );
+    }
+    assert_eq!(
+        summarise(&responses("GET /never HTTP/1.1\r\nHost: h\r\n\r\n").await),
+        ""
+    );
+    for partial in ["", "G", "GET / HTTP/1.1\r\nHost: h\r\n\r"] {
+        assert_eq!(summarise(&responses(partial).await), "", "{partial:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_stream_notices_that_its_client_is_gone() {
+    let (mut client, server) = duplex(1 << 10);
+    client.write_all(GET).await.unwrap();
+    let mut connection = Connection::new(server, Arc::new(Limits::default()));
+    assert!(connection.next_request().await.unwrap().is_some());
+    let (_sender, frames) = mpsc::channel(1);
+    let body = Body::Stream {
+        frames,
+        length: None,
+    };
+    drop(client.shutdown().await);
+    let outcome = timeout(
+        HANGING,
+        connection.respond(Response::new(200, vec![], body).unwrap()),
+    )
+    .await;
+    assert!(
+        matches!(outcome, Ok(Err(SendError::Cut(Cut::ClientGone)))),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_can_be_cancelled_and_taken_up_again() {
+    let (mut client, server) = duplex(1 << 10);
+    let mut connection = Connection::new(server, Arc::new(Limits::default()));
+    for byte in GET {
+        assert!(
+            timeout(Duration::from_millis(1), connection.idle())
+                .await
+                .is_err()
+                || byte != &b'G'
+        );
+        client.write_all(&[*byte]).await.unwrap();
+    }
+    assert!(connection.idle().await);
+    assert!(connection.next_request().await.unwrap().is_some());
+    connection.finish();
+    assert!(connection.is_persistent());
+    connection.respond(Response::error(404)).await.unwrap();
+    assert!(!connection.is_persistent());
+    assert!(!connection.idle().await);
+    connection.close().await;
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(summarise(&parse_all(&answer, "")), "404 close");
+}
+
+#[tokio::test]
+async fn a_client_that_is_still_sending_gets_the_answer_rather_than_a_reset() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let server = listener.accept().await.unwrap().0;
+    let server = tokio::spawn(serve(server, Arc::new(Limits::default())));
+    let length = 4 << 20;
+    let head = format!("POST /ignore HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
+    client.write_all(head.as_bytes()).await.unwrap();
+    client.write_all(&vec![b'x'; length]).await.unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(summarise(&parse_all(&answer, "POST")), "200 close");
+    drop(client);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_hold_little_memory() {
+    let (mut client, server) = duplex(1 << 20);
+    let mut connection = Connection::new(server, Arc::new(Limits::default()));
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: h\r\nx: {}\r\n\r\n",
+        "y".repeat(20_000)
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    assert!(connection.next_request().await.unwrap().is_some());
+    let body = Body::Bytes(vec![b'x'; 5000].into());
+    connection
+        .respond(Response::new(200, vec![], body).unwrap())
+        .await
+        .unwrap();
+    assert!(
+        timeout(Duration::from_secs(1), connection.idle())
+            .await
+            .is_err()
+    );
+    assert!(!connection.input.bytes.try_reclaim(input::KEPT + 1));
+    assert!(connection.output.capacity() <= input::KEPT);
+}

@@ -1,0 +1,107 @@
+use std::fs::File;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::net::TcpStream;
+
+/// What a connection runs over: a stream of bytes each way, and a way to send a part of a file.
+///
+/// A TCP stream should have Nagle's algorithm off (`set_nodelay`): all that belongs together is written at once.
+pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Sends at most `length` bytes (at least 1) of `file` from `offset` on, as many as can be sent in one go.
+    /// Returns how many; 0 says that the file has ended.
+    fn send_file(
+        &mut self,
+        file: &File,
+        offset: u64,
+        length: u64,
+    ) -> impl Future<Output = io::Result<u64>> + Send {
+        copy_file(self, file, offset, length)
+    }
+
+    /// Makes dropping the stream look like a failure to the other side, where the transport can: a response
+    /// that ends with the connection must not look whole when it is not.
+    fn abort(&mut self) {}
+}
+
+impl Transport for DuplexStream {}
+
+impl Transport for TcpStream {
+    #[cfg(target_os = "linux")]
+    async fn send_file(&mut self, file: &File, mut offset: u64, length: u64) -> io::Result<u64> {
+        // The kernel would go on for as long as the client reads: let other connections have their turn.
+        tokio::task::coop::consume_budget().await;
+        let count = usize::try_from(length)
+            .unwrap_or(usize::MAX)
+            .min(SENDFILE_CHUNK);
+        loop {
+            let send = || {
+                Ok(rustix::fs::sendfile(
+                    &*self,
+                    file,
+                    Some(&mut offset),
+                    count,
+                )?)
+            };
+            match self.try_io(tokio::io::Interest::WRITABLE, send) {
+                Ok(sent) => return Ok(sent as u64),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable().await?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn abort(&mut self) {
+        // If it fails the other side sees a plain end: nothing more can be done about it.
+        let _ = self.set_zero_linger();
+    }
+}
+
+/// Appends at most `length` bytes of `file` from `offset` on to `buffer`, in one read. Returns how many; 0 says
+/// that the file has ended.
+pub(super) fn read_at(
+    file: &File,
+    offset: u64,
+    length: usize,
+    buffer: &mut Vec<u8>,
+) -> io::Result<usize> {
+    let start = buffer.len();
+    buffer.resize(start + length, 0);
+    let read = loop {
+        #[cfg(unix)]
+        let read = std::os::unix::fs::FileExt::read_at(file, &mut buffer[start..], offset);
+        #[cfg(windows)]
+        let read = std::os::windows::fs::FileExt::seek_read(file, &mut buffer[start..], offset);
+        if !matches!(&read, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
+            break read;
+        }
+    };
+    buffer.truncate(start + read.as_ref().map_or(0, |read| *read));
+    read
+}
+
+async fn copy_file<S: AsyncWrite + Unpin + Send + ?Sized>(
+    stream: &mut S,
+    file: &File,
+    offset: u64,
+    length: u64,
+) -> io::Result<u64> {
+    let mut buffer = Vec::new();
+    let length = usize::try_from(length)
+        .unwrap_or(usize::MAX)
+        .min(COPY_CHUNK);
+    if read_at(file, offset, length, &mut buffer)? == 0 {
+        return Ok(0);
+    }
+    match poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, &buffer)).await? {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        sent => Ok(sent as u64),
+    }
+}
+
+#[cfg(target_os = "linux")]
+const SENDFILE_CHUNK: usize = 1 << 20;
+const COPY_CHUNK: usize = 64 << 10;

@@ -1,0 +1,188 @@
+//! The engine: how components are compiled, where their instances live, how many there may be.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::{Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use super::epoch::Ticker;
+use super::failure::Failure;
+use super::lanes::SlowLane;
+use super::limits::Limits;
+
+/// Compiles components and holds what all their instances share: memory, clock, threads, places.
+pub struct Engine {
+    wasmtime: wasmtime::Engine,
+    limits: Limits,
+    slots: Arc<Semaphore>,
+    ticker: Ticker,
+    slow_lane: SlowLane,
+}
+
+/// A place among the instances that may exist at once.
+pub(super) struct Slot(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
+impl Engine {
+    /// `threads` is the number of threads for guests that run long.
+    ///
+    /// # Errors
+    ///
+    /// Where the system lacks what even on-demand allocation needs, or gives no thread for the clock.
+    pub fn new(limits: Limits, threads: usize) -> anyhow::Result<Self> {
+        let wasmtime = match wasmtime::Engine::new(&config(Some(&limits))) {
+            Ok(engine) => engine,
+            Err(error) => {
+                tracing::warn!(
+                    "instances are allocated on demand, which is slower: the address space does not hold a pool of \
+                     {} ({error:#}); a lower --max-instances or a higher `ulimit -v` allows one",
+                    limits.max_instances
+                );
+                wasmtime::Engine::new(&config(None)).map_err(anyhow::Error::from).context("the WebAssembly engine does not start")?
+            }
+        };
+        let total = limits.max_instances as usize;
+        let slots = Arc::new(Semaphore::new(total));
+        let ticker = Ticker::start(&wasmtime, &slots, total).context("no thread for the epoch's clock")?;
+        Ok(Self { wasmtime, limits, slots, ticker, slow_lane: SlowLane::new(threads) })
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Instances that exist now.
+    pub fn instances(&self) -> usize {
+        self.limits.max_instances as usize - self.slots.available_permits()
+    }
+
+    pub(super) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.wasmtime
+    }
+
+    pub(super) fn slow_lane(&self) -> Option<&Runtime> {
+        self.slow_lane.runtime()
+    }
+
+    /// A place, if one is free and nobody waits for it.
+    pub(super) fn try_admit(&self) -> Option<Slot> {
+        let permit = self.slots.clone().try_acquire_owned().ok()?;
+        self.ticker.wake();
+        Some(Slot(permit))
+    }
+
+    /// A place, in the order of asking.
+    pub(super) async fn admit(&self) -> Result<Slot, Failure> {
+        let wait: Duration = self.limits.queue_timeout;
+        match tokio::time::timeout(wait, self.slots.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => {
+                self.ticker.wake();
+                Ok(Slot(permit))
+            }
+            _ => Err(Failure::NoInstance(wait)),
+        }
+    }
+}
+
+/// The settings of an engine: pooled for `limits`, or on demand.
+fn config(pool: Option<&Limits>) -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        // Contracts of today are synchronous: without the bookkeeping for concurrent tasks, 10 % more requests.
+        .concurrency_support(false)
+        .shared_memory(false)
+        .cranelift_opt_level(OptLevel::Speed)
+        // A wall against surprises: a guest's stack is its own, and small.
+        .max_wasm_stack(STACK / 2)
+        .async_stack_size(STACK)
+        .cache(cache());
+    if let Some(limits) = pool {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(limits)));
+    }
+    config
+}
+
+/// The pool, with the settings that make a fresh instance cheap: what an instance touched is wiped by
+/// copying over it, found by the kernel's page scan, instead of being given back and faulted in again.
+fn pooling(limits: &Limits) -> PoolingAllocationConfig {
+    let instances = limits.max_instances;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .total_memories(instances.saturating_mul(MEMORIES))
+        .max_memories_per_component(MEMORIES)
+        .total_tables(instances.saturating_mul(TABLES))
+        .max_tables_per_component(TABLES)
+        .table_elements(TABLE_ELEMENTS)
+        .max_component_instance_size(1 << 20)
+        .max_core_instance_size(1 << 20)
+        // A run takes one stack; a second one is for instances that end while others start.
+        .total_stacks(instances.saturating_mul(2))
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT)
+        .async_stack_keep_resident(STACK_KEEP_RESIDENT)
+        .decommit_batch_size(8)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// Compiled components, kept in a folder of this user's alone.
+///
+/// What lies there is run without another look, so a folder that others can write is not used.
+fn cache() -> Option<Cache> {
+    match private_folder().map(|folder| {
+        let mut config = CacheConfig::new();
+        config.with_directory(folder);
+        Cache::new(config)
+    }) {
+        Ok(Ok(cache)) => Some(cache),
+        Ok(Err(error)) => {
+            tracing::warn!("compiled components are not kept: {error:#}");
+            None
+        }
+        Err(error) => {
+            tracing::warn!("compiled components are not kept: {error:#}");
+            None
+        }
+    }
+}
+
+fn private_folder() -> anyhow::Result<std::path::PathBuf> {
+    use std::fs;
+    let base = dirs::cache_dir().context("this user has no folder for caches (XDG_CACHE_HOME, HOME)")?;
+    let folder = base.join("belljar");
+    fs::create_dir_all(&base).with_context(|| format!("cannot create {}", base.display()))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+        match fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(error).with_context(|| format!("cannot create {}", folder.display()));
+            }
+            _ => {}
+        }
+        let found = fs::symlink_metadata(&folder)?;
+        let own = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o077 == 0;
+        anyhow::ensure!(own, "{} is not this user's alone (chmod 700 it, or remove it)", folder.display());
+    }
+    #[cfg(not(unix))]
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// Bytes of a guest's stack, host functions included; the guest's own part is half of it.
+const STACK: usize = 1 << 20;
+const STACK_KEEP_RESIDENT: usize = 64 << 10;
+
+/// Bytes of a memory or table that stay resident in the pool for the next instance.
+const KEEP_RESIDENT: usize = 2 << 20;
+
+/// Most core instances, memories and tables in a component: a component of Python has about 40, 1 and 4.
+const CORE_INSTANCES: u32 = 100;
+const MEMORIES: u32 = 2;
+const TABLES: u32 = 4;
+const TABLE_ELEMENTS: usize = 100_000;

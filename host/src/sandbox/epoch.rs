@@ -1,0 +1,63 @@
+//! The ticking clock by which running guests are interrupted.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+/// Time between two epochs. A guest that keeps a thread busy is interrupted after one to two of them.
+pub(super) const TICK: Duration = Duration::from_millis(1);
+
+/// Increments an engine's epoch every [`TICK`] for as long as guests run.
+///
+/// An OS thread, never a task: guests that keep every worker busy must not be able to stop the clock.
+/// With no guest about it sleeps, so that an idle server wakes nobody.
+pub(super) struct Ticker {
+    thread: Thread,
+    parked: Arc<AtomicBool>,
+}
+
+impl Ticker {
+    /// `slots` has all of its `total` permits exactly when no guest runs.
+    pub fn start(engine: &wasmtime::Engine, slots: &Arc<Semaphore>, total: usize) -> std::io::Result<Self> {
+        let parked = Arc::new(AtomicBool::new(false));
+        let (engine, slots, flag) = (engine.weak(), Arc::downgrade(slots), parked.clone());
+        let handle = thread::Builder::new()
+            .name("epoch".into())
+            .spawn(move || tick(&engine, &slots, total, &flag))?;
+        Ok(Self { thread: handle.thread().clone(), parked })
+    }
+
+    /// Called when a guest is about to run.
+    pub fn wake(&self) {
+        if self.parked.load(Ordering::Relaxed) {
+            self.parked.store(false, Ordering::Relaxed);
+            self.thread.unpark();
+        }
+    }
+}
+
+fn tick(engine: &wasmtime::EngineWeak, slots: &Weak<Semaphore>, total: usize, parked: &AtomicBool) {
+    let mut idle_ticks = 0;
+    // Ends with the engine.
+    while let (Some(engine), Some(slots)) = (engine.upgrade(), slots.upgrade()) {
+        engine.increment_epoch();
+        idle_ticks = if slots.available_permits() == total { idle_ticks + 1 } else { 0 };
+        if idle_ticks < IDLE_TICKS {
+            thread::sleep(TICK);
+        } else {
+            parked.store(true, Ordering::Relaxed);
+            drop((engine, slots));
+            // With a time limit, so that a wake-up that crosses this store is only late and never lost.
+            thread::park_timeout(PARKED);
+        }
+    }
+}
+
+/// Ticks without a guest before the clock sleeps.
+const IDLE_TICKS: u32 = 1000;
+
+/// The longest that a guest which starts just as the clock goes to sleep may run unwatched.
+const PARKED: Duration = Duration::from_millis(100);

@@ -1,0 +1,112 @@
+//! Why a guest gave no answer, and why a component could not be loaded.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why a guest gave no answer that could be sent.
+#[derive(Debug)]
+pub enum Failure {
+    /// The guest trapped, exited, or asked for more than it may have; the cause has its backtrace.
+    Trap(wasmtime::Error),
+    /// It answered with what cannot be sent.
+    InvalidResponse(String),
+    /// It used up the processor time of a request.
+    Cpu(Duration),
+    /// It had no answer within the wall clock of a request.
+    Timeout(Duration),
+    /// No instance came free within the queue's wait.
+    NoInstance(Duration),
+}
+
+impl Failure {
+    /// The status that the client is answered with.
+    pub fn status(&self) -> u16 {
+        match self {
+            Failure::Trap(_) | Failure::InvalidResponse(_) => 500,
+            Failure::NoInstance(_) => 503,
+            Failure::Cpu(_) | Failure::Timeout(_) => 504,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Trap(error) => write!(f, "the handler trapped: {error:#}"),
+            Failure::InvalidResponse(reason) => write!(f, "the handler's response cannot be sent: {reason}"),
+            Failure::Cpu(limit) => write!(f, "the handler used up its processor time of {limit:?} (--cpu)"),
+            Failure::Timeout(limit) => write!(f, "the handler had no answer within {limit:?} (--timeout)"),
+            Failure::NoInstance(wait) => write!(
+                f,
+                "no instance came free within {wait:?} (--queue-timeout); --max-instances allows more at once"
+            ),
+        }
+    }
+}
+
+/// Why a component cannot be a handler.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The bytes are WebAssembly, but a core module.
+    CoreModule,
+    /// The bytes are no WebAssembly component at all, or a damaged one.
+    NotAComponent(wasmtime::Error),
+    /// It exports no function that belljar knows how to call. Lists what it exports instead.
+    NoHandler(Vec<String>),
+    /// It imports what nobody granted it.
+    NotGranted(Vec<String>),
+    /// It imports or exports something known under another type.
+    Mismatch(wasmtime::Error),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::CoreModule => write!(
+                f,
+                "it is a core WebAssembly module, not a component; build it with `--target wasm32-wasip2`, or turn \
+                 it into a component with `wasm-tools component new`"
+            ),
+            LoadError::NotAComponent(error) => {
+                let reason = error.root_cause().to_string();
+                let reason = reason.lines().next().unwrap_or_default();
+                write!(f, "it is no WebAssembly component ({reason}); build one with `cargo build --target wasm32-wasip2`")
+            }
+            LoadError::NoHandler(exports) if exports.is_empty() => write!(
+                f,
+                "it exports nothing; a handler exports `handle` of the world belljar:handler/handler (see wit/)"
+            ),
+            LoadError::NoHandler(exports) => write!(
+                f,
+                "it exports no known handler, only {}; a handler exports `handle` of the world \
+                 belljar:handler/handler (see wit/)",
+                exports.join(", ")
+            ),
+            LoadError::NotGranted(imports) => write!(
+                f,
+                "it imports {}, which a handler is not granted; build it without, for the world \
+                 belljar:handler/handler (see wit/)",
+                imports.join(", ")
+            ),
+            LoadError::Mismatch(error) => write!(
+                f,
+                "its types are not those of belljar:handler@0.1.0 ({}); build it again with the current wit/",
+                format!("{error:#}").replace('\n', " ")
+            ),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// Raised in a guest that used up its processor time.
+#[derive(Debug)]
+pub(super) struct CpuExceeded;
+
+impl fmt::Display for CpuExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the processor time of a request is used up")
+    }
+}
+
+impl std::error::Error for CpuExceeded {}

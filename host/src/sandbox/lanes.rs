@@ -1,0 +1,192 @@
+//! Two lanes for guests, and the meter of their processor time.
+//!
+//! A guest starts in the fast lane: on the thread that read its request, where nothing but the guest itself stands
+//! between the request and the answer. One that keeps that thread busy past a tick of the epoch goes on in
+//! the slow lane, on threads of its own and of low priority, so that strangers' latency does not depend on it.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use wasmtime::UpdateDeadline;
+
+use super::epoch::TICK;
+use super::failure::CpuExceeded;
+
+/// The threads of the slow lane, started when the first guest needs them.
+pub(super) struct SlowLane {
+    threads: usize,
+    runtime: OnceLock<std::io::Result<Runtime>>,
+}
+
+impl SlowLane {
+    pub fn new(threads: usize) -> Self {
+        Self { threads, runtime: OnceLock::new() }
+    }
+
+    /// None where the system gives no threads; the guest then goes on where it is.
+    pub fn runtime(&self) -> Option<&Runtime> {
+        let runtime = self.runtime.get_or_init(|| {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(self.threads)
+                .thread_name("slow-lane")
+                .on_thread_start(lower_priority)
+                .enable_all()
+                .build()
+        });
+        match runtime {
+            Ok(runtime) => Some(runtime),
+            Err(error) => {
+                tracing::error!("no threads for the slow lane, long guests share the fast one: {error}");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for SlowLane {
+    fn drop(&mut self) {
+        if let Some(Ok(runtime)) = self.runtime.take() {
+            // An ordinary drop waits for the workers, which is not allowed within another runtime.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// On Linux a nice value belongs to a thread. Elsewhere it is the process's, so it is left alone.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(SLOW_LANE_NICE) {
+        tracing::debug!("the slow lane keeps its ordinary priority: {error}");
+    }
+}
+
+/// A guest's run, able to change threads between its polls.
+pub(super) type Guest<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A guest's run, its polls metered.
+pub(super) struct Metered<T> {
+    guest: Guest<T>,
+    budget: Duration,
+    used: Duration,
+    slow: bool,
+}
+
+/// How a poll of a guest ended.
+pub(super) enum Polled<T> {
+    Ready(T),
+    /// It waits for something.
+    Waiting,
+    /// It kept the thread busy past a tick, and would go on at once.
+    Busy,
+}
+
+impl<T> Metered<T> {
+    pub fn new(guest: Guest<T>, budget: Duration) -> Self {
+        Self { guest, budget, used: Duration::ZERO, slow: false }
+    }
+
+    /// For the slow lane, where threads wait for processors and only their own clocks are fair.
+    pub fn slow(mut self) -> Self {
+        self.slow = true;
+        self
+    }
+
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Polled<T> {
+        let clock = Clock::start(self.slow);
+        POLL.set(Some(MeteredPoll { clock, left: self.budget.saturating_sub(self.used), busy: false }));
+        let polled = self.guest.as_mut().poll(context);
+        let busy = POLL.take().is_some_and(|poll| poll.busy);
+        self.used += clock.elapsed();
+        match polled {
+            Poll::Ready(output) => Polled::Ready(output),
+            Poll::Pending if busy => Polled::Busy,
+            Poll::Pending => Polled::Waiting,
+        }
+    }
+}
+
+impl<T> Future for Metered<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        match Metered::poll(self.get_mut(), context) {
+            Polled::Ready(output) => Poll::Ready(output),
+            Polled::Waiting | Polled::Busy => Poll::Pending,
+        }
+    }
+}
+
+/// What to do with a guest at a tick of the epoch, asked on the thread that runs it.
+pub(super) fn on_tick() -> wasmtime::Result<UpdateDeadline> {
+    let Some(mut poll) = POLL.get() else {
+        return Ok(UpdateDeadline::Continue(1));
+    };
+    // The deadline also passes while a guest waits; what counts is the time since it was last let run.
+    if poll.clock.wall.elapsed() < TICK {
+        return Ok(UpdateDeadline::Continue(1));
+    }
+    if poll.clock.elapsed() >= poll.left {
+        return Err(wasmtime::Error::new(CpuExceeded));
+    }
+    poll.busy = true;
+    POLL.set(Some(poll));
+    // The executor's own yield: the waker alone would put the task into the slot that is polled next.
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+}
+
+thread_local! {
+    /// The poll under way on this thread. `poll` and `on_tick` run on one thread, one within the other.
+    static POLL: Cell<Option<MeteredPoll>> = const { Cell::new(None) };
+}
+
+#[derive(Clone, Copy)]
+struct MeteredPoll {
+    clock: Clock,
+    /// Processor time that the guest may still use.
+    left: Duration,
+    busy: bool,
+}
+
+/// How long a poll has taken: by the thread's processor clock where asked for, else by the wall clock.
+///
+/// The processor clock is a system call. The fast lane does without: its polls end within about a tick, so
+/// that the wall clock is at most that far off.
+#[derive(Clone, Copy)]
+struct Clock {
+    wall: Instant,
+    processor: Option<Duration>,
+}
+
+impl Clock {
+    fn start(processor: bool) -> Self {
+        Self { wall: Instant::now(), processor: if processor { processor_time() } else { None } }
+    }
+
+    fn elapsed(self) -> Duration {
+        match (self.processor, self.processor.and_then(|_| processor_time())) {
+            (Some(start), Some(now)) => now.saturating_sub(start),
+            _ => self.wall.elapsed(),
+        }
+    }
+}
+
+/// The processor time of this thread.
+#[cfg(unix)]
+fn processor_time() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).ok()
+}
+
+#[cfg(not(unix))]
+fn processor_time() -> Option<Duration> {
+    None
+}
+
+/// Weak enough to give way to the fast lane at once, strong enough to finish beside a busy machine.
+#[cfg(target_os = "linux")]
+const SLOW_LANE_NICE: i32 = 15;

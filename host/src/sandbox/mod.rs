@@ -1,0 +1,28 @@
+//! The sandbox: a component, an instance of it for every request, and the limits around it.
+//!
+//! It knows nothing of sockets. A request comes in as [`http::Request`](crate::http::Request), what comes out is
+//! an [`Answer`] or a [`Failure`], and everything between is a guest that is not trusted:
+//!
+//! - [`Engine`] compiles, allocates and counts; one a process.
+//! - [`Handler`] is a loaded component with what it was granted; `call` runs one request in an instance.
+//! - [`Call`] is that run: a future that moves a guest which keeps a thread busy out of the others' way.
+
+mod call;
+mod contract;
+mod engine;
+mod epoch;
+mod failure;
+mod filesystem;
+mod handler;
+mod limits;
+mod lanes;
+mod output;
+mod request_body;
+mod state;
+
+pub use call::{Answer, Call};
+pub use engine::Engine;
+pub use failure::{Failure, LoadError};
+pub use filesystem::{Access, Preopen};
+pub use handler::{Grants, Handler, Instance};
+pub use limits::Limits;

@@ -1,0 +1,137 @@
+//! A guest's standard output and error: lines of the log, bounded.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+/// One of a guest's standard streams. Each of its lines becomes a line of the log, with the handler's
+/// name and the request's number.
+#[derive(Clone)]
+pub(super) struct Log(Arc<Mutex<Lines>>);
+
+struct Lines {
+    stream: &'static str,
+    handler: String,
+    request: u64,
+    line: Vec<u8>,
+    /// Bytes that this request may still log on this stream.
+    left: usize,
+}
+
+impl Log {
+    pub fn new(stream: &'static str, handler: &str, request: u64) -> Self {
+        Self(Arc::new(Mutex::new(Lines { stream, handler: handler.into(), request, line: Vec::new(), left: MAX_OUTPUT })))
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes);
+    }
+}
+
+impl Lines {
+    fn write(&mut self, bytes: &[u8]) {
+        if self.left == 0 {
+            return;
+        }
+        let taken = bytes.len().min(self.left);
+        self.left -= taken;
+        for part in bytes[..taken].split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(part);
+            if part.ends_with(b"\n") || self.line.len() >= MAX_LINE {
+                self.flush();
+            }
+        }
+        if self.left == 0 {
+            self.flush();
+            let Self { stream, handler, request, .. } = self;
+            tracing::warn!(target: "guest", %handler, request, "{stream}: more than {MAX_OUTPUT} bytes, the rest is thrown away");
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.line.is_empty() {
+            return;
+        }
+        // Escaped, so that a guest can neither forge lines of the log nor steer a terminal.
+        let line = String::from_utf8_lossy(&self.line);
+        let line: String = line.trim_end_matches(['\n', '\r']).chars().flat_map(printable).collect();
+        let Self { stream, handler, request, .. } = self;
+        tracing::info!(target: "guest", %handler, request, "{stream}: {line}");
+        self.line.clear();
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+fn printable(c: char) -> Box<dyn Iterator<Item = char>> {
+    if c.is_control() && c != '\t' { Box::new(c.escape_default()) } else { Box::new(std::iter::once(c)) }
+}
+
+impl IsTerminal for Log {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Log {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[wasmtime_wasi_io::async_trait]
+impl Pollable for Log {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Log {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        Log::write(self, &bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(PERMIT)
+    }
+}
+
+impl AsyncWrite for Log {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        Log::write(&self, bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Bytes that a request may log on each of its two streams.
+const MAX_OUTPUT: usize = 64 << 10;
+
+/// Bytes of the longest line; a longer one is broken.
+const MAX_LINE: usize = 8 << 10;
+
+/// Bytes that a guest may write at a time.
+const PERMIT: usize = 64 << 10;

@@ -1,0 +1,114 @@
+//! What a store holds for its instance: handles, grants, accounts.
+
+use std::sync::Arc;
+
+use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtx, WasiFilesystemCtxView};
+use wasmtime_wasi::p2::bindings::{cli::environment, filesystem};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_io::bindings::wasi::io;
+
+use super::filesystem as files;
+use super::handler::Grants;
+use super::limits::{Limits, MemoryAccount};
+use super::output;
+
+/// The host's side of one instance.
+pub(super) struct State {
+    pub table: ResourceTable,
+    pub memory: MemoryAccount,
+    /// The request's number, for the log.
+    pub request: u64,
+    grants: Arc<Grants>,
+    filesystem: WasiFilesystemCtx,
+    /// Standard streams, clocks, random numbers, sockets: made when the guest first asks, which most never do.
+    wasi: Option<Box<WasiCtx>>,
+}
+
+impl State {
+    pub fn new(grants: Arc<Grants>, limits: &Limits, request: u64) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.max_handles);
+        Self {
+            table,
+            memory: MemoryAccount::new(limits.memory),
+            request,
+            filesystem: grants.filesystem.context().clone(),
+            grants,
+            wasi: None,
+        }
+    }
+
+    pub fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
+        WasiFilesystemCtxView { ctx: &mut self.filesystem, table: &mut self.table }
+    }
+
+    /// Whether file operations may block the thread of the guest (see [`files::FileSystem`]).
+    pub fn files_on_thread(&self) -> bool {
+        self.grants.filesystem.on_thread()
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let (grants, request) = (&self.grants, self.request);
+        let wasi = self.wasi.get_or_insert_with(|| {
+            // Sockets are there, and every address is refused: that is the builder's default.
+            let mut builder = WasiCtx::builder();
+            builder
+                .stdout(output::Log::new("stdout", &grants.name, request))
+                .stderr(output::Log::new("stderr", &grants.name, request));
+            Box::new(builder.build())
+        });
+        WasiCtxView { ctx: wasi, table: &mut self.table }
+    }
+}
+
+impl environment::Host for State {
+    fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
+        Ok(self.grants.environment.clone())
+    }
+
+    fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {
+        Ok(vec![self.grants.name.clone()])
+    }
+
+    fn initial_cwd(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(None)
+    }
+}
+
+/// Links WASI 0.2 as far as a handler is granted it: all of `wasi:cli/imports`.
+pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    // Once more what requests do need often, without the rest of the context.
+    linker.allow_shadowing(true);
+    io::error::add_to_linker::<State, HasTable>(linker, |state| &mut state.table)?;
+    io::poll::add_to_linker::<State, HasTable>(linker, |state| &mut state.table)?;
+    io::streams::add_to_linker::<State, HasTable>(linker, |state| &mut state.table)?;
+    environment::add_to_linker::<State, HasState>(linker, |state| state)?;
+    filesystem::preopens::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
+    filesystem::types::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
+    files::link(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// Whether [`link`] provides what a component imports under this name.
+pub(super) fn provides(import: &str) -> bool {
+    let Some((interface, version)) = import.split_once('@') else { return false };
+    let granted = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+    granted.iter().any(|package| interface.starts_with(package)) && version.starts_with("0.2.")
+}
+
+struct HasTable;
+
+impl HasData for HasTable {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+struct HasState;
+
+impl HasData for HasState {
+    type Data<'a> = &'a mut State;
+}

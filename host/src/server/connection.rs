@@ -1,0 +1,110 @@
+//! Where HTTP meets the sandbox: one connection, request by request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::Shared;
+use super::access_log::Exchange;
+use crate::http::{Connection, Reject, Request, Response, Transport};
+use crate::sandbox::{Answer, Failure, Instance};
+
+/// Serves a connection to its end.
+pub(super) async fn serve<S: Transport>(stream: S, peer: SocketAddr, shared: &Shared) {
+    let mut connection = Connection::new(stream, shared.http.clone());
+    let client: Arc<str> = peer.to_string().into();
+    loop {
+        let another = tokio::select! {
+            biased;
+            another = connection.idle() => another,
+            () = shared.stop.cancelled() => false,
+            () = shared.evict.notified() => false,
+        };
+        if !another {
+            break;
+        }
+        let mut exchange = Exchange::new(&shared.log, peer);
+        match connection.next_request().await {
+            Ok(Some(request)) => {
+                exchange.request(&request.head);
+                answer(&mut connection, request, &client, shared, &mut exchange).await;
+            }
+            Ok(None) => break,
+            Err(reason) => reject(&mut connection, &reason, &mut exchange).await,
+        }
+        if !connection.is_persistent() {
+            break;
+        }
+    }
+    connection.close().await;
+}
+
+async fn answer<S: Transport>(
+    connection: &mut Connection<S>,
+    request: Request,
+    client: &Arc<str>,
+    shared: &Shared,
+    exchange: &mut Exchange<'_>,
+) {
+    let (response, instance) = match request.host_answer() {
+        Some(response) => (response, None),
+        None => {
+            let outcome = connection.drive(shared.handler.call(request, client.clone())).await;
+            if let Some(reason) = connection.body_failure() {
+                return reject(connection, &reason, exchange).await;
+            }
+            match outcome {
+                Ok(Ok(Answer { response, instance })) => (response, Some(instance)),
+                Ok(Err(failure)) => (failed(&failure, exchange), None),
+                Err(gone) => return exchange.gone(&gone),
+            }
+        }
+    };
+    if shared.stop.is_cancelled() {
+        connection.finish();
+    }
+    send(connection, response, instance, exchange).await
+}
+
+/// The answer that a guest's failure gets; why it failed goes to the log, and only there.
+fn failed(failure: &Failure, exchange: &Exchange<'_>) -> Response {
+    exchange.failed(failure);
+    let response = Response::error(failure.status());
+    match failure {
+        Failure::NoInstance(_) => response.with_field("Retry-After", RETRY_AFTER),
+        _ => response,
+    }
+}
+
+async fn send<S: Transport>(
+    connection: &mut Connection<S>,
+    response: Response,
+    instance: Option<Instance>,
+    exchange: &mut Exchange<'_>,
+) {
+    // A short answer leaves before its instance is taken down; a long one must not hold an instance's place.
+    let instance = instance.filter(|_| response.is_short());
+    let sent = match connection.respond(response).await {
+        // The client can still be told.
+        Err(error) if error.nothing_sent() => {
+            exchange.unsendable(&error);
+            connection.respond(Response::error(500)).await
+        }
+        sent => sent,
+    };
+    drop(instance);
+    match sent {
+        Ok(sent) => exchange.sent(&sent, connection.sent_head()),
+        Err(error) => exchange.cut(&error, connection.sent_head()),
+    }
+}
+
+async fn reject<S: Transport>(connection: &mut Connection<S>, reason: &Reject, exchange: &mut Exchange<'_>) {
+    exchange.rejected(reason);
+    match connection.reject(reason).await {
+        Ok(sent) => exchange.sent(&sent, connection.sent_head()),
+        Err(error) => exchange.cut(&error, connection.sent_head()),
+    }
+}
+
+/// Seconds after which a client that found no free instance may try again.
+const RETRY_AFTER: &str = "1";

@@ -1,0 +1,73 @@
+//! The server: listeners, their connections, and the end of both.
+
+mod access_log;
+mod connection;
+mod listener;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use access_log::{AccessLog, Detail};
+pub use listener::bind;
+
+use crate::http;
+use crate::sandbox::Handler;
+use listener::Listener;
+
+/// What a server answers with, and its bounds.
+pub struct Config {
+    pub handler: Handler,
+    pub http: http::Limits,
+    /// Connections open at once. Beyond it the idle one that has waited longest is closed for a new one.
+    pub max_connections: usize,
+    /// How long requests in flight may go on once the server is told to stop.
+    pub grace: Duration,
+    pub log: AccessLog,
+}
+
+/// What all connections share.
+struct Shared {
+    handler: Arc<Handler>,
+    http: Arc<http::Limits>,
+    log: AccessLog,
+    /// The free places for connections.
+    places: Arc<Semaphore>,
+    /// Wakes the connection that has been idle for longest: its place is needed.
+    evict: Notify,
+    /// Cancelled when the server is to stop.
+    stop: CancellationToken,
+}
+
+/// Serves until `stop` completes, then lets requests in flight finish within the grace period.
+///
+/// Returns the number of connections that were cut off because the grace period was over.
+pub async fn run(listeners: Vec<tokio::net::TcpListener>, config: Config, stop: impl Future<Output = ()>) -> usize {
+    let shared = Arc::new(Shared {
+        handler: Arc::new(config.handler),
+        http: Arc::new(config.http),
+        log: config.log,
+        places: Arc::new(Semaphore::new(config.max_connections)),
+        evict: Notify::new(),
+        stop: CancellationToken::new(),
+    });
+    let connections = TaskTracker::new();
+    let mut accepting = tokio::task::JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(Listener::new(listener, shared.clone(), connections.clone()).run());
+    }
+
+    stop.await;
+    tracing::info!("stopping: no new connections, {:?} for requests in flight", config.grace);
+    shared.stop.cancel();
+    accepting.shutdown().await;
+    connections.close();
+    if tokio::time::timeout(config.grace, connections.wait()).await.is_err() {
+        tracing::warn!("{} connections cut off: their requests took longer than --grace", connections.len());
+    }
+    shared.log.flush();
+    connections.len()
+}

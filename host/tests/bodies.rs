@@ -1,0 +1,217 @@
+//! Request bodies on their way to the handler: codings, `100 Continue`, and what is malformed or cut short.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Server, head, post, post_chunked, shown};
+
+#[test]
+fn well_formed_chunks_arrive_as_one_body() {
+    for (coded, body) in [
+        ("0\r\n\r\n", ""),
+        ("5\r\nhello\r\n0\r\n\r\n", "hello"),
+        ("0005\r\nhello\r\n000\r\n\r\n", "hello"),
+        ("1\r\nh\r\n4\r\nello\r\n0\r\n\r\n", "hello"),
+        ("a\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
+        ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
+        ("5;name\r\nhello\r\n0\r\n\r\n", "hello"),
+        ("5;name=value;other=\"quoted\"\r\nhello\r\n0;last\r\n\r\n", "hello"),
+        ("5\r\nhello\r\n0\r\nX-Trailer: y\r\n\r\n", "hello"),
+        ("5\r\nhello\r\n0\r\nX-Trailer: y\r\nX-Other:\r\n\r\n", "hello"),
+        ("7\r\n0\r\n\r\n\r\n\r\n0\r\n\r\n", "0\r\n\r\n\r\n"),
+    ] {
+        let request = post_chunked("/echo", coded.as_bytes());
+        let server = Server::shared();
+        for bytewise in [false, true] {
+            let mut client = server.connect();
+            if bytewise { client.send_bytewise(&request) } else { client.send(&request) }
+            let answer = client.response();
+            assert_eq!((answer.status, answer.text().as_str()), (200, body), "{}", shown(coded.as_bytes()));
+            // The body's end was found exactly: the next request is understood.
+            assert_eq!(client.get("/hello").text(), "hello\n", "after {}", shown(coded.as_bytes()));
+        }
+    }
+}
+
+/// The handler says 200 to all of these. The host knows better, and closes.
+#[test]
+fn malformed_chunks_are_answered_400_whatever_the_handler_says() {
+    let long_extension = format!("5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(100_000));
+    let many_trailers = format!("5\r\nhello\r\n0\r\n{}\r\n", "X: y\r\n".repeat(50_000));
+    for coded in [
+        "\r\nhello\r\n0\r\n\r\n",
+        "+5\r\nhello\r\n0\r\n\r\n",
+        "-5\r\nhello\r\n0\r\n\r\n",
+        "0x5\r\nhello\r\n0\r\n\r\n",
+        "5_\r\nhello\r\n0\r\n\r\n",
+        " 5\r\nhello\r\n0\r\n\r\n",
+        "5 \r\nhello\r\n0\r\n\r\n",
+        "5\t\r\nhello\r\n0\r\n\r\n",
+        "g\r\nhello\r\n0\r\n\r\n",
+        "5h\r\nhello\r\n0\r\n\r\n",
+        ";x\r\nhello\r\n0\r\n\r\n",
+        "10000000000000005\r\nhello\r\n0\r\n\r\n",
+        "ffffffffffffffffff\r\nhello\r\n0\r\n\r\n",
+        "5\nhello\r\n0\r\n\r\n",
+        "5\r\r\nhello\r\n0\r\n\r\n",
+        "5\rhello\r\n0\r\n\r\n",
+        "5\r\nhello\n0\r\n\r\n",
+        "5\r\nhelloo\r\n0\r\n\r\n",
+        "5\r\nhell\r\n0\r\n\r\n",
+        "5\r\nhello0\r\n\r\n",
+        "5\r\nhello\rX0\r\n\r\n",
+        "5;a\nb\r\nhello\r\n0\r\n\r\n",
+        "5;a\x01\r\nhello\r\n0\r\n\r\n",
+        "5;a\0\r\nhello\r\n0\r\n\r\n",
+        "5;a\rb\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello\r\n0\r\nno colon\r\n\r\n",
+        "5\r\nhello\r\n0\r\nX : y\r\n\r\n",
+        "5\r\nhello\r\n0\r\nX: y\n\r\n",
+        "5\r\nhello\r\n0\r\nX: \x01\r\n\r\n",
+        "5\r\nhello\r\n0\r\n\n",
+        &long_extension,
+        &many_trailers,
+    ] {
+        let server = Server::shared();
+        for bytewise in [false, true] {
+            if bytewise && coded.len() > 1_000 {
+                continue;
+            }
+            let mut client = server.connect();
+            let bytes = [&post_chunked("/echo", coded.as_bytes())[..], head("GET", "/hello", &[]).as_bytes()].concat();
+            if bytewise { client.send_bytewise(&bytes) } else { client.send(&bytes) }
+            let answer = client.response_to(&bytes);
+            assert_eq!(answer.status, 400, "{}", shown(coded.as_bytes()));
+            assert!(answer.closes(), "{}", answer.head);
+            client.assert_closed(&shown(coded.as_bytes()));
+        }
+    }
+    Server::shared().assert_alive("malformed chunks");
+}
+
+#[test]
+fn a_body_cut_short_is_answered_400() {
+    for request in [
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhello",
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
+    ] {
+        let server = Server::shared();
+        let mut client = server.connect();
+        client.send(request);
+        client.finish_sending();
+        // A client that is gone for good need not be answered; one that is told 200 was told a lie.
+        match client.try_response(false) {
+            Ok(answer) => assert_eq!((answer.status, answer.closes()), (400, true), "{request:?}"),
+            Err(broken) => panic!("{request:?}: {broken:?}"),
+        }
+        client.assert_closed(request);
+    }
+}
+
+/// RFC 9110, section 10.1.1: the client is told to go on when the handler first reads, and not before.
+#[test]
+fn continue_is_sent_when_the_handler_reads() {
+    let server = Server::shared();
+    for value in ["100-continue", "100-Continue"] {
+        let mut client = server.connect();
+        client.send(head("POST", "/echo", &[("Content-Length", "5"), ("Expect", value)]));
+        let interim = client.response();
+        assert_eq!((interim.status, interim.fields.len()), (100, 0), "{}", interim.head);
+        client.send("hello");
+        let answer = client.response();
+        assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
+        assert_eq!(client.get("/hello").text(), "hello\n", "the connection goes on");
+    }
+    let mut client = server.connect();
+    client.send(head("POST", "/echo", &[("Transfer-Encoding", "chunked"), ("Expect", "100-continue")]));
+    assert_eq!(client.response().status, 100);
+    client.send("5\r\nhello\r\n0\r\n\r\n");
+    assert_eq!(client.response().text(), "hello");
+}
+
+#[test]
+fn continue_is_not_sent_when_the_handler_does_not_read() {
+    let server = Server::shared();
+    let mut client = server.connect();
+    client.send(head("POST", "/ignore-body", &[("Content-Length", "5"), ("Expect", "100-continue")]));
+    let answer = client.response();
+    assert_eq!((answer.status, answer.text().as_str()), (200, "the body was ignored\n"));
+    // Whether the five bytes will still come is unknown, so nothing after them can be understood.
+    assert!(answer.closes(), "{}", answer.head);
+    client.assert_closed("an answer instead of 100");
+}
+
+#[test]
+fn continue_is_not_sent_where_it_would_confuse() {
+    let server = Server::shared();
+    // No body to wait for.
+    let mut client = server.connect();
+    client.send(head("GET", "/hello", &[("Expect", "100-continue")]));
+    assert_eq!(client.response().status, 200);
+    // HTTP/1.0 knows no interim answers.
+    let mut client = server.connect();
+    client.send("POST /echo HTTP/1.0\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello");
+    let answer = client.response();
+    assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
+}
+
+#[test]
+fn another_expectation_fails() {
+    let server = Server::shared();
+    for value in ["200-ok", "100-continue, other", "100", "continue"] {
+        let mut client = server.connect();
+        client.send(head("POST", "/echo", &[("Content-Length", "5"), ("Expect", value)]));
+        assert_eq!(client.response().status, 417, "{value}");
+    }
+}
+
+/// The handler answers without a look at the body: a small rest is read away, and the connection goes on.
+#[test]
+fn a_small_unread_body_is_read_away() {
+    let server = Server::shared();
+    for request in [
+        post("/ignore-body", &[b'x'; 1000]),
+        post("/read-first-byte", b"hello"),
+        post_chunked("/ignore-body", b"5\r\nhello\r\n0\r\n\r\n"),
+    ] {
+        let mut client = server.connect();
+        client.send(&request);
+        let answer = client.response();
+        assert_eq!((answer.status, answer.closes()), (200, false), "{}", answer.head);
+        assert_eq!(client.get("/hello").text(), "hello\n", "after {}", shown(&request));
+    }
+}
+
+/// A large rest is not worth waiting for: the answer arrives whole, and the connection is closed.
+#[test]
+fn a_large_unread_body_ends_the_connection() {
+    let server = Server::shared();
+    let mut client = server.connect();
+    client.send(head("POST", "/ignore-body", &[("Content-Length", "50000000")]));
+    client.send(vec![b'x'; 100_000]);
+    let answer = client.response();
+    assert_eq!((answer.status, answer.text().as_str()), (200, "the body was ignored\n"));
+    assert!(answer.closes(), "{}", answer.head);
+    client.assert_closed("an answer before the body");
+    server.assert_alive("an unread body");
+}
+
+/// The client goes on sending and reads only afterwards: the answer must not be lost to a reset.
+#[test]
+fn the_answer_reaches_a_client_that_is_still_sending() {
+    let server = Server::shared();
+    for _ in 0..5 {
+        let mut client = server.connect();
+        client.send(head("POST", "/echo", &[("Content-Length", "99999999999")]));
+        for _ in 0..20 {
+            client.send([b'x'; 1000]);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let answer = client.response();
+        assert_eq!((answer.status, answer.closes()), (413, true));
+    }
+}

@@ -1,0 +1,50 @@
+//! What the black-box tests share: a server to start, a client on a bare socket, and a folder to serve.
+//!
+//! Nothing here knows the server's insides. The client is strict: an answer that HTTP/1.1 forbids fails the
+//! test that got it, whatever the test was about.
+
+// Every test file is a crate of its own and uses its own part of this one.
+#![allow(dead_code, unused_imports)]
+
+mod client;
+mod program;
+mod server;
+mod site;
+
+pub use client::{Broken, Client, PATIENCE, Response};
+pub use program::{Ended, component, program, run};
+pub use server::{Server, ServerOptions};
+pub use site::{Site, past};
+
+/// A request's head with a Host, ready to be sent.
+pub fn head(method: &str, target: &str, fields: &[(&str, &str)]) -> String {
+    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n");
+    for (name, value) in fields {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head + "\r\n"
+}
+
+/// A request with a body of known length.
+pub fn post(target: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len().to_string();
+    let mut request = head("POST", target, &[("Content-Length", &length)]).into_bytes();
+    request.extend_from_slice(body);
+    request
+}
+
+/// A chunked request: `coded` is the body as it goes over the wire.
+pub fn post_chunked(target: &str, coded: &[u8]) -> Vec<u8> {
+    let mut request = head("POST", target, &[("Transfer-Encoding", "chunked")]).into_bytes();
+    request.extend_from_slice(coded);
+    request
+}
+
+/// Text of a request for a failure's message: control bytes made visible, cut to a readable length.
+pub fn shown(bytes: &[u8]) -> String {
+    let text = bytes.escape_ascii().to_string();
+    match text.char_indices().nth(400) {
+        Some((end, _)) => format!("{}... ({} bytes)", &text[..end], bytes.len()),
+        None => text,
+    }
+}

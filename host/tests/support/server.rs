@@ -1,0 +1,202 @@
+//! One running server, killed when it goes out of scope.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::client::{Client, PATIENCE, Response};
+use super::program::{component, program, wait};
+use super::{head, site::Site};
+
+/// How a server is to be started. It listens on a free port of 127.0.0.1.
+pub struct ServerOptions {
+    command: Command,
+}
+
+impl ServerOptions {
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Arguments separated by white space, as at a prompt.
+    pub fn args(mut self, arguments: &str) -> Self {
+        self.command.args(arguments.split_whitespace());
+        self
+    }
+
+    pub fn handler(self, component_name: &str) -> Self {
+        let path = component(component_name);
+        self.arg("--handler").arg(path)
+    }
+
+    /// Grants the guest a folder: `suffix` is `::/name` or `::/name:rw`.
+    pub fn dir(self, host: &Path, suffix: &str) -> Self {
+        let mut grant = OsString::from(host);
+        grant.push(suffix);
+        self.arg("--dir").arg(grant)
+    }
+
+    /// Lets the test change how the process is started.
+    pub fn command(mut self, change: impl FnOnce(&mut Command)) -> Self {
+        change(&mut self.command);
+        self
+    }
+
+    pub fn start(mut self) -> Server {
+        let mut child = self.command.spawn().expect("the program starts");
+        let lines = lines_of(child.stdout.take().expect("the output is piped"));
+        let log = Arc::new(Mutex::new(String::new()));
+        collect(child.stderr.take().expect("the errors are piped"), Arc::clone(&log));
+        let mut server = Server { child, log, lines: Mutex::new(lines), address: ([127, 0, 0, 1], 0).into(), url: String::new() };
+        server.url = server.next_line();
+        server.address = address_of(&server.url)
+            .unwrap_or_else(|| panic!("the first line is no URL: {:?}; log:\n{}", server.url, server.log()));
+        server
+    }
+}
+
+pub struct Server {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    lines: Mutex<Receiver<String>>,
+    pub address: SocketAddr,
+    /// The first line of its output.
+    pub url: String,
+}
+
+impl Server {
+    /// To be completed by arguments and started.
+    pub fn options() -> ServerOptions {
+        let mut command = Command::new(program());
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        ServerOptions { command }
+    }
+
+    /// The default guest over `site`.
+    pub fn of_site(site: &Site) -> Server {
+        Server::options().arg(site.path()).start()
+    }
+
+    /// The example `untrusted`, with further arguments.
+    pub fn of_untrusted(arguments: &str) -> Server {
+        Server::options().handler("untrusted").args(arguments).start()
+    }
+
+    /// The example `untrusted` as it is, one for all the tests of a file that run at the same time.
+    pub fn shared() -> Arc<Server> {
+        static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Server::of_untrusted(""));
+            *shared = Arc::downgrade(&server);
+            server
+        })
+    }
+
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// The answer to one request on a connection of its own.
+    pub fn request(&self, method: &str, target: &str, fields: &[(&str, &str)]) -> Response {
+        self.exchange(head(method, target, fields).as_bytes())
+    }
+
+    pub fn get(&self, target: &str) -> Response {
+        self.request("GET", target, &[])
+    }
+
+    /// The first answer to these bytes.
+    pub fn exchange(&self, bytes: &[u8]) -> Response {
+        let mut client = self.connect();
+        client.send(bytes);
+        client.response_to(bytes)
+    }
+
+    /// Fails unless the server still answers as it should; `/hello` is the example `untrusted`'s.
+    pub fn assert_alive(&self, after: &str) {
+        let answer = self.get("/hello");
+        assert_eq!((answer.status, answer.text().as_str()), (200, "hello\n"), "after {after}: log:\n{}", self.log());
+    }
+
+    pub fn log(&self) -> String {
+        self.log.lock().expect("no reader panicked").clone()
+    }
+
+    /// Waits until the log has a line for which `wanted` holds, and returns it.
+    pub fn wait_for_log(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let begin = Instant::now();
+        loop {
+            let log = self.log();
+            if let Some(line) = log.lines().find(|line| wanted(line)) {
+                return line.to_owned();
+            }
+            assert!(begin.elapsed() < PATIENCE, "the log never had {what}:\n{log}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The next line of the standard output.
+    pub fn next_line(&self) -> String {
+        let line = self.lines.lock().expect("no reader panicked").recv_timeout(Duration::from_secs(60));
+        match line {
+            Ok(line) => line,
+            Err(error) => panic!("no further line of output ({error}); log:\n{}", self.log()),
+        }
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the process to end by itself and gives its exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        match wait(&mut self.child, Duration::from_secs(60)) {
+            Some(code) => code,
+            None => panic!("the server did not end; log:\n{}", self.log()),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `http://127.0.0.1:8080` or with a slash at its end.
+fn address_of(url: &str) -> Option<SocketAddr> {
+    url.strip_prefix("http://")?.trim_end_matches('/').parse().ok()
+}
+
+fn lines_of(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+fn collect(pipe: impl std::io::Read + Send + 'static, log: Arc<Mutex<String>>) {
+    thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            log.lock().expect("no reader panicked").push_str(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    });
+}

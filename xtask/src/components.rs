@@ -1,0 +1,80 @@
+//! Builds what runs under the glass: the default guest and the example handlers.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use xtask::{digest, section, workspace};
+
+use crate::{call, targets};
+
+/// Builds the default guest and writes `guest/guest.wasm`, with the digest of its sources in it.
+pub fn guest() -> Result<()> {
+    targets::install()?;
+    let root = workspace::root();
+    println!("== building the default guest");
+    let mut cargo = workspace::cargo();
+    cargo
+        .args(BUILD)
+        .args(["--package", "belljar-default-guest"]);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", without_paths(root));
+    call(&mut cargo)?;
+
+    // Taken after the build, which may have completed Cargo.lock.
+    let sources = digest::of_sources(root)?;
+    let built = artifacts().join("belljar_default_guest.wasm");
+    let mut component =
+        fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    section::append(&mut component, digest::SECTION, sources.as_bytes());
+    let embedded = root.join("guest/guest.wasm");
+    fs::write(&embedded, &component)
+        .with_context(|| format!("cannot write {}", embedded.display()))?;
+    println!(
+        "wrote guest/guest.wasm: {} bytes, sources {sources}",
+        component.len()
+    );
+    Ok(())
+}
+
+/// Builds the example handlers, for the tests and for trying them out.
+pub fn handlers() -> Result<()> {
+    targets::install()?;
+    println!("== building the example handlers");
+    let mut cargo = workspace::cargo();
+    call(
+        cargo
+            .args(BUILD)
+            .args(["--package", "hello", "--package", "untrusted"]),
+    )?;
+    println!("built {}/{{hello,untrusted}}.wasm", artifacts().display());
+    Ok(())
+}
+
+fn artifacts() -> PathBuf {
+    workspace::target_dir().join("wasm32-wasip2/guest")
+}
+
+/// Compiler flags that keep the builder's own folders out of the panic messages in the component.
+fn without_paths(root: &Path) -> OsString {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let mut flags = OsString::new();
+    for (folder, name) in [(Some(root.to_owned()), "belljar"), (home, "cargo")] {
+        let Some(folder) = folder else { continue };
+        if !flags.is_empty() {
+            flags.push(SEPARATOR);
+        }
+        flags.push("--remap-path-prefix=");
+        flags.push(folder);
+        flags.push("=/");
+        flags.push(name);
+    }
+    flags
+}
+
+const BUILD: [&str; 5] = ["build", "--profile", "guest", "--target", "wasm32-wasip2"];
+
+/// Between the flags in CARGO_ENCODED_RUSTFLAGS.
+const SEPARATOR: &str = "\x1f";

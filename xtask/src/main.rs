@@ -1,0 +1,88 @@
+//! The chores of belljar's repository: `cargo xtask COMMAND`.
+
+mod apt;
+mod browser;
+mod components;
+mod library;
+mod targets;
+
+use std::env;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, bail};
+use xtask::{site, workspace};
+
+fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    match run(&command, &rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {command}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &str, rest: &[String]) -> Result<()> {
+    if command != "test" && !rest.is_empty() {
+        bail!("unexpected argument `{}`\n\n{USAGE}", rest.join(" "));
+    }
+    match command {
+        "setup" => setup(),
+        "guest" => components::guest(),
+        "handlers" => components::handlers(),
+        "site" => site::renew(&workspace::root().join("examples/site")),
+        "test" => test(rest),
+        "" | "help" | "-h" | "--help" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => bail!("no such command\n\n{USAGE}"),
+    }
+}
+
+fn setup() -> Result<()> {
+    targets::install()?;
+    browser::install()
+}
+
+/// Everything the tests need, and then the tests. In the release profile, so that wasmtime, by far the largest
+/// dependency, is compiled once for the tests and for `cargo run --release`.
+fn test(args: &[String]) -> Result<()> {
+    setup()?;
+    components::handlers()?;
+    println!("== cargo test --release --workspace {}", args.join(" "));
+    let mut cargo = workspace::cargo();
+    cargo.args(["test", "--release", "--workspace"]).args(args);
+    call(&mut cargo)
+}
+
+/// Runs a program to its end; its failure is an error that names it.
+fn call(command: &mut Command) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => bail!("`{name}` failed ({status})"),
+        Err(error) => bail!("`{name}` could not be started: {error}"),
+    }
+}
+
+/// What a program prints, or None where it is not there or fails.
+fn output(command: &mut Command) -> Option<String> {
+    let output = command
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  setup        install what the tests need: the wasm32-wasip1 and wasm32-wasip2 targets, Chromium, chromedriver
+  test [ARGS]  set up, build the example handlers, and run every test; ARGS go to `cargo test`
+  guest        build the default guest anew and write guest/guest.wasm, which the host embeds
+  handlers     build the example handlers (examples/hello, examples/untrusted) as components
+  site         renew the compressed twins (.br, .gz, .zst) in examples/site";

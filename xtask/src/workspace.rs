@@ -1,0 +1,30 @@
+//! Where the repository and its build products are.
+
+use std::env;
+use std::path::{Path, PathBuf, absolute};
+use std::process::Command;
+
+/// The repository's top folder.
+pub fn root() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+/// The folder of cargo's build products: `CARGO_TARGET_DIR`, else `target` in the repository.
+pub fn target_dir() -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => absolute(&folder).unwrap_or_else(|_| folder.into()),
+        None => root().join("target"),
+    }
+}
+
+/// The cargo that runs this program, to be run in the repository's top folder.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    // A relative one counts from the caller's folder, which is not the one cargo is run in here.
+    if env::var_os("CARGO_TARGET_DIR").is_some() {
+        cargo.env("CARGO_TARGET_DIR", target_dir());
+    }
+    cargo
+}
