@@ -24,8 +24,8 @@ static ARENA: Arena = Arena {
 };
 
 /// Where the host puts what it passes in, such as the request's fields: the canonical ABI's `realloc`. An
-/// `old_size` of 0 asks for a new piece. On this target the bindings leave it to the C library, whose allocator would
-/// be a second one on the same memory.
+/// `old_size` of 0 asks for a new piece. On this target the bindings leave it to the C library, whose
+/// allocator would be a second one on the same memory.
 ///
 /// # Safety
 ///

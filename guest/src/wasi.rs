@@ -18,6 +18,8 @@ use bindings::wasi::filesystem::types::{
 /// Generated, and the only unsafe code besides the allocator's.
 #[allow(unsafe_code)]
 mod bindings {
+    use super::DefaultGuest;
+
     wit_bindgen::generate!({
         inline: "
             package belljar:default-guest;
@@ -33,7 +35,7 @@ mod bindings {
         generate_all,
     });
 
-    export!(super::DefaultGuest with_types_in self);
+    export!(DefaultGuest with_types_in self);
 }
 
 struct DefaultGuest;

@@ -71,7 +71,6 @@ fn a_browser_shows_the_example_site() {
 /// A window of headless Chromium with an empty profile of its own, until it is dropped.
 struct Browser {
     driver: Child,
-    agent: ureq::Agent,
     /// The WebDriver session's URL; until there is one, the driver's.
     session: String,
     profile: TempDir,
@@ -87,14 +86,8 @@ impl Browser {
             .unwrap_or_else(|error| panic!("chromedriver does not start ({error}): {ADVICE}"));
         let mut output = BufReader::new(driver.stdout.take().expect("its output is piped"));
         let profile = TempDir::with_prefix("belljar-browser-").expect("a temporary folder can be made");
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .new_agent();
         let driver_url = format!("http://127.0.0.1:{}", port(&mut output));
-        let mut browser = Browser { driver, agent, session: driver_url, profile, _output: output };
+        let mut browser = Browser { driver, session: driver_url, profile, _output: output };
 
         let mut arguments = Vec::from(FLAGS.map(str::to_owned));
         arguments.push(format!("--user-data-dir={}", browser.profile.path().display()));
@@ -145,9 +138,12 @@ impl Browser {
     }
 
     fn ask(&self, path: &str, body: Value) -> Result<Value, String> {
-        let url = format!("{}{path}", self.session);
-        let mut response = self.agent.post(url).send_json(body).map_err(|error| error.to_string())?;
-        let mut answer: Value = response.body_mut().read_json().map_err(|error| error.to_string())?;
+        let request = minreq::post(format!("{}{path}", self.session))
+            .with_header("Content-Type", "application/json")
+            .with_body(body.to_string())
+            .with_timeout(PATIENCE.as_secs());
+        let response = request.send().map_err(|error| error.to_string())?;
+        let mut answer: Value = serde_json::from_slice(response.as_bytes()).map_err(|error| error.to_string())?;
         match answer["value"]["error"].as_str() {
             Some(error) => Err(format!("{error}: {}", answer["value"]["message"])),
             None => Ok(answer["value"].take()),
@@ -158,7 +154,7 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // Ends Chromium, which would outlive its driver.
-        let _ = self.agent.delete(&self.session).call();
+        let _ = minreq::delete(&self.session).with_timeout(PATIENCE.as_secs()).send();
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }

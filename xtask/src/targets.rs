@@ -47,13 +47,15 @@ pub fn install() -> Result<()> {
     let sources = match archive(&toolchain)? {
         Some(archive) => {
             println!(
-                "by building the standard library from {}:",
+                "by building the standard library from {}, in a minute or two:",
                 archive.display()
             );
             Sources::unpack(&archive)?
         }
         None => {
-            println!("by building the standard library from the distribution's sources:");
+            println!(
+                "by building the standard library from the distribution's sources, in a minute or two:"
+            );
             apt::sources(&toolchain).context(NO_WAY)?
         }
     };

@@ -70,7 +70,7 @@ impl Input {
     /// Gives memory back while there is nothing to hold. A little is kept: it would be asked for again.
     pub(super) fn release(&mut self) {
         // The capacity that the buffer tells does not count what was taken off its front.
-        if self.bytes.is_empty() && self.bytes.try_reclaim(KEPT << 20) {
+        if self.bytes.is_empty() && self.bytes.try_reclaim(KEPT + 1) {
             self.bytes = BytesMut::new();
         }
     }
