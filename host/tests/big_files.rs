@@ -15,33 +15,60 @@ fn row_33_a_file_beyond_4_gib() {
     let length = 4 * GIB + 1_000_003;
     let mut file = site.sparse("big.bin", length);
     for (offset, mark) in [(0, "first"), (4 * GIB - 3, "middle"), (length - 4, "last")] {
-        file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(mark.as_bytes())).expect("the mark is written");
+        file.seek(SeekFrom::Start(offset))
+            .and_then(|_| file.write_all(mark.as_bytes()))
+            .expect("the mark is written");
     }
     let server = Server::of_site(&site);
     let head_answer = server.request("HEAD", "/big.bin", &[]);
-    assert_eq!((head_answer.status, head_answer.need("content-length")), (200, length.to_string().as_str()));
+    assert_eq!(
+        (head_answer.status, head_answer.need("content-length")),
+        (200, length.to_string().as_str())
+    );
     for (range, first, body) in [
         ("bytes=0-4".to_owned(), 0, "first"),
         ("bytes=-4".to_owned(), length - 4, "last"),
         (format!("bytes={}-", length - 4), length - 4, "last"),
         // Both sides of the place where 32 bits end.
-        (format!("bytes={}-{}", 4 * GIB - 3, 4 * GIB + 2), 4 * GIB - 3, "middle"),
+        (
+            format!("bytes={}-{}", 4 * GIB - 3, 4 * GIB + 2),
+            4 * GIB - 3,
+            "middle",
+        ),
         (format!("bytes={}-{}", 4 * GIB, 4 * GIB), 4 * GIB, "d"),
     ] {
         let answer = server.request("GET", "/big.bin", &[("Range", &range)]);
-        assert_eq!((answer.status, answer.text().as_str()), (206, body), "{range}");
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (206, body),
+            "{range}"
+        );
         let last = first + body.len() as u64 - 1;
-        assert_eq!(answer.need("content-range"), format!("bytes {first}-{last}/{length}"), "{range}");
+        assert_eq!(
+            answer.need("content-range"),
+            format!("bytes {first}-{last}/{length}"),
+            "{range}"
+        );
     }
     let answer = server.request("GET", "/big.bin", &[("Range", &format!("bytes={length}-"))]);
-    assert_eq!((answer.status, answer.need("content-range")), (416, format!("bytes */{length}").as_str()));
+    assert_eq!(
+        (answer.status, answer.need("content-range")),
+        (416, format!("bytes */{length}").as_str())
+    );
 
     let mut client = server.connect();
     client.send(head("GET", "/big.bin", &[]));
     let answer = client.try_head().expect("a head");
-    assert_eq!((answer.status, answer.need("content-length")), (200, length.to_string().as_str()));
+    assert_eq!(
+        (answer.status, answer.need("content-length")),
+        (200, length.to_string().as_str())
+    );
     assert_eq!(client.skip(length), length, "the whole file arrives");
-    assert_eq!(client.get("/missing").status, 404, "and the connection goes on");
+    assert_eq!(
+        client.get("/missing").status,
+        404,
+        "and the connection goes on"
+    );
 }
 
 /// The client reads nothing until the file has been cut, so most of it cannot have been sent.
@@ -57,11 +84,19 @@ fn row_33_a_file_that_shrinks_cuts_the_connection() {
     assert_eq!(answer.need("content-length"), length.to_string());
     file.set_len(1024).expect("the file can be cut");
     let arrived = client.skip(length);
-    assert!(arrived < length, "{arrived} bytes of a file that no longer has them");
+    assert!(
+        arrived < length,
+        "{arrived} bytes of a file that no longer has them"
+    );
     // Nothing else may come that could be taken for the rest.
     assert_eq!(client.try_response(false).err(), Some(Broken::Closed));
     assert_eq!(server.get("/other.txt").text(), "content");
-    assert_eq!(server.request("HEAD", "/shrinking.bin", &[]).need("content-length"), "1024");
+    assert_eq!(
+        server
+            .request("HEAD", "/shrinking.bin", &[])
+            .need("content-length"),
+        "1024"
+    );
 }
 
 #[test]
@@ -72,10 +107,17 @@ fn row_33_a_file_that_grows_is_sent_as_long_as_it_was() {
     let server = Server::of_site(&site);
     let mut client = server.connect();
     client.send(head("GET", "/growing.bin", &[]));
-    assert_eq!(client.try_head().expect("a head").need("content-length"), length.to_string());
+    assert_eq!(
+        client.try_head().expect("a head").need("content-length"),
+        length.to_string()
+    );
     file.set_len(2 * length).expect("the file can grow");
     assert_eq!(client.skip(length), length);
-    assert_eq!(client.get("/missing").status, 404, "the connection is in step");
+    assert_eq!(
+        client.get("/missing").status,
+        404,
+        "the connection is in step"
+    );
 }
 
 #[test]

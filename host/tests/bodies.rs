@@ -16,20 +16,40 @@ fn well_formed_chunks_arrive_as_one_body() {
         ("a\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
         ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
         ("5;name\r\nhello\r\n0\r\n\r\n", "hello"),
-        ("5;name=value;other=\"quoted\"\r\nhello\r\n0;last\r\n\r\n", "hello"),
+        (
+            "5;name=value;other=\"quoted\"\r\nhello\r\n0;last\r\n\r\n",
+            "hello",
+        ),
         ("5\r\nhello\r\n0\r\nX-Trailer: y\r\n\r\n", "hello"),
-        ("5\r\nhello\r\n0\r\nX-Trailer: y\r\nX-Other:\r\n\r\n", "hello"),
+        (
+            "5\r\nhello\r\n0\r\nX-Trailer: y\r\nX-Other:\r\n\r\n",
+            "hello",
+        ),
         ("7\r\n0\r\n\r\n\r\n\r\n0\r\n\r\n", "0\r\n\r\n\r\n"),
     ] {
         let request = post_chunked("/echo", coded.as_bytes());
         let server = Server::shared();
         for bytewise in [false, true] {
             let mut client = server.connect();
-            if bytewise { client.send_bytewise(&request) } else { client.send(&request) }
+            if bytewise {
+                client.send_bytewise(&request)
+            } else {
+                client.send(&request)
+            }
             let answer = client.response();
-            assert_eq!((answer.status, answer.text().as_str()), (200, body), "{}", shown(coded.as_bytes()));
+            assert_eq!(
+                (answer.status, answer.text().as_str()),
+                (200, body),
+                "{}",
+                shown(coded.as_bytes())
+            );
             // The body's end was found exactly: the next request is understood.
-            assert_eq!(client.get("/hello").text(), "hello\n", "after {}", shown(coded.as_bytes()));
+            assert_eq!(
+                client.get("/hello").text(),
+                "hello\n",
+                "after {}",
+                shown(coded.as_bytes())
+            );
         }
     }
 }
@@ -79,8 +99,16 @@ fn malformed_chunks_are_answered_400_whatever_the_handler_says() {
                 continue;
             }
             let mut client = server.connect();
-            let bytes = [&post_chunked("/echo", coded.as_bytes())[..], head("GET", "/hello", &[]).as_bytes()].concat();
-            if bytewise { client.send_bytewise(&bytes) } else { client.send(&bytes) }
+            let bytes = [
+                &post_chunked("/echo", coded.as_bytes())[..],
+                head("GET", "/hello", &[]).as_bytes(),
+            ]
+            .concat();
+            if bytewise {
+                client.send_bytewise(&bytes)
+            } else {
+                client.send(&bytes)
+            }
             let answer = client.response_to(&bytes);
             assert_eq!(answer.status, 400, "{}", shown(coded.as_bytes()));
             assert!(answer.closes(), "{}", answer.head);
@@ -118,16 +146,33 @@ fn continue_is_sent_when_the_handler_reads() {
     let server = Server::shared();
     for value in ["100-continue", "100-Continue"] {
         let mut client = server.connect();
-        client.send(head("POST", "/echo", &[("Content-Length", "5"), ("Expect", value)]));
+        client.send(head(
+            "POST",
+            "/echo",
+            &[("Content-Length", "5"), ("Expect", value)],
+        ));
         let interim = client.response();
-        assert_eq!((interim.status, interim.fields.len()), (100, 0), "{}", interim.head);
+        assert_eq!(
+            (interim.status, interim.fields.len()),
+            (100, 0),
+            "{}",
+            interim.head
+        );
         client.send("hello");
         let answer = client.response();
         assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
-        assert_eq!(client.get("/hello").text(), "hello\n", "the connection goes on");
+        assert_eq!(
+            client.get("/hello").text(),
+            "hello\n",
+            "the connection goes on"
+        );
     }
     let mut client = server.connect();
-    client.send(head("POST", "/echo", &[("Transfer-Encoding", "chunked"), ("Expect", "100-continue")]));
+    client.send(head(
+        "POST",
+        "/echo",
+        &[("Transfer-Encoding", "chunked"), ("Expect", "100-continue")],
+    ));
     assert_eq!(client.response().status, 100);
     client.send("5\r\nhello\r\n0\r\n\r\n");
     assert_eq!(client.response().text(), "hello");
@@ -137,9 +182,16 @@ fn continue_is_sent_when_the_handler_reads() {
 fn continue_is_not_sent_when_the_handler_does_not_read() {
     let server = Server::shared();
     let mut client = server.connect();
-    client.send(head("POST", "/ignore-body", &[("Content-Length", "5"), ("Expect", "100-continue")]));
+    client.send(head(
+        "POST",
+        "/ignore-body",
+        &[("Content-Length", "5"), ("Expect", "100-continue")],
+    ));
     let answer = client.response();
-    assert_eq!((answer.status, answer.text().as_str()), (200, "the body was ignored\n"));
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (200, "the body was ignored\n")
+    );
     // Whether the five bytes will still come is unknown, so nothing after them can be understood.
     assert!(answer.closes(), "{}", answer.head);
     client.assert_closed("an answer instead of 100");
@@ -164,7 +216,11 @@ fn another_expectation_fails() {
     let server = Server::shared();
     for value in ["200-ok", "100-continue, other", "100", "continue"] {
         let mut client = server.connect();
-        client.send(head("POST", "/echo", &[("Content-Length", "5"), ("Expect", value)]));
+        client.send(head(
+            "POST",
+            "/echo",
+            &[("Content-Length", "5"), ("Expect", value)],
+        ));
         assert_eq!(client.response().status, 417, "{value}");
     }
 }
@@ -181,8 +237,18 @@ fn a_small_unread_body_is_read_away() {
         let mut client = server.connect();
         client.send(&request);
         let answer = client.response();
-        assert_eq!((answer.status, answer.closes()), (200, false), "{}", answer.head);
-        assert_eq!(client.get("/hello").text(), "hello\n", "after {}", shown(&request));
+        assert_eq!(
+            (answer.status, answer.closes()),
+            (200, false),
+            "{}",
+            answer.head
+        );
+        assert_eq!(
+            client.get("/hello").text(),
+            "hello\n",
+            "after {}",
+            shown(&request)
+        );
     }
 }
 
@@ -191,10 +257,17 @@ fn a_small_unread_body_is_read_away() {
 fn a_large_unread_body_ends_the_connection() {
     let server = Server::shared();
     let mut client = server.connect();
-    client.send(head("POST", "/ignore-body", &[("Content-Length", "50000000")]));
+    client.send(head(
+        "POST",
+        "/ignore-body",
+        &[("Content-Length", "50000000")],
+    ));
     client.send(vec![b'x'; 100_000]);
     let answer = client.response();
-    assert_eq!((answer.status, answer.text().as_str()), (200, "the body was ignored\n"));
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (200, "the body was ignored\n")
+    );
     assert!(answer.closes(), "{}", answer.head);
     client.assert_closed("an answer before the body");
     server.assert_alive("an unread body");

@@ -14,7 +14,9 @@ use tempfile::TempDir;
 
 #[test]
 fn a_browser_shows_the_example_site() {
-    let server = Server::options().arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/site")).start();
+    let server = Server::options()
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/site"))
+        .start();
     let address = |path: &str| format!("{}{path}", server.url.trim_end_matches('/'));
     let browser = Browser::start();
 
@@ -45,24 +47,46 @@ fn a_browser_shows_the_example_site() {
         |answers| *answers == json!(["200", "200", "200", "200", "200"]),
     );
     for (button, status) in [("head", "< 200"), ("range", "< 206"), ("again", "< 304")] {
-        browser.run(&format!("document.querySelector('[data-ask={button}]').click()"));
+        browser.run(&format!(
+            "document.querySelector('[data-ask={button}]').click()"
+        ));
         browser.wait_for(
             &format!("the button `{button}` is answered with {status}"),
             "return document.querySelector('#answer').textContent",
-            |answer| answer.as_str().is_some_and(|answer| answer.contains(status)),
+            |answer| {
+                answer
+                    .as_str()
+                    .is_some_and(|answer| answer.contains(status))
+            },
         );
     }
 
     browser.run("document.querySelector('nav a[href=\"/about/\"]').click()");
-    browser.wait_for("the link leads to its page", "return document.title", |title| title == "How belljar works");
+    browser.wait_for(
+        "the link leads to its page",
+        "return document.title",
+        |title| title == "How belljar works",
+    );
     assert_eq!(browser.run("return location.pathname"), "/about/");
     assert_eq!(browser.console_errors(), Vec::<String>::new());
 
     browser.open(&address("/no/such/page"));
     for (what, script, expected) in [
-        ("the site's own 404 page", "return document.title", json!("Nothing under this jar")),
-        ("its status", "return performance.getEntriesByType('navigation')[0].responseStatus", json!(404)),
-        ("its style", "return getComputedStyle(document.body).margin", json!("0px")),
+        (
+            "the site's own 404 page",
+            "return document.title",
+            json!("Nothing under this jar"),
+        ),
+        (
+            "its status",
+            "return performance.getEntriesByType('navigation')[0].responseStatus",
+            json!(404),
+        ),
+        (
+            "its style",
+            "return getComputedStyle(document.body).margin",
+            json!("0px"),
+        ),
     ] {
         assert_eq!(browser.run(script), expected, "{what}");
     }
@@ -85,18 +109,29 @@ impl Browser {
             .spawn()
             .unwrap_or_else(|error| panic!("chromedriver does not start ({error}): {ADVICE}"));
         let mut output = BufReader::new(driver.stdout.take().expect("its output is piped"));
-        let profile = TempDir::with_prefix("belljar-browser-").expect("a temporary folder can be made");
+        let profile =
+            TempDir::with_prefix("belljar-browser-").expect("a temporary folder can be made");
         let driver_url = format!("http://127.0.0.1:{}", port(&mut output));
-        let mut browser = Browser { driver, session: driver_url, profile, _output: output };
+        let mut browser = Browser {
+            driver,
+            session: driver_url,
+            profile,
+            _output: output,
+        };
 
         let mut arguments = Vec::from(FLAGS.map(str::to_owned));
-        arguments.push(format!("--user-data-dir={}", browser.profile.path().display()));
+        arguments.push(format!(
+            "--user-data-dir={}",
+            browser.profile.path().display()
+        ));
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
             "goog:chromeOptions": { "args": arguments },
             "goog:loggingPrefs": { "browser": "ALL" },
         } } });
-        let session = browser.ask("/session", wanted).unwrap_or_else(|error| panic!("{error}\n{ADVICE}"));
+        let session = browser
+            .ask("/session", wanted)
+            .unwrap_or_else(|error| panic!("{error}\n{ADVICE}"));
         let id = session["sessionId"].as_str().expect("a session has an id");
         browser.session = format!("{}/session/{id}", browser.session);
         browser
@@ -130,11 +165,15 @@ impl Browser {
     fn console_errors(&self) -> Vec<String> {
         let lines = self.command("/se/log", json!({ "type": "browser" }));
         let lines = lines.as_array().expect("a log is a list").iter();
-        lines.filter(|line| line["level"] == "SEVERE").map(|line| line["message"].to_string()).collect()
+        lines
+            .filter(|line| line["level"] == "SEVERE")
+            .map(|line| line["message"].to_string())
+            .collect()
     }
 
     fn command(&self, path: &str, body: Value) -> Value {
-        self.ask(path, body).unwrap_or_else(|error| panic!("{path}: {error}"))
+        self.ask(path, body)
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     fn ask(&self, path: &str, body: Value) -> Result<Value, String> {
@@ -143,7 +182,8 @@ impl Browser {
             .with_body(body.to_string())
             .with_timeout(PATIENCE.as_secs());
         let response = request.send().map_err(|error| error.to_string())?;
-        let mut answer: Value = serde_json::from_slice(response.as_bytes()).map_err(|error| error.to_string())?;
+        let mut answer: Value =
+            serde_json::from_slice(response.as_bytes()).map_err(|error| error.to_string())?;
         match answer["value"]["error"].as_str() {
             Some(error) => Err(format!("{error}: {}", answer["value"]["message"])),
             None => Ok(answer["value"].take()),
@@ -154,7 +194,9 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // Ends Chromium, which would outlive its driver.
-        let _ = minreq::delete(&self.session).with_timeout(PATIENCE.as_secs()).send();
+        let _ = minreq::delete(&self.session)
+            .with_timeout(PATIENCE.as_secs())
+            .send();
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
@@ -163,7 +205,12 @@ impl Drop for Browser {
 /// chromedriver says on which port it listens.
 fn port(output: &mut impl BufRead) -> u16 {
     let mut lines = output.lines().map_while(Result::ok);
-    let port = lines.find_map(|line| line.strip_prefix(GREETING)?.trim_end_matches('.').parse().ok());
+    let port = lines.find_map(|line| {
+        line.strip_prefix(GREETING)?
+            .trim_end_matches('.')
+            .parse()
+            .ok()
+    });
     port.expect("chromedriver names its port")
 }
 

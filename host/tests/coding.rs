@@ -7,7 +7,8 @@ use support::{Server, Site};
 
 #[test]
 fn row_20_the_best_coding_that_both_have() {
-    let server = Server::of_site(&site());
+    let site = site();
+    let server = Server::of_site(&site);
     // Path, Accept-Encoding (None: not sent), the codings that may be chosen; "" is the plain file.
     for (path, accepted, choices) in [
         ("/all.js", None, &[""][..]),
@@ -20,7 +21,11 @@ fn row_20_the_best_coding_that_both_have() {
         ("/all.js", Some("zstd"), &["zstd"]),
         ("/all.js", Some("deflate, gzip"), &["gzip"]),
         ("/all.js", Some("gzip, br"), &["gzip", "br"]),
-        ("/all.js", Some("gzip, deflate, br, zstd"), &["gzip", "br", "zstd"]),
+        (
+            "/all.js",
+            Some("gzip, deflate, br, zstd"),
+            &["gzip", "br", "zstd"],
+        ),
         ("/all.js", Some("br;q=0.5, gzip"), &["gzip"]),
         ("/all.js", Some("br;q=0.5,gzip;q=0.8,zstd;q=0.3"), &["gzip"]),
         ("/all.js", Some("gzip;q=0.1, br;q=0.09"), &["gzip"]),
@@ -40,7 +45,10 @@ fn row_20_the_best_coding_that_both_have() {
         ("/gzip.js", Some("br, zstd"), &[""]),
         ("/plain.js", Some("gzip, br, zstd"), &[""]),
     ] {
-        let fields: Vec<_> = accepted.iter().map(|value| ("Accept-Encoding", *value)).collect();
+        let fields: Vec<_> = accepted
+            .iter()
+            .map(|value| ("Accept-Encoding", *value))
+            .collect();
         let answer = server.request("GET", path, &fields);
         assert_eq!(answer.status, 200, "{path} {accepted:?}");
         let chosen = answer.field("content-encoding").unwrap_or_default();
@@ -52,38 +60,62 @@ fn row_20_the_best_coding_that_both_have() {
 
 #[test]
 fn row_20_several_lines_are_one_list() {
-    let server = Server::of_site(&site());
+    let site = site();
+    let server = Server::of_site(&site);
     let fields = [("Accept-Encoding", "gzip;q=0.1"), ("Accept-Encoding", "br")];
-    assert_eq!(server.request("GET", "/all.js", &fields).need("content-encoding"), "br");
+    assert_eq!(
+        server
+            .request("GET", "/all.js", &fields)
+            .need("content-encoding"),
+        "br"
+    );
 }
 
 #[test]
 fn row_20_nothing_acceptable_is_no_reason_to_fail_badly() {
-    let server = Server::of_site(&site());
+    let site = site();
+    let server = Server::of_site(&site);
     for accepted in ["identity;q=0", "*;q=0", "gzip;q=0, identity;q=0"] {
         let answer = server.request("GET", "/plain.js", &[("Accept-Encoding", accepted)]);
-        assert!(matches!(answer.status, 200 | 406), "{accepted}: {}", answer.head);
+        assert!(
+            matches!(answer.status, 200 | 406),
+            "{accepted}: {}",
+            answer.head
+        );
     }
 }
 
 #[test]
 fn row_21_vary_and_the_type_of_the_original() {
-    let server = Server::of_site(&site());
+    let site = site();
+    let server = Server::of_site(&site);
     let plain = server.get("/all.js");
     for coding in ["", "gzip", "br", "zstd", "deflate"] {
         for method in ["GET", "HEAD"] {
             let answer = server.request(method, "/all.js", &[("Accept-Encoding", coding)]);
-            assert!(answer.list("vary").contains(&"accept-encoding".to_owned()), "{coding}: {}", answer.head);
-            assert_eq!(answer.need("content-type"), plain.need("content-type"), "{coding}");
+            assert!(
+                answer.list("vary").contains(&"accept-encoding".to_owned()),
+                "{coding}: {}",
+                answer.head
+            );
+            assert_eq!(
+                answer.need("content-type"),
+                plain.need("content-type"),
+                "{coding}"
+            );
         }
     }
 }
 
 #[test]
 fn row_6_each_coding_has_a_tag_of_its_own() {
-    let server = Server::of_site(&site());
+    let site = site();
+    let server = Server::of_site(&site);
     let tag = |coding: &str| {
-        server.request("GET", "/all.js", &[("Accept-Encoding", coding)]).need("etag").to_owned()
+        server
+            .request("GET", "/all.js", &[("Accept-Encoding", coding)])
+            .need("etag")
+            .to_owned()
     };
     let tags = ["", "gzip", "br", "zstd"].map(tag);
     for (number, tag) in tags.iter().enumerate() {
@@ -92,32 +124,64 @@ fn row_6_each_coding_has_a_tag_of_its_own() {
     }
     let [plain, gzip, ..] = &tags;
     // The tag of the one is not the other's.
-    for (tag, coding, status) in [(gzip, "gzip", 304), (gzip, "", 200), (plain, "gzip", 200), (plain, "", 304)] {
-        let answer = server.request("GET", "/all.js", &[("If-None-Match", tag), ("Accept-Encoding", coding)]);
+    for (tag, coding, status) in [
+        (gzip, "gzip", 304),
+        (gzip, "", 200),
+        (plain, "gzip", 200),
+        (plain, "", 304),
+    ] {
+        let answer = server.request(
+            "GET",
+            "/all.js",
+            &[("If-None-Match", tag), ("Accept-Encoding", coding)],
+        );
         assert_eq!(answer.status, status, "{tag} {coding:?}");
-        assert!(answer.list("vary").contains(&"accept-encoding".to_owned()), "{}", answer.head);
+        assert!(
+            answer.list("vary").contains(&"accept-encoding".to_owned()),
+            "{}",
+            answer.head
+        );
     }
 }
 
 #[test]
 fn row_22_ranges_count_over_the_coded_bytes() {
-    let server = Server::of_site(&site());
+    let site = site();
+    let server = Server::of_site(&site);
     let coded = content("all.js", "gzip");
-    let answer = server.request("GET", "/all.js", &[("Accept-Encoding", "gzip"), ("Range", "bytes=-4")]);
-    assert_eq!((answer.status, answer.text().as_str()), (206, &coded[coded.len() - 4..]));
+    let answer = server.request(
+        "GET",
+        "/all.js",
+        &[("Accept-Encoding", "gzip"), ("Range", "bytes=-4")],
+    );
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (206, &coded[coded.len() - 4..])
+    );
     assert_eq!(answer.need("content-encoding"), "gzip");
     let (first, last, length) = (coded.len() - 4, coded.len() - 1, coded.len());
-    assert_eq!(answer.need("content-range"), format!("bytes {first}-{last}/{length}"));
+    assert_eq!(
+        answer.need("content-range"),
+        format!("bytes {first}-{last}/{length}")
+    );
 }
 
 /// A coded file can be had as what it is.
 #[test]
 fn a_coded_file_asked_for_by_name_is_not_decoded_by_the_client() {
-    let server = Server::of_site(&site());
+    let site = site();
+    let server = Server::of_site(&site);
     let answer = server.request("GET", "/all.js.gz", &[("Accept-Encoding", "gzip")]);
-    assert_eq!((answer.status, answer.text()), (200, content("all.js", "gzip")));
+    assert_eq!(
+        (answer.status, answer.text()),
+        (200, content("all.js", "gzip"))
+    );
     assert_eq!(answer.field("content-encoding"), None);
-    assert!(!answer.need("content-type").contains("javascript"), "{}", answer.head);
+    assert!(
+        !answer.need("content-type").contains("javascript"),
+        "{}",
+        answer.head
+    );
 }
 
 /// What has the name of a twin must be a file to be one.
@@ -138,7 +202,11 @@ fn a_folder_is_no_twin_and_an_index_page_has_twins_too() {
 
 fn site() -> Site {
     let site = Site::new(&[]);
-    for (name, codings) in [("all.js", &["gzip", "br", "zstd"][..]), ("gzip.js", &["gzip"]), ("plain.js", &[])] {
+    for (name, codings) in [
+        ("all.js", &["gzip", "br", "zstd"][..]),
+        ("gzip.js", &["gzip"]),
+        ("plain.js", &[]),
+    ] {
         site.write(name, content(name, "").as_bytes());
         for coding in codings {
             let suffix = match *coding {
@@ -146,7 +214,10 @@ fn site() -> Site {
                 "zstd" => "zst",
                 other => other,
             };
-            site.write(&format!("{name}.{suffix}"), content(name, coding).as_bytes());
+            site.write(
+                &format!("{name}.{suffix}"),
+                content(name, coding).as_bytes(),
+            );
         }
     }
     site
@@ -154,5 +225,9 @@ fn site() -> Site {
 
 /// The server takes a twin as it is, so any content will do; each is told from the others.
 fn content(name: &str, coding: &str) -> String {
-    if coding.is_empty() { format!("{name}, plain and long") } else { format!("{name} in {coding}") }
+    if coding.is_empty() {
+        format!("{name}, plain and long")
+    } else {
+        format!("{name} in {coding}")
+    }
 }

@@ -11,11 +11,19 @@ use support::{Client, PATIENCE, Server, Site, component, head, run};
 #[test]
 fn the_first_line_of_output_is_the_address() {
     let site = Site::new(&[("index.html", "page")]);
-    let server = Server::options().arg(site.path()).args("--listen 127.0.0.1:0").start();
+    let server = Server::options()
+        .arg(site.path())
+        .args("--listen 127.0.0.1:0")
+        .start();
     let second = server.next_line();
     for url in [server.url.clone(), second.clone()] {
-        let address = url.strip_prefix("http://").unwrap_or_else(|| panic!("no URL: {url}"));
-        let address: SocketAddr = address.trim_end_matches('/').parse().expect("an address and its real port");
+        let address = url
+            .strip_prefix("http://")
+            .unwrap_or_else(|| panic!("no URL: {url}"));
+        let address: SocketAddr = address
+            .trim_end_matches('/')
+            .parse()
+            .expect("an address and its real port");
         assert_ne!(address.port(), 0);
         assert_eq!(Client::connect(address).get("/").text(), "page");
     }
@@ -30,28 +38,56 @@ fn an_address_of_ipv6_is_shown_in_brackets() {
         return;
     }
     let site = Site::new(&[("index.html", "page")]);
-    let server = Server::options().arg(site.path()).args("--listen [::1]:0").start();
+    let server = Server::options()
+        .arg(site.path())
+        .args("--listen [::1]:0")
+        .start();
     let url = server.next_line();
-    let address = url.strip_prefix("http://[::1]:").unwrap_or_else(|| panic!("no URL: {url}"));
+    let address = url
+        .strip_prefix("http://[::1]:")
+        .unwrap_or_else(|| panic!("no URL: {url}"));
     let port: u16 = address.trim_end_matches('/').parse().expect("a port");
-    assert_eq!(Client::connect(([0, 0, 0, 0, 0, 0, 0, 1], port).into()).get("/").text(), "page");
+    assert_eq!(
+        Client::connect(([0, 0, 0, 0, 0, 0, 0, 1], port).into())
+            .get("/")
+            .text(),
+        "page"
+    );
 }
 
 /// Exit status 2, nothing on the standard output, and a word about what is wrong.
 #[test]
 fn a_command_that_cannot_be_carried_out() {
-    let site = Site::new(&[("file.txt", "content"), ("text.wasm", "this is no component")]);
+    let site = Site::new(&[
+        ("file.txt", "content"),
+        ("text.wasm", "this is no component"),
+    ]);
     let folder = site.path().display().to_string();
     let file = site.at("file.txt").display().to_string();
     let text = site.at("text.wasm").display().to_string();
     let missing = site.at("missing").display().to_string();
-    let core_module = site.write("core.wasm", b"\0asm\x01\0\0\0").display().to_string();
-    let no_exports = site.write("empty.wasm", b"\0asm\x0d\0\x01\0").display().to_string();
+    let core_module = site
+        .write("core.wasm", b"\0asm\x01\0\0\0")
+        .display()
+        .to_string();
+    let no_exports = site
+        .write("empty.wasm", b"\0asm\x0d\0\x01\0")
+        .display()
+        .to_string();
     let hello = std::fs::read(component("hello")).expect("the component can be read");
-    let cut = site.write("cut.wasm", &hello[..hello.len() / 2]).display().to_string();
-    let greedy = site.write("greedy.wasm", &with_strange_imports()).display().to_string();
+    let cut = site
+        .write("cut.wasm", &hello[..hello.len() / 2])
+        .display()
+        .to_string();
+    let greedy = site
+        .write("greedy.wasm", &with_strange_imports())
+        .display()
+        .to_string();
     let busy = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let busy = busy.local_addr().map(|address| (busy, address.to_string())).expect("the port has a number");
+    let busy = busy
+        .local_addr()
+        .map(|address| (busy, address.to_string()))
+        .expect("the port has a number");
     let missing_grant = format!("{missing}::/data");
     let file_grant = format!("{file}::/data");
     let handler = component("untrusted").display().to_string();
@@ -70,8 +106,14 @@ fn a_command_that_cannot_be_carried_out() {
         (&["serve", &folder, "--threads", "0"], "0"),
         (&["serve", &folder, "--env", "NOVALUE"], "NOVALUE"),
         (&["serve", &folder, "--dir", "nonsense"], "nonsense"),
-        (&["serve", "--handler", &handler, "--dir", &missing_grant], &missing),
-        (&["serve", "--handler", &handler, "--dir", &file_grant], &file),
+        (
+            &["serve", "--handler", &handler, "--dir", &missing_grant],
+            &missing,
+        ),
+        (
+            &["serve", "--handler", &handler, "--dir", &file_grant],
+            &file,
+        ),
         (&["serve", "--handler", &missing], &missing),
         (&["serve", "--handler", &folder], &folder),
         (&["serve", "--handler", &text], &text),
@@ -88,8 +130,16 @@ fn a_command_that_cannot_be_carried_out() {
         let ended = run(arguments);
         assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
         assert_eq!(ended.stdout, "", "{arguments:?}");
-        assert!(ended.stderr.contains(told), "{arguments:?} says nothing of {told}: {}", ended.stderr);
-        assert!(!ended.stderr.contains("panicked") && !ended.stderr.contains("backtrace"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(told),
+            "{arguments:?} says nothing of {told}: {}",
+            ended.stderr
+        );
+        assert!(
+            !ended.stderr.contains("panicked") && !ended.stderr.contains("backtrace"),
+            "{}",
+            ended.stderr
+        );
         let lines = ended.stderr.trim_end().lines().count();
         assert!((1..=8).contains(&lines), "{arguments:?}: {}", ended.stderr);
     }
@@ -104,15 +154,41 @@ fn help_and_version() {
         (&["--version"], env!("CARGO_PKG_VERSION")),
     ] {
         let ended = run(arguments);
-        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
-        assert!(ended.stdout.contains(told), "{arguments:?}: {}", ended.stdout);
+        assert_eq!(
+            (ended.code, ended.stderr.as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+        assert!(
+            ended.stdout.contains(told),
+            "{arguments:?}: {}",
+            ended.stdout
+        );
     }
     // Every limit that the tests know is a flag that the help explains.
     let help = run(["serve", "--help"]).stdout;
     for flag in [
-        "--listen", "--handler", "--dir", "--env", "--index", "--listing", "--spa", "--threads", "--timeout", "--cpu",
-        "--memory", "--max-body", "--max-head", "--max-connections", "--max-instances", "--queue-timeout",
-        "--header-timeout", "--body-timeout", "--idle-timeout", "--send-timeout", "--grace",
+        "--listen",
+        "--handler",
+        "--dir",
+        "--env",
+        "--index",
+        "--listing",
+        "--spa",
+        "--threads",
+        "--timeout",
+        "--cpu",
+        "--memory",
+        "--max-body",
+        "--max-head",
+        "--max-connections",
+        "--max-instances",
+        "--queue-timeout",
+        "--header-timeout",
+        "--body-timeout",
+        "--idle-timeout",
+        "--send-timeout",
+        "--grace",
     ] {
         assert!(help.contains(flag), "{flag} is not explained");
     }
@@ -139,14 +215,37 @@ fn a_handler_sees_the_folders_it_was_given() {
         .dir(&written.path(), "::/written:rw")
         .start();
     for folder in ["read", "written"] {
-        assert_eq!(server.get(&format!("/fifo?path=/{folder}/file.txt")).text(), "read 1 bytes\n", "{folder}");
+        assert_eq!(
+            server.get(&format!("/fifo?path=/{folder}/file.txt")).text(),
+            "read 1 bytes\n",
+            "{folder}"
+        );
     }
-    assert!(server.get("/fifo?path=/file.txt").text().starts_with("refused"), "there is no / of its own");
-    assert!(!server.get("/write?path=/read/new.txt").text().contains("ALLOWED"));
-    assert!(server.get("/write?path=/written/new.txt").text().starts_with("write: ALLOWED\n"));
+    assert!(
+        server
+            .get("/fifo?path=/file.txt")
+            .text()
+            .starts_with("refused"),
+        "there is no / of its own"
+    );
+    assert!(
+        !server
+            .get("/write?path=/read/new.txt")
+            .text()
+            .contains("ALLOWED")
+    );
+    assert!(
+        server
+            .get("/write?path=/written/new.txt")
+            .text()
+            .starts_with("write: ALLOWED\n")
+    );
     assert!(!read.at("new.txt").exists() && written.at("new.txt.link").exists());
     // Without any there is nothing to see.
-    assert_eq!(Server::shared().get("/file?path=/file.txt").text(), "no folder was granted\n");
+    assert_eq!(
+        Server::shared().get("/file?path=/file.txt").text(),
+        "no folder was granted\n"
+    );
 }
 
 #[test]
@@ -154,8 +253,17 @@ fn hello_is_a_handler_like_any_other() {
     let server = Server::options().handler("hello").start();
     for target in ["/", "/any/address?at=all"] {
         let answer = server.get(target);
-        assert_eq!((answer.status, answer.need("content-type")), (200, "text/html; charset=utf-8"), "{target}");
-        assert!(answer.text().contains("<h1>Hello from under the bell jar</h1>"), "{target}");
+        assert_eq!(
+            (answer.status, answer.need("content-type")),
+            (200, "text/html; charset=utf-8"),
+            "{target}"
+        );
+        assert!(
+            answer
+                .text()
+                .contains("<h1>Hello from under the bell jar</h1>"),
+            "{target}"
+        );
     }
 }
 
@@ -163,29 +271,55 @@ fn hello_is_a_handler_like_any_other() {
 fn each_request_leaves_a_line_in_the_log() {
     let server = Server::of_untrusted("");
     assert_eq!(server.get("/hello?x=1").status, 200);
-    let line = server.wait_for_log("the request", |line| line.contains("GET /hello?x=1 HTTP/1.1"));
-    assert!(line.contains(" 200 ") && line.contains("127.0.0.1"), "{line}");
+    let line = server.wait_for_log("the request", |line| {
+        line.contains("GET /hello?x=1 HTTP/1.1")
+    });
+    assert!(
+        line.contains(" 200 ") && line.contains("127.0.0.1"),
+        "{line}"
+    );
     assert_eq!(server.get("/status?code=418").status, 418);
     let line = server.wait_for_log("the request", |line| line.contains("/status?code=418"));
     assert!(line.contains(" 418 "), "{line}");
     // A request cannot write a line of its own, nor end the field it is quoted in.
     assert_eq!(server.get("/nothing\"%0a500").status, 404);
     let line = server.wait_for_log("the request", |line| line.contains("/nothing"));
-    assert!(!line.contains("/nothing\"") && line.contains("%0a500"), "{line}");
-    assert_eq!(server.exchange(b"GET /hello\x1b[2J HTTP/1.1\r\n\r\n").status, 400);
+    assert!(
+        !line.contains("/nothing\"") && line.contains("%0a500"),
+        "{line}"
+    );
+    assert_eq!(
+        server
+            .exchange(b"GET /hello\x1b[2J HTTP/1.1\r\n\r\n")
+            .status,
+        400
+    );
     assert!(!server.log().contains('\u{1b}'));
 }
 
 #[test]
 fn verbose_shows_both_heads() {
     let server = Server::of_untrusted("-v");
-    assert_eq!(server.request("GET", "/hello", &[("X-Asked", "this")]).status, 200);
-    for line in ["> GET /hello HTTP/1.1", "> X-Asked: this", "< HTTP/1.1 200 OK", "< Content-Length: 6"] {
+    assert_eq!(
+        server
+            .request("GET", "/hello", &[("X-Asked", "this")])
+            .status,
+        200
+    );
+    for line in [
+        "> GET /hello HTTP/1.1",
+        "> X-Asked: this",
+        "< HTTP/1.1 200 OK",
+        "< Content-Length: 6",
+    ] {
         server.wait_for_log(line, |found| found.trim_end().eq_ignore_ascii_case(line));
     }
     server.exchange(b"GET /hello HTTP/1.1\r\nHost: localhost\r\nX: \xc2\x9b31m\xff\r\n\r\n");
     server.wait_for_log("the strange field", |line| line.starts_with("> X: "));
-    assert!(!server.log().contains('\u{9b}'), "a control character of the client's reached the terminal");
+    assert!(
+        !server.log().contains('\u{9b}'),
+        "a control character of the client's reached the terminal"
+    );
 }
 
 /// What was begun is brought to its end, and nothing new is taken.
@@ -198,7 +332,11 @@ fn a_signal_lets_requests_in_flight_finish() {
         let mut idle = server.connect();
         assert_eq!(idle.get("/hello").status, 200);
         let mut in_flight = server.connect();
-        in_flight.send(head("POST", "/echo", &[("Content-Length", "5"), ("Expect", "100-continue")]));
+        in_flight.send(head(
+            "POST",
+            "/echo",
+            &[("Content-Length", "5"), ("Expect", "100-continue")],
+        ));
         assert_eq!(in_flight.response().status, 100);
 
         tell(&server, signal);
@@ -217,13 +355,18 @@ fn a_signal_lets_requests_in_flight_finish() {
 #[test]
 fn grace_is_the_longest_that_a_request_can_hold_up_the_end() {
     let mut server = Server::of_untrusted("--grace 300ms --timeout 10m --cpu 10m");
-    let mut clients: Vec<_> = ["/sleep?ms=600000", "/loop"].map(|target| (server.connect(), target)).into();
+    let mut clients: Vec<_> = ["/sleep?ms=600000", "/loop"]
+        .map(|target| (server.connect(), target))
+        .into();
     for (client, target) in &mut clients {
         client.send(head("GET", target, &[]));
     }
     server.assert_alive("two that go on for long");
     tell(&server, rustix::process::Signal::TERM);
-    assert!(server.wait().is_some(), "it ends by itself, not by a signal");
+    assert!(
+        server.wait().is_some(),
+        "it ends by itself, not by a signal"
+    );
     for (client, target) in &mut clients {
         // Cut off, or told so; never a success.
         if let Ok(answer) = client.try_response(false) {
@@ -236,7 +379,10 @@ fn grace_is_the_longest_that_a_request_can_hold_up_the_end() {
 #[test]
 fn an_idle_server_ends_at_once() {
     let site = Site::new(&[]);
-    let mut server = Server::options().arg(site.path()).args("--grace 10m --idle-timeout 10m").start();
+    let mut server = Server::options()
+        .arg(site.path())
+        .args("--grace 10m --idle-timeout 10m")
+        .start();
     let mut idle = server.connect();
     assert_eq!(idle.get("/").status, 404);
     let mut silent = server.connect();
@@ -252,7 +398,10 @@ fn an_idle_server_ends_at_once() {
 #[cfg(unix)]
 fn tell(server: &Server, signal: rustix::process::Signal) {
     use rustix::process::{Pid, kill_process};
-    let process = i32::try_from(server.process_id()).ok().and_then(Pid::from_raw).expect("a process has a number");
+    let process = i32::try_from(server.process_id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .expect("a process has a number");
     kill_process(process, signal).expect("the server is there");
 }
 
@@ -260,7 +409,10 @@ fn tell(server: &Server, signal: rustix::process::Signal) {
 fn assert_refused(address: SocketAddr) {
     let begin = Instant::now();
     while TcpStream::connect_timeout(&address, PATIENCE).is_ok() {
-        assert!(begin.elapsed() < PATIENCE, "new connections are still taken");
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "new connections are still taken"
+        );
         thread::sleep(Duration::from_millis(10));
     }
 }
@@ -269,7 +421,12 @@ fn assert_refused(address: SocketAddr) {
 fn with_strange_imports() -> Vec<u8> {
     let mut bytes = std::fs::read(component("untrusted")).expect("the component can be read");
     let (known, strange) = (b"wasi:sockets/", b"acme:sockets/");
-    let places: Vec<_> = bytes.windows(known.len()).enumerate().filter(|(_, name)| name == known).map(|(at, _)| at).collect();
+    let places: Vec<_> = bytes
+        .windows(known.len())
+        .enumerate()
+        .filter(|(_, name)| name == known)
+        .map(|(at, _)| at)
+        .collect();
     assert!(!places.is_empty(), "the component has no such import");
     for at in places {
         bytes[at..at + strange.len()].copy_from_slice(strange);

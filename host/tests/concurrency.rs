@@ -15,7 +15,10 @@ const GLANCE: Duration = Duration::from_millis(1);
 fn a_thousand_connections_at_once() {
     raise_the_limit_of_open_files();
     let site = Site::new(&[("file.txt", "content")]);
-    let server = Server::options().arg(site.path()).args("--max-connections 2000").start();
+    let server = Server::options()
+        .arg(site.path())
+        .args("--max-connections 2000")
+        .start();
     let mut clients: Vec<Client> = (0..1_000).map(|_| server.connect()).collect();
     for round in 0..3 {
         for client in &mut clients {
@@ -23,7 +26,11 @@ fn a_thousand_connections_at_once() {
         }
         for (number, client) in clients.iter_mut().enumerate() {
             let answer = client.response();
-            assert_eq!((answer.status, answer.text().as_str()), (200, "content"), "round {round}, client {number}");
+            assert_eq!(
+                (answer.status, answer.text().as_str()),
+                (200, "content"),
+                "round {round}, client {number}"
+            );
         }
     }
 }
@@ -52,7 +59,16 @@ fn endless_loops_do_not_delay_others() {
 #[test]
 fn many_hostile_handlers_at_once() {
     let server = Server::of_untrusted("--timeout 5s --cpu 300ms --memory 16MiB");
-    let targets = ["/loop", "/trap", "/memory", "/recursion", "/crlf", "/panic", "/flood-stdout", "/big-body?n=1000000"];
+    let targets = [
+        "/loop",
+        "/trap",
+        "/memory",
+        "/recursion",
+        "/crlf",
+        "/panic",
+        "/flood-stdout",
+        "/big-body?n=1000000",
+    ];
     thread::scope(|scope| {
         let attackers: Vec<_> = targets
             .iter()
@@ -62,7 +78,10 @@ fn many_hostile_handlers_at_once() {
                     let mut client = server.connect();
                     for _ in 0..5 {
                         let status = client.get(target).status;
-                        assert!(matches!(status, 200 | 500 | 503 | 504), "{target}: {status}");
+                        assert!(
+                            matches!(status, 200 | 500 | 503 | 504),
+                            "{target}: {status}"
+                        );
                     }
                 })
             })
@@ -78,12 +97,22 @@ fn many_hostile_handlers_at_once() {
 #[test]
 fn ten_megabytes_in_small_pieces_arrive_whole() {
     let server = Server::of_untrusted("--memory 128MiB --cpu 60s --timeout 2m");
-    let body: Vec<u8> = (0..10_000_000_u32).map(|number| (number % 251) as u8).collect();
+    let body: Vec<u8> = (0..10_000_000_u32)
+        .map(|number| (number % 251) as u8)
+        .collect();
     for chunked in [false, true] {
         let mut client = server.connect();
         let length = body.len().to_string();
-        let framing = if chunked { ("Transfer-Encoding", "chunked") } else { ("Content-Length", length.as_str()) };
-        client.send(head("POST", "/echo", &[framing, ("Content-Type", "application/x-belljar")]));
+        let framing = if chunked {
+            ("Transfer-Encoding", "chunked")
+        } else {
+            ("Content-Length", length.as_str())
+        };
+        client.send(head(
+            "POST",
+            "/echo",
+            &[framing, ("Content-Type", "application/x-belljar")],
+        ));
         let mut stream = client.stream();
         let answer = thread::scope(|scope| {
             scope.spawn(|| {
@@ -102,10 +131,21 @@ fn ten_megabytes_in_small_pieces_arrive_whole() {
             });
             client.response()
         });
-        assert_eq!((answer.status, answer.need("content-type")), (200, "application/x-belljar"));
+        assert_eq!(
+            (answer.status, answer.need("content-type")),
+            (200, "application/x-belljar")
+        );
         assert_eq!(answer.need("x-method"), "POST");
-        assert!(answer.body == body, "chunked {chunked}: {} bytes, and not the same", answer.body.len());
-        assert_eq!(client.get("/hello").text(), "hello\n", "the connection is in step");
+        assert!(
+            answer.body == body,
+            "chunked {chunked}: {} bytes, and not the same",
+            answer.body.len()
+        );
+        assert_eq!(
+            client.get("/hello").text(),
+            "hello\n",
+            "the connection is in step"
+        );
     }
 }
 
@@ -113,7 +153,10 @@ fn ten_megabytes_in_small_pieces_arrive_whole() {
 #[test]
 fn a_client_of_one_byte_at_a_time_holds_nobody_up() {
     let server = Server::of_untrusted("--header-timeout 1s --body-timeout 1s");
-    for beginning in ["GET /hello HTTP/1.1\r\nX: ", "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"] {
+    for beginning in [
+        "GET /hello HTTP/1.1\r\nX: ",
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n",
+    ] {
         let mut slow = server.connect();
         slow.send(beginning);
         let mut bytes = 0;
@@ -139,7 +182,12 @@ fn clients_that_do_not_read_hold_nobody_up() {
     }
     // Each of them is still being answered, and gets all of it in the end.
     for client in slow.iter_mut().take(3) {
-        let length: u64 = client.try_head().expect("a head").need("content-length").parse().expect("a number");
+        let length: u64 = client
+            .try_head()
+            .expect("a head")
+            .need("content-length")
+            .parse()
+            .expect("a number");
         assert_eq!(client.skip(length), length);
     }
 }
@@ -149,9 +197,15 @@ fn clients_that_do_not_read_hold_nobody_up() {
 fn a_client_that_never_stops_sending_is_cut_off() {
     let server = Server::of_untrusted("--body-timeout 1s --idle-timeout 2s");
     let mut client = server.connect();
-    client.send(head("POST", "/ignore-body", &[("Transfer-Encoding", "chunked")]));
+    client.send(head(
+        "POST",
+        "/ignore-body",
+        &[("Transfer-Encoding", "chunked")],
+    ));
     let mut stream = client.stream();
-    stream.set_write_timeout(Some(Duration::from_secs(5))).expect("the socket takes a timeout");
+    stream
+        .set_write_timeout(Some(Duration::from_secs(5)))
+        .expect("the socket takes a timeout");
     let piece = format!("{:x}\r\n{}\r\n", 1000, "x".repeat(1000));
     let mut sent = 0_u64;
     while stream.write_all(piece.as_bytes()).is_ok() {
@@ -173,7 +227,10 @@ fn send_to_all(server: &Server, count: usize, target: &str) -> Vec<Client> {
 
 fn assert_unanswered(clients: &mut [Client]) {
     for (number, client) in clients.iter_mut().enumerate() {
-        assert!(client.is_silent_for(GLANCE), "client {number} was answered before its time");
+        assert!(
+            client.is_silent_for(GLANCE),
+            "client {number} was answered before its time"
+        );
     }
 }
 
@@ -183,7 +240,10 @@ fn raise_the_limit_of_open_files() {
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let limit = getrlimit(Resource::Nofile);
-        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        let raised = Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        };
         setrlimit(Resource::Nofile, raised).expect("a soft limit may be raised to the hard one");
     }
 }

@@ -17,9 +17,15 @@ fn row_7_if_none_match() {
         (&[("If-None-Match", "*")], 304),
         (&[("If-None-Match", "\"other\", ETAG")], 304),
         (&[("If-None-Match", "ETAG,\"other\"")], 304),
-        (&[("If-None-Match", "\"a\" ,\tW/\"b\" , W/ETAG , \"c\"")], 304),
+        (
+            &[("If-None-Match", "\"a\" ,\tW/\"b\" , W/ETAG , \"c\"")],
+            304,
+        ),
         (&[("If-None-Match", "\"with, comma\", ETAG")], 304),
-        (&[("If-None-Match", "\"other\""), ("If-None-Match", "ETAG")], 304),
+        (
+            &[("If-None-Match", "\"other\""), ("If-None-Match", "ETAG")],
+            304,
+        ),
         (&[("If-None-Match", "\"other\"")], 200),
         (&[("If-None-Match", "W/\"other\"")], 200),
         (&[("If-None-Match", "\"\"")], 200),
@@ -34,9 +40,27 @@ fn row_7_if_none_match() {
 #[test]
 fn row_8_if_none_match_wins_over_if_modified_since() {
     check(&[
-        (&[("If-None-Match", "\"other\""), ("If-Modified-Since", MODIFIED)], 200),
-        (&[("If-Modified-Since", MODIFIED), ("If-None-Match", "\"other\"")], 200),
-        (&[("If-None-Match", "ETAG"), ("If-Modified-Since", SECOND_BEFORE)], 304),
+        (
+            &[
+                ("If-None-Match", "\"other\""),
+                ("If-Modified-Since", MODIFIED),
+            ],
+            200,
+        ),
+        (
+            &[
+                ("If-Modified-Since", MODIFIED),
+                ("If-None-Match", "\"other\""),
+            ],
+            200,
+        ),
+        (
+            &[
+                ("If-None-Match", "ETAG"),
+                ("If-Modified-Since", SECOND_BEFORE),
+            ],
+            304,
+        ),
     ]);
 }
 
@@ -47,7 +71,10 @@ fn row_9_if_modified_since() {
         (&[("If-Modified-Since", SECOND_AFTER)], 304),
         (&[("If-Modified-Since", SECOND_BEFORE)], 200),
         // The two forms of old that a recipient must understand (RFC 9110, section 5.6.7).
-        (&[("If-Modified-Since", "Wednesday, 01-Jan-20 00:00:00 GMT")], 304),
+        (
+            &[("If-Modified-Since", "Wednesday, 01-Jan-20 00:00:00 GMT")],
+            304,
+        ),
         (&[("If-Modified-Since", "Wed Jan  1 00:00:00 2020")], 304),
         (&[("If-Modified-Since", "Tue Dec 31 23:59:59 2019")], 200),
     ]);
@@ -61,12 +88,33 @@ fn row_9_dates_beyond_2038() {
     site.set_modified("zero.txt", SystemTime::UNIX_EPOCH);
     let server = Server::of_site(&site);
     // A date to come is a date like any other, and must not wrap round.
-    for date in ["Wed, 20 Jan 2038 03:14:08 GMT", "Sat, 01 Jan 2107 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"] {
-        assert_eq!(server.request("GET", "/past.txt", &[("If-Modified-Since", date)]).status, 304, "{date}");
-        assert_eq!(server.request("GET", "/past.txt", &[("If-Unmodified-Since", date)]).status, 200, "{date}");
+    for date in [
+        "Wed, 20 Jan 2038 03:14:08 GMT",
+        "Sat, 01 Jan 2107 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    ] {
+        assert_eq!(
+            server
+                .request("GET", "/past.txt", &[("If-Modified-Since", date)])
+                .status,
+            304,
+            "{date}"
+        );
+        assert_eq!(
+            server
+                .request("GET", "/past.txt", &[("If-Unmodified-Since", date)])
+                .status,
+            200,
+            "{date}"
+        );
     }
     // Without a date of its own the file cannot be compared with one.
-    assert_eq!(server.request("GET", "/zero.txt", &[("If-Modified-Since", MODIFIED)]).status, 200);
+    assert_eq!(
+        server
+            .request("GET", "/zero.txt", &[("If-Modified-Since", MODIFIED)])
+            .status,
+        200
+    );
 }
 
 /// Files that claim to come from the far future are still served and still compared by their tag.
@@ -81,7 +129,13 @@ fn row_9_files_from_the_future() {
         let answer = server.request("GET", target, &[("If-Modified-Since", MODIFIED)]);
         assert_eq!(answer.status, 200, "{target}: it is newer than that");
         let etag = answer.need("etag");
-        assert_eq!(server.request("GET", target, &[("If-None-Match", etag)]).status, 304, "{target}");
+        assert_eq!(
+            server
+                .request("GET", target, &[("If-None-Match", etag)])
+                .status,
+            304,
+            "{target}"
+        );
     }
 }
 
@@ -99,7 +153,10 @@ fn row_10_if_match() {
         // It comes before If-None-Match and wins over If-Unmodified-Since (section 13.2.2).
         (&[("If-Match", "\"other\""), ("If-None-Match", "ETAG")], 412),
         (&[("If-Match", "ETAG"), ("If-None-Match", "ETAG")], 304),
-        (&[("If-Match", "ETAG"), ("If-Unmodified-Since", SECOND_BEFORE)], 200),
+        (
+            &[("If-Match", "ETAG"), ("If-Unmodified-Since", SECOND_BEFORE)],
+            200,
+        ),
     ]);
 }
 
@@ -109,7 +166,13 @@ fn row_11_if_unmodified_since() {
         (&[("If-Unmodified-Since", MODIFIED)], 200),
         (&[("If-Unmodified-Since", SECOND_AFTER)], 200),
         (&[("If-Unmodified-Since", SECOND_BEFORE)], 412),
-        (&[("If-Unmodified-Since", SECOND_BEFORE), ("If-None-Match", "ETAG")], 412),
+        (
+            &[
+                ("If-Unmodified-Since", SECOND_BEFORE),
+                ("If-None-Match", "ETAG"),
+            ],
+            412,
+        ),
         (&[("If-Unmodified-Since", "Tue Dec 31 23:59:59 2019")], 412),
     ]);
     check_bad_dates("If-Unmodified-Since");
@@ -125,18 +188,32 @@ fn row_12_what_304_and_412_carry() {
     for name in ["etag", "vary", "cache-control"] {
         assert_eq!(answer.need(name), full.need(name), "{name}");
     }
-    for name in ["content-type", "content-encoding", "content-length", "transfer-encoding"] {
+    for name in [
+        "content-type",
+        "content-encoding",
+        "content-length",
+        "transfer-encoding",
+    ] {
         assert_eq!(answer.field(name), None, "{name}");
     }
     let failed = server.request("GET", "/file.txt", &[("If-Match", "\"other\"")]);
     assert_eq!(failed.status, 412);
-    assert!(!failed.text().contains("content"), "412 must not bring the file: {}", failed.text());
+    assert!(
+        !failed.text().contains("content"),
+        "412 must not bring the file: {}",
+        failed.text()
+    );
 }
 
 /// A date that is none is no condition.
 fn check_bad_dates(field: &str) {
     let fields = BAD_DATES.map(|date| [(field, date)]);
-    check(&fields.iter().map(|fields| (&fields[..], 200)).collect::<Vec<Case>>());
+    check(
+        &fields
+            .iter()
+            .map(|fields| (&fields[..], 200))
+            .collect::<Vec<Case>>(),
+    );
 }
 
 /// Runs the cases with GET and HEAD; a connection carries both, so that a body too many would be found out.
@@ -148,14 +225,28 @@ fn check(cases: &[Case]) {
     let mut client = server.connect();
     for (fields, status) in cases {
         for method in ["HEAD", "GET"] {
-            let values: Vec<_> = fields.iter().map(|(name, value)| (*name, value.replace("ETAG", &etag))).collect();
-            let fields: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let values: Vec<_> = fields
+                .iter()
+                .map(|(name, value)| (*name, value.replace("ETAG", &etag)))
+                .collect();
+            let fields: Vec<_> = values
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
             let request = support::head(method, "/file.txt", &fields);
             client.send(&request);
             let answer = client.response_to(request.as_bytes());
             assert_eq!(answer.status, *status, "{method} {fields:?}");
-            let body = if method == "GET" && *status == 200 { "content" } else { "" };
-            assert!(*status == 412 || answer.text() == body, "{method} {fields:?}: {}", answer.text());
+            let body = if method == "GET" && *status == 200 {
+                "content"
+            } else {
+                ""
+            };
+            assert!(
+                *status == 412 || answer.text() == body,
+                "{method} {fields:?}: {}",
+                answer.text()
+            );
         }
     }
 }

@@ -22,7 +22,10 @@ fn row_24_a_folder_without_a_slash_is_redirected() {
         ("/folder", "/folder/"),
         ("/folder?x=1&y=2", "/folder/?x=1&y=2"),
         ("/folder?", "/folder/?"),
-        ("/folder?next=//evil.example", "/folder/?next=//evil.example"),
+        (
+            "/folder?next=//evil.example",
+            "/folder/?next=//evil.example",
+        ),
         ("/folder/inner", "/folder/inner/"),
         ("/a%20b", "/a%20b/"),
         ("/gr%C3%BCn", "/gr%C3%BCn/"),
@@ -36,16 +39,38 @@ fn row_24_a_folder_without_a_slash_is_redirected() {
             assert_eq!(answer.status, 301, "{method} {target}");
             // Which bytes are escaped beyond need is the server's choice; where it leads is not.
             let found = answer.need("location");
-            assert_eq!(unescaped(found), unescaped(location), "{method} {target}: {found}");
-            assert_eq!(server.get(found.split('?').next().unwrap_or_default()).status, leads_to(location), "{target}");
+            assert_eq!(
+                unescaped(found),
+                unescaped(location),
+                "{method} {target}: {found}"
+            );
+            assert_eq!(
+                server
+                    .get(found.split('?').next().unwrap_or_default())
+                    .status,
+                leads_to(location),
+                "{target}"
+            );
         }
     }
-    for target in ["//evil.example", "///evil.example", "/%5Cevil.example", "/\\evil.example", "/.//evil.example", "//folder"] {
+    for target in [
+        "//evil.example",
+        "///evil.example",
+        "/%5Cevil.example",
+        "/\\evil.example",
+        "/.//evil.example",
+        "//folder",
+    ] {
         let answer = server.get(target);
         let location = answer.field("location").unwrap_or_default();
-        let leaves = location.starts_with("//") || location.starts_with("/\\") || location.contains(':');
+        let leaves =
+            location.starts_with("//") || location.starts_with("/\\") || location.contains(':');
         assert!(!leaves, "{target}: {location}");
-        assert!(matches!(answer.status, 301 | 308 | 400 | 404), "{target}: {}", answer.head);
+        assert!(
+            matches!(answer.status, 301 | 308 | 400 | 404),
+            "{target}: {}",
+            answer.head
+        );
     }
 }
 
@@ -75,13 +100,19 @@ fn row_25_the_index_page() {
         let answer = server.get(target);
         assert_eq!(answer.status, status, "{target}: {}", answer.text());
         assert!(body.is_empty() || answer.text() == body, "{target}");
-        assert!(!answer.text().contains("page.html") && !answer.text().contains("home.htm"), "{target} lists its files");
+        assert!(
+            !answer.text().contains("page.html") && !answer.text().contains("home.htm"),
+            "{target} lists its files"
+        );
     }
     let root = server.get("/");
     assert_eq!(root.need("content-type"), "text/html; charset=utf-8");
     assert!(root.field("etag").is_some());
 
-    let named = Server::options().arg(site.path()).args("--index home.htm").start();
+    let named = Server::options()
+        .arg(site.path())
+        .args("--index home.htm")
+        .start();
     assert_eq!(named.get("/home/").text(), "home");
     assert_eq!(named.get("/folder/").status, 404);
 }
@@ -89,21 +120,49 @@ fn row_25_the_index_page() {
 #[test]
 fn row_34_a_listing_where_asked_for() {
     let names = [
-        "a.txt", "b file.txt", "c%41.txt", "d?x.txt", "e#x.txt", "f&amp;.txt", "g<script>alert(1)<", "h\"quote\".txt",
-        "i'quote'.txt", "j+plus.txt", "k;semi.txt", "l:colon.txt", "javascript:alert(1)", "m\\backslash.txt",
-        "gr\u{fc}n.txt", "\u{65e5}\u{672c}.txt", "z.txt", "B.txt", "file with  two spaces", "http:", "~tilde",
+        "a.txt",
+        "b file.txt",
+        "c%41.txt",
+        "d?x.txt",
+        "e#x.txt",
+        "f&amp;.txt",
+        "g<script>alert(1)<",
+        "h\"quote\".txt",
+        "i'quote'.txt",
+        "j+plus.txt",
+        "k;semi.txt",
+        "l:colon.txt",
+        "javascript:alert(1)",
+        "m\\backslash.txt",
+        "gr\u{fc}n.txt",
+        "\u{65e5}\u{672c}.txt",
+        "z.txt",
+        "B.txt",
+        "file with  two spaces",
+        "http:",
+        "~tilde",
     ];
-    let site = Site::new(&[("list/folder/inner.txt", "inner"), ("list/.hidden", "dotfile"), ("indexed/index.html", "index")]);
+    let site = Site::new(&[
+        ("list/folder/inner.txt", "inner"),
+        ("list/.hidden", "dotfile"),
+        ("indexed/index.html", "index"),
+    ]);
     for name in names {
         site.write(&format!("list/{name}"), name.as_bytes());
     }
     let server = Server::options().arg(site.path()).arg("--listing").start();
     let answer = server.get("/list/");
-    assert_eq!((answer.status, answer.need("content-type")), (200, "text/html; charset=utf-8"));
+    assert_eq!(
+        (answer.status, answer.need("content-type")),
+        (200, "text/html; charset=utf-8")
+    );
     let page = answer.text();
     assert!(!page.contains("<script>"), "{page}");
     assert!(!page.contains(".hidden"), "{page}");
-    assert!(!page.contains(&site.around().display().to_string()) && !page.contains("belljar-test"), "{page}");
+    assert!(
+        !page.contains(&site.around().display().to_string()) && !page.contains("belljar-test"),
+        "{page}"
+    );
 
     let links = links(&page);
     for name in names {
@@ -113,33 +172,57 @@ fn row_34_a_listing_where_asked_for() {
         });
         assert_eq!(found.count(), 1, "{name:?} among {links:?}");
     }
-    let folder = links.iter().find(|link| unescaped(link).trim_start_matches("./") == "folder/");
-    assert!(folder.is_some(), "the folder's link ends with a slash: {links:?}");
+    let folder = links
+        .iter()
+        .find(|link| unescaped(link).trim_start_matches("./") == "folder/");
+    assert!(
+        folder.is_some(),
+        "the folder's link ends with a slash: {links:?}"
+    );
 
     // Sorted, by whatever order: the same on every call, and within ASCII letters of one case alphabetic.
     assert_eq!(server.get("/list/").text(), page);
-    let place = |name: &str| links.iter().position(|link| unescaped(link).ends_with(name));
+    let place = |name: &str| {
+        links
+            .iter()
+            .position(|link| unescaped(link).ends_with(name))
+    };
     let order = ["a.txt", "b file.txt", "k;semi.txt", "z.txt"].map(place);
     assert!(order.is_sorted() && order[0].is_some(), "{links:?}");
 
     // A page goes before a listing; HEAD and the folder without a slash behave as ever.
     assert_eq!(server.get("/indexed/").text(), "index");
     assert_eq!(server.get("/list").status, 301);
-    assert_eq!(server.request("HEAD", "/list/", &[]).need("content-length"), page.len().to_string());
+    assert_eq!(
+        server.request("HEAD", "/list/", &[]).need("content-length"),
+        page.len().to_string()
+    );
     assert_eq!(server.get("/missing/").status, 404);
     assert_eq!(server.get("/.hidden/").status, 404);
     // Above the root there is nothing to link to.
     for link in self::links(&server.get("/").text()) {
         let target = resolved("/", &link);
         let answer: Response = server.get(&target);
-        assert!(matches!(answer.status, 200 | 301), "{link}: {}", answer.status);
+        assert!(
+            matches!(answer.status, 200 | 301),
+            "{link}: {}",
+            answer.status
+        );
     }
 }
 
 #[test]
 fn row_25_an_app_of_a_single_page() {
-    let site = Site::new(&[("app.html", "app"), ("style.css", "style"), ("folder/page.html", "page"), (".env", "secret")]);
-    let server = Server::options().arg(site.path()).args("--spa app.html").start();
+    let site = Site::new(&[
+        ("app.html", "app"),
+        ("style.css", "style"),
+        ("folder/page.html", "page"),
+        (".env", "secret"),
+    ]);
+    let server = Server::options()
+        .arg(site.path())
+        .args("--spa app.html")
+        .start();
     for (target, status, body) in [
         ("/style.css", 200, "style"),
         ("/folder/page.html", 200, "page"),
@@ -148,12 +231,24 @@ fn row_25_an_app_of_a_single_page() {
         ("/no/such/route", 200, "app"),
     ] {
         let answer = server.get(target);
-        assert_eq!((answer.status, answer.text().as_str()), (status, body), "{target}");
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (status, body),
+            "{target}"
+        );
     }
-    assert_eq!(server.get("/users/7").need("content-type"), "text/html; charset=utf-8");
+    assert_eq!(
+        server.get("/users/7").need("content-type"),
+        "text/html; charset=utf-8"
+    );
     assert!(!server.get("/.env").text().contains("secret"));
     assert_eq!(server.get("/%zz").status, 400);
-    assert_eq!(server.request("POST", "/users/7", &[("Content-Length", "0")]).status, 405);
+    assert_eq!(
+        server
+            .request("POST", "/users/7", &[("Content-Length", "0")])
+            .status,
+        405
+    );
 }
 
 /// Every value of an `href`, with the escapes of HTML undone.
@@ -161,15 +256,19 @@ fn links(page: &str) -> Vec<String> {
     let mut links = Vec::new();
     for piece in page.split("href=").skip(1) {
         let quote = piece.chars().next().expect("a value follows");
-        assert!(quote == '"' || quote == '\'', "an href without quotes: {piece}");
-        let value = piece[1..].split(quote).next().unwrap_or_default();
-        let value = ["&lt;<", "&gt;>", "&quot;\"", "&#34;\"", "&#39;'", "&#x27;'", "&apos;'"].iter().fold(
-            value.to_owned(),
-            |value, pair| {
-                let (escape, plain) = pair.split_at(pair.len() - 1);
-                value.replace(escape, plain)
-            },
+        assert!(
+            quote == '"' || quote == '\'',
+            "an href without quotes: {piece}"
         );
+        let value = piece[1..].split(quote).next().unwrap_or_default();
+        let value = [
+            "&lt;<", "&gt;>", "&quot;\"", "&#34;\"", "&#39;'", "&#x27;'", "&apos;'",
+        ]
+        .iter()
+        .fold(value.to_owned(), |value, pair| {
+            let (escape, plain) = pair.split_at(pair.len() - 1);
+            value.replace(escape, plain)
+        });
         links.push(value.replace("&amp;", "&"));
     }
     links
@@ -180,12 +279,18 @@ fn resolved(base: &str, link: &str) -> String {
     let path = link.split(['?', '#']).next().unwrap_or_default();
     let scheme = path.split('/').next().unwrap_or_default();
     assert!(!scheme.contains(':'), "{link} leads to another scheme");
-    assert!(!path.starts_with("//") && !path.contains('\\'), "{link} leads to another host");
+    assert!(
+        !path.starts_with("//") && !path.contains('\\'),
+        "{link} leads to another host"
+    );
     if path.starts_with('/') {
         path.to_owned()
     } else if path == ".." || path == "../" {
         // Up, as a browser would: never above the root.
-        let parent = base.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
+        let parent = base
+            .trim_end_matches('/')
+            .rsplit_once('/')
+            .map_or("", |(parent, _)| parent);
         format!("{parent}/")
     } else {
         format!("{base}{}", path.trim_start_matches("./"))
@@ -193,7 +298,11 @@ fn resolved(base: &str, link: &str) -> String {
 }
 
 fn leads_to(location: &str) -> u16 {
-    if location.starts_with("/folder/inner") { 404 } else { 200 }
+    if location.starts_with("/folder/inner") {
+        404
+    } else {
+        200
+    }
 }
 
 fn unescaped(text: &str) -> String {

@@ -25,7 +25,11 @@ fn row_1_a_file_is_sent_byte_for_byte() {
         ("/binary.bin", &bytes),
     ] {
         let answer = client.get(path);
-        assert_eq!((answer.status, answer.need("content-length")), (200, body.len().to_string().as_str()), "{path}");
+        assert_eq!(
+            (answer.status, answer.need("content-length")),
+            (200, body.len().to_string().as_str()),
+            "{path}"
+        );
         assert!(answer.body == body, "{path}: the bytes differ");
     }
 }
@@ -37,15 +41,31 @@ fn row_1_a_file_is_read_anew_for_every_request() {
     let first = server.get("/page.html");
     site.write("page.html", b"the second");
     let second = server.get("/page.html");
-    assert_eq!((first.text().as_str(), second.text().as_str()), ("first", "the second"));
+    assert_eq!(
+        (first.text().as_str(), second.text().as_str()),
+        ("first", "the second")
+    );
     assert_ne!(first.need("etag"), second.need("etag"));
 }
 
 #[test]
 fn row_2_head_has_the_fields_of_get() {
-    let site = Site::new(&[("index.html", "<h1>Index</h1>"), ("empty.txt", ""), ("folder/index.html", "")]);
+    let site = Site::new(&[
+        ("index.html", "<h1>Index</h1>"),
+        ("empty.txt", ""),
+        ("folder/index.html", ""),
+    ]);
     let server = Server::of_site(&site);
-    for target in ["/", "/index.html", "/empty.txt", "/folder", "/folder/", "/missing", "/%zz", "/index.html/"] {
+    for target in [
+        "/",
+        "/index.html",
+        "/empty.txt",
+        "/folder",
+        "/folder/",
+        "/missing",
+        "/%zz",
+        "/index.html/",
+    ] {
         let get = server.get(target);
         let head = server.request("HEAD", target, &[]);
         assert_eq!(head.status, get.status, "{target}");
@@ -62,14 +82,32 @@ fn row_3_other_methods() {
         let answer = server.request(method, "/file.txt", &[("Content-Length", "0")]);
         assert_eq!(answer.status, 405, "{method}");
         let allowed = answer.list("allow");
-        assert!(["get", "head"].iter().all(|known| allowed.iter().any(|name| name == known)), "{}", answer.head);
-        assert!(!allowed.iter().any(|name| name.eq_ignore_ascii_case(method)), "{}", answer.head);
+        assert!(
+            ["get", "head"]
+                .iter()
+                .all(|known| allowed.iter().any(|name| name == known)),
+            "{}",
+            answer.head
+        );
+        assert!(
+            !allowed.iter().any(|name| name.eq_ignore_ascii_case(method)),
+            "{}",
+            answer.head
+        );
     }
     let options = server.request("OPTIONS", "/file.txt", &[]);
     assert_eq!(options.status, 204);
-    assert!(options.list("allow").contains(&"get".to_owned()), "{}", options.head);
+    assert!(
+        options.list("allow").contains(&"get".to_owned()),
+        "{}",
+        options.head
+    );
     for method in ["BREW", "get", "Get", "PROPFIND", "GETX"] {
-        assert_eq!(server.request(method, "/file.txt", &[]).status, 501, "{method}");
+        assert_eq!(
+            server.request(method, "/file.txt", &[]).status,
+            501,
+            "{method}"
+        );
     }
     assert_eq!(server.get("/file.txt").text(), "content");
 }
@@ -109,7 +147,11 @@ fn row_4_content_type_follows_the_extension() {
         assert_eq!(answer.status, 200, "{name}");
         // A charset on what is no text/* is neither asked for nor wrong.
         let found = answer.need("content-type");
-        let matches = if media_type.starts_with("text/") { found == media_type } else { found.starts_with(media_type) };
+        let matches = if media_type.starts_with("text/") {
+            found == media_type
+        } else {
+            found.starts_with(media_type)
+        };
         assert!(matches, "{name}: {found}");
     }
 }
@@ -120,8 +162,16 @@ fn row_5_last_modified() {
     let epoch = SystemTime::UNIX_EPOCH;
     let times = [
         ("past.txt", past(), Some("Wed, 01 Jan 2020 00:00:00 GMT")),
-        ("fraction.txt", past() + second / 2, Some("Wed, 01 Jan 2020 00:00:00 GMT")),
-        ("first.txt", epoch + second, Some("Thu, 01 Jan 1970 00:00:01 GMT")),
+        (
+            "fraction.txt",
+            past() + second / 2,
+            Some("Wed, 01 Jan 2020 00:00:00 GMT"),
+        ),
+        (
+            "first.txt",
+            epoch + second,
+            Some("Thu, 01 Jan 1970 00:00:01 GMT"),
+        ),
         ("zero.txt", epoch, None),
     ];
     let site = Site::new(&times.map(|(name, ..)| (name, "content")));
@@ -131,7 +181,11 @@ fn row_5_last_modified() {
     let server = Server::of_site(&site);
     for (name, _, expected) in times {
         let answer = server.get(&format!("/{name}"));
-        assert_eq!((answer.status, answer.field("last-modified")), (200, expected), "{name}");
+        assert_eq!(
+            (answer.status, answer.field("last-modified")),
+            (200, expected),
+            "{name}"
+        );
     }
 }
 
@@ -139,24 +193,38 @@ fn row_5_last_modified() {
 #[test]
 fn row_5_last_modified_is_never_later_than_the_date() {
     let site = Site::new(&[("future.txt", "content")]);
-    site.set_modified("future.txt", SystemTime::now() + Duration::from_secs(1_000_000));
+    site.set_modified(
+        "future.txt",
+        SystemTime::now() + Duration::from_secs(1_000_000),
+    );
     let server = Server::of_site(&site);
     let answer = server.get("/future.txt");
     assert_eq!(answer.status, 200);
     if let Some(modified) = answer.field("last-modified") {
-        assert!(date(modified) <= date(answer.need("date")), "{}", answer.head);
+        assert!(
+            date(modified) <= date(answer.need("date")),
+            "{}",
+            answer.head
+        );
     }
 }
 
 #[test]
 fn row_6_the_etag_is_strong_and_the_same_everywhere() {
-    let site = Site::new(&[("a.txt", "content a"), ("b.txt", "content bb"), ("empty.txt", "")]);
+    let site = Site::new(&[
+        ("a.txt", "content a"),
+        ("b.txt", "content bb"),
+        ("empty.txt", ""),
+    ]);
     for name in ["a.txt", "b.txt", "empty.txt"] {
         site.set_modified(name, past());
     }
     let server = Server::of_site(&site);
     let etag = server.get("/a.txt").need("etag").to_owned();
-    assert!(etag.starts_with('"') && etag.ends_with('"') && etag.len() > 2, "{etag}");
+    assert!(
+        etag.starts_with('"') && etag.ends_with('"') && etag.len() > 2,
+        "{etag}"
+    );
     for (method, field, status) in [
         ("GET", ("X", "y"), 200),
         ("HEAD", ("X", "y"), 200),
@@ -165,7 +233,11 @@ fn row_6_the_etag_is_strong_and_the_same_everywhere() {
         ("HEAD", ("If-None-Match", etag.as_str()), 304),
     ] {
         let answer = server.request(method, "/a.txt", &[field]);
-        assert_eq!((answer.status, answer.need("etag")), (status, etag.as_str()), "{method} {field:?}");
+        assert_eq!(
+            (answer.status, answer.need("etag")),
+            (status, etag.as_str()),
+            "{method} {field:?}"
+        );
     }
     assert_ne!(server.get("/b.txt").need("etag"), etag);
     assert!(server.get("/empty.txt").field("etag").is_some());
@@ -178,7 +250,11 @@ fn row_6_the_etag_is_strong_and_the_same_everywhere() {
 fn row_19_ranges_are_offered() {
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::of_site(&site);
-    for (method, fields) in [("GET", &[][..]), ("HEAD", &[]), ("GET", &[("Range", "bytes=0-1")])] {
+    for (method, fields) in [
+        ("GET", &[][..]),
+        ("HEAD", &[]),
+        ("GET", &[("Range", "bytes=0-1")]),
+    ] {
         let answer = server.request(method, "/file.txt", fields);
         assert_eq!(answer.need("accept-ranges"), "bytes", "{method} {fields:?}");
     }
@@ -196,16 +272,31 @@ fn row_32_the_query_is_ignored() {
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::of_site(&site);
     let plain = server.get("/file.txt");
-    for target in ["/file.txt?", "/file.txt?x=1", "/file.txt?../../etc/passwd", "/file.txt?a?b/c", "/file.txt?%zz%00"] {
+    for target in [
+        "/file.txt?",
+        "/file.txt?x=1",
+        "/file.txt?../../etc/passwd",
+        "/file.txt?a?b/c",
+        "/file.txt?%zz%00",
+    ] {
         let answer = server.get(target);
-        assert_eq!((answer.status, answer.text().as_str()), (200, "content"), "{target}");
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (200, "content"),
+            "{target}"
+        );
         assert_eq!(answer.need("etag"), plain.need("etag"), "{target}");
     }
     assert_eq!(server.get("/missing?/file.txt").status, 404);
 }
 
 fn fields_but_date(answer: &Response) -> Vec<(String, String)> {
-    answer.fields.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date")).cloned().collect()
+    answer
+        .fields
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("date"))
+        .cloned()
+        .collect()
 }
 
 fn date(text: &str) -> SystemTime {

@@ -11,12 +11,28 @@ const MOMENT: Duration = Duration::from_millis(400);
 #[test]
 fn timeout_is_the_wall_clock_and_cpu_is_work() {
     let server = Server::of_untrusted("--timeout 400ms --cpu 60s");
-    assert_eq!(server.get("/sleep?ms=600000").status, 504, "sleep against the wall clock");
-    assert_eq!(server.get("/loop").status, 504, "work against the wall clock");
+    assert_eq!(
+        server.get("/sleep?ms=600000").status,
+        504,
+        "sleep against the wall clock"
+    );
+    assert_eq!(
+        server.get("/loop").status,
+        504,
+        "work against the wall clock"
+    );
     server.assert_alive("the deadline");
     let server = Server::of_untrusted("--timeout 60s --cpu 300ms");
-    assert_eq!(server.get("/loop").status, 504, "work against the CPU budget");
-    assert_eq!(server.get("/sleep?ms=1500").text(), "slept\n", "sleep is no work");
+    assert_eq!(
+        server.get("/loop").status,
+        504,
+        "work against the CPU budget"
+    );
+    assert_eq!(
+        server.get("/sleep?ms=1500").text(),
+        "slept\n",
+        "sleep is no work"
+    );
     server.assert_alive("the CPU budget");
 }
 
@@ -25,24 +41,52 @@ fn max_body_is_what_a_body_may_have() {
     let server = Server::of_untrusted("--max-body 1KiB");
     let exact = [b'x'; 1024];
     let over = [b'x'; 1025];
-    let chunked = |body: &[u8]| [format!("{:x}\r\n", body.len()).as_bytes(), body, b"\r\n0\r\n\r\n"].concat();
+    let chunked = |body: &[u8]| {
+        [
+            format!("{:x}\r\n", body.len()).as_bytes(),
+            body,
+            b"\r\n0\r\n\r\n",
+        ]
+        .concat()
+    };
     assert_eq!(server.exchange(&post("/echo", &exact)).body, exact);
-    assert_eq!(server.exchange(&post_chunked("/echo", &chunked(&exact))).body, exact);
-    for request in [post("/echo", &over), post_chunked("/echo", &chunked(&over)), post("/ignore-body", &over)] {
+    assert_eq!(
+        server
+            .exchange(&post_chunked("/echo", &chunked(&exact)))
+            .body,
+        exact
+    );
+    for request in [
+        post("/echo", &over),
+        post_chunked("/echo", &chunked(&over)),
+        post("/ignore-body", &over),
+    ] {
         let mut client = server.connect();
         client.send(&request);
         let answer = client.response();
-        assert_eq!((answer.status, answer.closes()), (413, true), "{}", answer.head);
+        assert_eq!(
+            (answer.status, answer.closes()),
+            (413, true),
+            "{}",
+            answer.head
+        );
         client.assert_closed("a body too large");
     }
     // Known too large before the first byte of it: no 100, and no waiting.
     let mut client = server.connect();
-    client.send(head("POST", "/echo", &[("Content-Length", "1025"), ("Expect", "100-continue")]));
+    client.send(head(
+        "POST",
+        "/echo",
+        &[("Content-Length", "1025"), ("Expect", "100-continue")],
+    ));
     assert_eq!(client.response().status, 413);
     // Chunks without end.
     let mut client = server.connect();
     client.send(head("POST", "/echo", &[("Transfer-Encoding", "chunked")]));
-    while client.try_send("40\r\n".to_owned() + &"x".repeat(64) + "\r\n").is_ok() {
+    while client
+        .try_send("40\r\n".to_owned() + &"x".repeat(64) + "\r\n")
+        .is_ok()
+    {
         if !client.is_silent_for(Duration::from_millis(1)) {
             break;
         }
@@ -55,9 +99,15 @@ fn max_body_is_what_a_body_may_have() {
 fn max_head_is_what_a_head_may_have() {
     let server = Server::of_untrusted("--max-head 1KiB");
     for (request, status) in [
-        (head("GET", &format!("/hello?{}", "x".repeat(800)), &[]), 200),
+        (
+            head("GET", &format!("/hello?{}", "x".repeat(800)), &[]),
+            200,
+        ),
         (head("GET", "/hello", &[("X", &"x".repeat(800))]), 200),
-        (head("GET", &format!("/hello?{}", "x".repeat(2_000)), &[]), 414),
+        (
+            head("GET", &format!("/hello?{}", "x".repeat(2_000)), &[]),
+            414,
+        ),
         (head("GET", "/hello", &[("X", &"x".repeat(2_000))]), 431),
         (head("GET", "/hello", &[("X", "y"); 300]), 431),
     ] {
@@ -71,7 +121,13 @@ fn max_head_is_what_a_head_may_have() {
     }
     // Never ending, byte by byte.
     let mut client = server.connect();
-    client.send_bytewise(format!("GET /hello HTTP/1.1\r\nHost: localhost\r\nX: {}", "x".repeat(2_000)).as_bytes());
+    client.send_bytewise(
+        format!(
+            "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: {}",
+            "x".repeat(2_000)
+        )
+        .as_bytes(),
+    );
     assert_eq!(client.response().status, 431);
 }
 
@@ -81,14 +137,22 @@ fn there_are_128_fields_at_most() {
     // Host is one of them.
     for (count, status) in [(127, 200), (128, 431), (1_000, 431)] {
         let request = head("GET", "/headers", &vec![("X", "y"); count]);
-        assert_eq!(server.exchange(request.as_bytes()).status, status, "{count} and Host");
+        assert_eq!(
+            server.exchange(request.as_bytes()).status,
+            status,
+            "{count} and Host"
+        );
     }
 }
 
 #[test]
 fn header_timeout_cuts_off_a_slow_head() {
     let server = Server::of_untrusted("--header-timeout 400ms --idle-timeout 60s");
-    for part in ["G", "GET /hello HTTP/1.1\r\n", "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: y"] {
+    for part in [
+        "G",
+        "GET /hello HTTP/1.1\r\n",
+        "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: y",
+    ] {
         let mut client = server.connect();
         client.send(part);
         assert_slow(&mut client, part);
@@ -157,7 +221,9 @@ fn send_timeout_drops_a_client_that_does_not_read() {
     let length = 256 * 1024 * 1024;
     site.sparse("big.bin", length);
     for extra in ["", "--handler"] {
-        let options = Server::options().arg(site.path()).args("--send-timeout 300ms --max-connections 1");
+        let options = Server::options()
+            .arg(site.path())
+            .args("--send-timeout 300ms --max-connections 1");
         let (server, target) = if extra.is_empty() {
             (options.start(), "/big.bin")
         } else {
@@ -165,10 +231,21 @@ fn send_timeout_drops_a_client_that_does_not_read() {
         };
         let mut stuck = server.connect();
         stuck.send(head("GET", target, &[]));
-        let promised: u64 = stuck.try_head().expect("a head").need("content-length").parse().expect("a number");
+        let promised: u64 = stuck
+            .try_head()
+            .expect("a head")
+            .need("content-length")
+            .parse()
+            .expect("a number");
         let mut next = server.connect();
-        assert!(matches!(next.get("/small.txt").status, 200 | 404), "the place is free again");
-        assert!(stuck.skip(promised) < promised, "{target}: the rest came all the same");
+        assert!(
+            matches!(next.get("/small.txt").status, 200 | 404),
+            "the place is free again"
+        );
+        assert!(
+            stuck.skip(promised) < promised,
+            "{target}: the rest came all the same"
+        );
     }
 }
 
@@ -176,14 +253,22 @@ fn send_timeout_drops_a_client_that_does_not_read() {
 #[test]
 fn memory_is_the_sum_of_all_memories() {
     let site = Site::new(&[]);
-    let component = wat::parse_str(include_str!("support/two_memories.wat")).expect("the text is a component");
+    let component =
+        wat::parse_str(include_str!("support/two_memories.wat")).expect("the text is a component");
     let file = site.write("two_memories.wasm", &component);
-    let server = Server::options().arg("--handler").arg(file).args("--memory 8MiB").start();
+    let server = Server::options()
+        .arg("--handler")
+        .arg(file)
+        .args("--memory 8MiB")
+        .start();
     for _ in 0..2 {
         let answer = server.get("/");
         assert_eq!(answer.status, 200, "log:\n{}", server.log());
         let pages = answer.body.len();
-        assert!((100..=8 * 1024 / 64).contains(&pages), "{pages} pages of 64 KiB");
+        assert!(
+            (100..=8 * 1024 / 64).contains(&pages),
+            "{pages} pages of 64 KiB"
+        );
     }
 }
 
@@ -217,7 +302,10 @@ fn max_instances_and_queue_timeout() {
         let answer = client.get("/hello");
         assert_eq!(answer.status, 503);
         let wait = answer.need("retry-after");
-        assert!(wait.parse::<u32>().is_ok_and(|seconds| seconds >= 1), "{wait}");
+        assert!(
+            wait.parse::<u32>().is_ok_and(|seconds| seconds >= 1),
+            "{wait}"
+        );
     }
     finish(&mut first);
     finish(&mut second);
@@ -233,7 +321,10 @@ fn the_queue_is_served() {
     for client in &mut waiting {
         client.send(head("GET", "/hello", &[]));
     }
-    assert!(waiting[0].is_silent_for(MOMENT), "answered although no instance was free");
+    assert!(
+        waiting[0].is_silent_for(MOMENT),
+        "answered although no instance was free"
+    );
     finish(&mut first);
     for client in &mut waiting {
         assert_eq!(client.response().text(), "hello\n");
@@ -244,16 +335,28 @@ fn the_queue_is_served() {
 #[test]
 fn the_default_guest_is_limited_too() {
     let site = Site::new(&[("file.txt", "content")]);
-    let server = Server::options().arg(site.path()).args("--max-head 1KiB --max-body 10").start();
+    let server = Server::options()
+        .arg(site.path())
+        .args("--max-head 1KiB --max-body 10")
+        .start();
     assert_eq!(server.get(&format!("/{}", "x".repeat(2_000))).status, 414);
-    assert_eq!(server.exchange(&post("/file.txt", b"more than ten bytes")).status, 413);
+    assert_eq!(
+        server
+            .exchange(&post("/file.txt", b"more than ten bytes"))
+            .status,
+        413
+    );
     assert_eq!(server.get("/file.txt").text(), "content");
 }
 
 /// A request whose handler has begun and waits for the body.
 fn reading(server: &Server) -> Client {
     let mut client = server.connect();
-    client.send(head("POST", "/echo", &[("Content-Length", "5"), ("Expect", "100-continue")]));
+    client.send(head(
+        "POST",
+        "/echo",
+        &[("Content-Length", "5"), ("Expect", "100-continue")],
+    ));
     assert_eq!(client.response().status, 100);
     client
 }

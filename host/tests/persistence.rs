@@ -14,7 +14,11 @@ fn a_connection_persists_unless_asked_otherwise() {
         ("HTTP/1.1", "Connection: close\r\n", false),
         ("HTTP/1.1", "Connection: Close\r\n", false),
         ("HTTP/1.1", "Connection: X-Other , close\r\n", false),
-        ("HTTP/1.1", "Connection: X-Other\r\nConnection: close\r\n", false),
+        (
+            "HTTP/1.1",
+            "Connection: X-Other\r\nConnection: close\r\n",
+            false,
+        ),
         ("HTTP/1.1", "Connection: keep-alive, close\r\n", false),
         ("HTTP/1.0", "", false),
         ("HTTP/1.0", "Connection: close\r\n", false),
@@ -23,10 +27,16 @@ fn a_connection_persists_unless_asked_otherwise() {
     ] {
         let server = Server::shared();
         let mut client = server.connect();
-        client.send(format!("GET /hello {version}\r\nHost: localhost\r\n{connection}\r\n"));
+        client.send(format!(
+            "GET /hello {version}\r\nHost: localhost\r\n{connection}\r\n"
+        ));
         let case = format!("{version} {connection:?}");
         let answer = client.response();
-        assert_eq!((answer.status, answer.text().as_str()), (200, "hello\n"), "{case}");
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (200, "hello\n"),
+            "{case}"
+        );
         if persists {
             assert!(!answer.closes(), "{case}: {}", answer.head);
             if version == "HTTP/1.0" {
@@ -70,13 +80,20 @@ fn a_hundred_pipelined_requests_are_answered_in_order() {
         assert_eq!(answer.status, 200, "request {number}");
         let text = answer.text();
         match number % 4 {
-            0 => assert!(text.contains(&format!("path /headers/{number}\n")), "request {number}: {text}"),
+            0 => assert!(
+                text.contains(&format!("path /headers/{number}\n")),
+                "request {number}: {text}"
+            ),
             1 => assert_eq!(text, format!("body {number}"), "request {number}"),
             2 => assert_eq!(text, "", "request {number}"),
             _ => assert_eq!(text, "the body was ignored\n", "request {number}"),
         }
     }
-    assert_eq!(client.get("/hello").text(), "hello\n", "and nothing was left over");
+    assert_eq!(
+        client.get("/hello").text(),
+        "hello\n",
+        "and nothing was left over"
+    );
 }
 
 /// A client that closes its side after its requests has a right to the answers.
@@ -99,28 +116,50 @@ fn every_request_is_answered_by_an_instance_of_its_own() {
     let mut numbers = std::collections::HashSet::new();
     for _ in 0..20 {
         assert_eq!(client.get("/count").text(), "1\n");
-        assert!(numbers.insert(client.get("/random").text()), "a random number came twice");
+        assert!(
+            numbers.insert(client.get("/random").text()),
+            "a random number came twice"
+        );
     }
 }
 
 #[test]
 fn head_is_get_without_the_body() {
     let server = Server::shared();
-    for target in ["/hello", "/big-body?n=100000", "/status?code=404", "/status?code=204", "/no-such-thing"] {
+    for target in [
+        "/hello",
+        "/big-body?n=100000",
+        "/status?code=404",
+        "/status?code=204",
+        "/no-such-thing",
+    ] {
         let get = server.get(target);
         let head = server.request("HEAD", target, &[]);
         assert_eq!(head.status, get.status, "{target}");
         let without_date = |fields: &[(String, String)]| -> Vec<(String, String)> {
-            fields.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date")).cloned().collect()
+            fields
+                .iter()
+                .filter(|(name, _)| !name.eq_ignore_ascii_case("date"))
+                .cloned()
+                .collect()
         };
-        assert_eq!(without_date(&head.fields), without_date(&get.fields), "{target}");
+        assert_eq!(
+            without_date(&head.fields),
+            without_date(&get.fields),
+            "{target}"
+        );
     }
     // And the connection is not out of step after it.
     let mut client = server.connect();
     for _ in 0..3 {
         let request = head("HEAD", "/hello", &[]);
         client.send(&request);
-        assert_eq!(client.response_to(request.as_bytes()).need("content-length"), "6");
+        assert_eq!(
+            client
+                .response_to(request.as_bytes())
+                .need("content-length"),
+            "6"
+        );
         assert_eq!(client.get("/hello").text(), "hello\n");
     }
 }

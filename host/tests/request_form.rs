@@ -32,15 +32,28 @@ fn transfer_encoding_is_chunked_once_or_refused() {
         "Transfer-Encoding: chunked\x0c",
         "Transfer-Encoding: \u{a0}chunked",
     ] {
-        refused(400, &format!("POST /echo HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\n0\r\n\r\n"));
+        refused(
+            400,
+            &format!("POST /echo HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\n0\r\n\r\n"),
+        );
     }
     for value in ["chunked", "Chunked", "CHUNKED", "\tchunked ", ""] {
         // The empty one stands for no body at all.
-        let line = if value.is_empty() { String::new() } else { format!("Transfer-Encoding:{value}\r\n") };
-        let body = if value.is_empty() { "" } else { "5\r\nhello\r\n0\r\n\r\n" };
+        let line = if value.is_empty() {
+            String::new()
+        } else {
+            format!("Transfer-Encoding:{value}\r\n")
+        };
+        let body = if value.is_empty() {
+            ""
+        } else {
+            "5\r\nhello\r\n0\r\n\r\n"
+        };
         let expected = if value.is_empty() { "" } else { "hello" };
         let request = format!("POST /echo HTTP/1.1\r\nHost: localhost\r\n{line}\r\n{body}");
-        accepted(&request, |answer| assert_eq!(answer.text(), expected, "{value:?}"));
+        accepted(&request, |answer| {
+            assert_eq!(answer.text(), expected, "{value:?}")
+        });
     }
 }
 
@@ -53,13 +66,19 @@ fn content_length_with_transfer_encoding_is_refused() {
         "Content-Length: 0\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: chunked\r\nX: y\r\nContent-Length: 0",
     ] {
-        refused(400, &format!("POST /echo HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\n0\r\n\r\n"));
+        refused(
+            400,
+            &format!("POST /echo HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\n0\r\n\r\n"),
+        );
     }
 }
 
 #[test]
 fn transfer_encoding_in_http_1_0_is_refused() {
-    refused(400, "POST /echo HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    refused(
+        400,
+        "POST /echo HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    );
     refused(
         400,
         "POST /echo HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -93,28 +112,61 @@ fn content_length_is_one_plain_number_or_refused() {
         "Content-Length: 5\x0b",
         "Content-Length: \u{665}",
     ] {
-        refused(400, &format!("POST /echo HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\nhello"));
+        refused(
+            400,
+            &format!("POST /echo HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\nhello"),
+        );
     }
     // The largest number is a number: it is the cap on bodies that it exceeds.
-    refused(413, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 18446744073709551615\r\n\r\n");
-    accepted("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: \t5 \r\n\r\nhello", |answer| {
-        assert_eq!(answer.text(), "hello");
-    });
+    refused(
+        413,
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 18446744073709551615\r\n\r\n",
+    );
+    accepted(
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: \t5 \r\n\r\nhello",
+        |answer| {
+            assert_eq!(answer.text(), "hello");
+        },
+    );
 }
 
 #[test]
 fn versions() {
     for version in ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "HTTP/3.1", "HTTP/9.9"] {
-        refused(505, &format!("GET /hello {version}\r\nHost: localhost\r\n\r\n"));
+        refused(
+            505,
+            &format!("GET /hello {version}\r\nHost: localhost\r\n\r\n"),
+        );
     }
     for version in [
-        "http/1.1", "HTTP/1", "HTTP/1.", "HTTP/.1", "HTTP/11", "HTTP/1.10", "HTTP/01.1", "HTTP/-1.1", "HTTP/a.b",
-        "HTP/1.1", "HTTPS/1.1", "HTTP/1.1 ", " HTTP/1.1", "HTTP /1.1", "HTTP/1.1x", "HTTP/1,1", "HTTP/1.1\t", "1.1",
+        "http/1.1",
+        "HTTP/1",
+        "HTTP/1.",
+        "HTTP/.1",
+        "HTTP/11",
+        "HTTP/1.10",
+        "HTTP/01.1",
+        "HTTP/-1.1",
+        "HTTP/a.b",
+        "HTP/1.1",
+        "HTTPS/1.1",
+        "HTTP/1.1 ",
+        " HTTP/1.1",
+        "HTTP /1.1",
+        "HTTP/1.1x",
+        "HTTP/1,1",
+        "HTTP/1.1\t",
+        "1.1",
     ] {
-        refused(400, &format!("GET /hello {version}\r\nHost: localhost\r\n\r\n"));
+        refused(
+            400,
+            &format!("GET /hello {version}\r\nHost: localhost\r\n\r\n"),
+        );
     }
     refused(400, "GET /hello\r\nHost: localhost\r\n\r\n");
-    accepted("GET /hello HTTP/1.0\r\nHost: localhost\r\n\r\n", |answer| assert_eq!(answer.status, 200));
+    accepted("GET /hello HTTP/1.0\r\nHost: localhost\r\n\r\n", |answer| {
+        assert_eq!(answer.status, 200)
+    });
 }
 
 #[test]
@@ -136,7 +188,11 @@ fn connect_and_trace_are_not_allowed() {
 fn options_for_the_server_as_a_whole() {
     each_way("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", |answer| {
         assert_eq!((answer.status, answer.body.len()), (204, 0));
-        assert!(answer.list("allow").contains(&"get".to_owned()), "{}", answer.head);
+        assert!(
+            answer.list("allow").contains(&"get".to_owned()),
+            "{}",
+            answer.head
+        );
     });
 }
 
@@ -163,7 +219,10 @@ fn a_target_is_a_path_or_absolute() {
         ("GET", "/hello there"),
         ("OPTIONS", "**"),
     ] {
-        refused(400, &format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        refused(
+            400,
+            &format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        );
     }
 }
 
@@ -171,22 +230,48 @@ fn a_target_is_a_path_or_absolute() {
 #[test]
 fn an_absolute_target_wins_over_host() {
     for (target, authority, path, query) in [
-        ("http://other.example/headers", "other.example", "/headers", "(none)"),
-        ("http://other.example:81/headers/a%20b?x=1", "other.example:81", "/headers/a%20b", "x=1"),
-        ("HTTP://other.example/headers?", "other.example", "/headers", ""),
-        ("http://[::1]:81/headers?a=http://b/?c", "[::1]:81", "/headers", "a=http://b/?c"),
+        (
+            "http://other.example/headers",
+            "other.example",
+            "/headers",
+            "(none)",
+        ),
+        (
+            "http://other.example:81/headers/a%20b?x=1",
+            "other.example:81",
+            "/headers/a%20b",
+            "x=1",
+        ),
+        (
+            "HTTP://other.example/headers?",
+            "other.example",
+            "/headers",
+            "",
+        ),
+        (
+            "http://[::1]:81/headers?a=http://b/?c",
+            "[::1]:81",
+            "/headers",
+            "a=http://b/?c",
+        ),
     ] {
-        accepted(&format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"), |answer| {
-            assert_eq!(seen(answer, "authority"), authority, "{target}");
-            assert_eq!(seen(answer, "path"), path, "{target}");
-            assert_eq!(seen(answer, "query"), query, "{target}");
-        });
+        accepted(
+            &format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            |answer| {
+                assert_eq!(seen(answer, "authority"), authority, "{target}");
+                assert_eq!(seen(answer, "path"), path, "{target}");
+                assert_eq!(seen(answer, "query"), query, "{target}");
+            },
+        );
     }
     // An empty path is `/`, which the handler does not know.
     for target in ["http://other.example", "http://other.example?x=1"] {
-        each_way(&format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"), |answer| {
-            assert_eq!(answer.text(), "no such attack\n", "{target}");
-        });
+        each_way(
+            &format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            |answer| {
+                assert_eq!(answer.text(), "no such attack\n", "{target}");
+            },
+        );
     }
     refused(400, "GET http://other.example/hello HTTP/1.1\r\n\r\n");
 }
@@ -235,14 +320,30 @@ fn host_is_there_once_and_well_formed() {
         refused(400, &format!("GET /hello HTTP/1.1\r\n{lines}\r\n"));
     }
     for host in [
-        "localhost", "localhost:8080", "LOCALHOST", "127.0.0.1", "127.0.0.1:80", "[::1]", "[::1]:80", "[2001:db8::7]",
-        "a-b.c_d.example", "xn--bcher-kva.example:65535",
+        "localhost",
+        "localhost:8080",
+        "LOCALHOST",
+        "127.0.0.1",
+        "127.0.0.1:80",
+        "[::1]",
+        "[::1]:80",
+        "[2001:db8::7]",
+        "a-b.c_d.example",
+        "xn--bcher-kva.example:65535",
     ] {
-        accepted(&format!("GET /headers HTTP/1.1\r\nHost: {host}\r\n\r\n"), |answer| {
-            assert_eq!(seen(answer, "authority").to_ascii_lowercase(), host.to_ascii_lowercase());
-        });
+        accepted(
+            &format!("GET /headers HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            |answer| {
+                assert_eq!(
+                    seen(answer, "authority").to_ascii_lowercase(),
+                    host.to_ascii_lowercase()
+                );
+            },
+        );
     }
-    accepted("GET /headers HTTP/1.0\r\n\r\n", |answer| assert_eq!(seen(answer, "authority"), "(none)"));
+    accepted("GET /headers HTTP/1.0\r\n\r\n", |answer| {
+        assert_eq!(seen(answer, "authority"), "(none)")
+    });
     refused(400, "GET /hello HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n");
 }
 
@@ -294,35 +395,58 @@ fn values_arrive_as_bytes() {
     for bytewise in [false, true] {
         let answer = answer_to(request, bytewise);
         let wanted = b"\nx-bytes: a\tb\x80\xff\nx-none: \n";
-        let found = answer.body.windows(wanted.len()).any(|bytes| bytes == wanted);
+        let found = answer
+            .body
+            .windows(wanted.len())
+            .any(|bytes| bytes == wanted);
         assert!(found, "{}", shown(&answer.body));
     }
 }
 
 #[test]
 fn a_target_is_made_of_visible_ascii() {
-    for target in ["/hello#x", "/hello?a#b", "/h\u{e9}llo", "/hello?\u{e9}", "/h\x01llo", "/hello\x7f", "/h\x0bllo", "/h\0llo"]
-    {
-        refused(400, &format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    for target in [
+        "/hello#x",
+        "/hello?a#b",
+        "/h\u{e9}llo",
+        "/hello?\u{e9}",
+        "/h\x01llo",
+        "/hello\x7f",
+        "/h\x0bllo",
+        "/h\0llo",
+    ] {
+        refused(
+            400,
+            &format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        );
     }
     // The raw byte 0xff, which is no UTF-8 at all.
     for bytewise in [false, true] {
-        let answer = answer_to(b"GET /hello\xff HTTP/1.1\r\nHost: localhost\r\n\r\n", bytewise);
+        let answer = answer_to(
+            b"GET /hello\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            bytewise,
+        );
         assert_eq!(answer.status, 400);
     }
     let target = "/headers/%41%2f/../b//./c;d=e";
-    accepted(&format!("GET {target}?x=%20&y=?/ HTTP/1.1\r\nHost: localhost\r\n\r\n"), |answer| {
-        assert_eq!(seen(answer, "path"), target, "as sent");
-        assert_eq!(seen(answer, "query"), "x=%20&y=?/", "as sent");
-    });
+    accepted(
+        &format!("GET {target}?x=%20&y=?/ HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        |answer| {
+            assert_eq!(seen(answer, "path"), target, "as sent");
+            assert_eq!(seen(answer, "query"), "x=%20&y=?/", "as sent");
+        },
+    );
 }
 
 #[test]
 fn a_few_empty_lines_may_come_first() {
     for lines in ["\r\n", "\r\n\r\n"] {
-        accepted(&format!("{lines}GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"), |answer| {
-            assert_eq!(answer.text(), "hello\n");
-        });
+        accepted(
+            &format!("{lines}GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            |answer| {
+                assert_eq!(answer.text(), "hello\n");
+            },
+        );
     }
     // Many are an attack; whether it is answered or just cut off is the server's choice.
     let server = Server::shared();
@@ -336,8 +460,16 @@ fn a_few_empty_lines_may_come_first() {
 
 #[test]
 fn methods_are_case_sensitive_tokens() {
-    for method in ["get", "M-SEARCH", "x!#$%&'*+-.^_`|~9", "PROPFIND", "connect"] {
-        accepted(&head(method, "/headers", &[]), |answer| assert_eq!(seen(answer, "method"), method));
+    for method in [
+        "get",
+        "M-SEARCH",
+        "x!#$%&'*+-.^_`|~9",
+        "PROPFIND",
+        "connect",
+    ] {
+        accepted(&head(method, "/headers", &[]), |answer| {
+            assert_eq!(seen(answer, "method"), method)
+        });
     }
 }
 
@@ -347,10 +479,13 @@ fn upgrade_is_ignored() {
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
         "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n",
     ] {
-        accepted(&format!("GET /hello HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n"), |answer| {
-            assert_eq!(answer.text(), "hello\n");
-            assert_eq!(answer.field("upgrade"), None);
-        });
+        accepted(
+            &format!("GET /hello HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n"),
+            |answer| {
+                assert_eq!(answer.text(), "hello\n");
+                assert_eq!(answer.field("upgrade"), None);
+            },
+        );
     }
     let preface = answer_to(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", false);
     assert!(matches!(preface.status, 400 | 505), "{}", preface.head);
@@ -364,15 +499,23 @@ fn the_framing_is_hidden_from_the_handler() {
          X-Twice: 1\r\nContent-Length: 2\r\nx-twice: 2\r\n\r\nok";
     accepted(request, |answer| {
         let text = answer.text();
-        let (_, lines) = text.split_once("\n\n").expect("an empty line before the fields");
-        assert_eq!(lines, "host: localhost\nx-twice: 1\ncontent-length: 2\nx-twice: 2\n");
+        let (_, lines) = text
+            .split_once("\n\n")
+            .expect("an empty line before the fields");
+        assert_eq!(
+            lines,
+            "host: localhost\nx-twice: 1\ncontent-length: 2\nx-twice: 2\n"
+        );
         assert_eq!(seen(answer, "body"), "present");
         assert_eq!(seen(answer, "scheme"), "http");
         assert!(seen(answer, "client").starts_with("127.0.0.1:"));
     });
-    accepted("GET /headers HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", |answer| {
-        assert_eq!(seen(answer, "body"), "(none)");
-    });
+    accepted(
+        "GET /headers HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+        |answer| {
+            assert_eq!(seen(answer, "body"), "(none)");
+        },
+    );
 }
 
 /// The request is refused with `status` and the connection closed: the request behind it is never answered.
@@ -380,14 +523,32 @@ fn refused(status: u16, request: &str) {
     let server = Server::shared();
     let smuggled = head("GET", "/hello", &[]);
     for bytewise in [false, true] {
-        let way = if bytewise { "byte by byte" } else { "in one piece" };
+        let way = if bytewise {
+            "byte by byte"
+        } else {
+            "in one piece"
+        };
         let mut client = server.connect();
         let bytes = [request.as_bytes(), smuggled.as_bytes()].concat();
-        if bytewise { client.send_bytewise(&bytes) } else { client.send(&bytes) }
+        if bytewise {
+            client.send_bytewise(&bytes)
+        } else {
+            client.send(&bytes)
+        }
         match client.try_response(false) {
             Ok(answer) => {
-                assert_eq!(answer.status, status, "{way}: {}", shown(request.as_bytes()));
-                assert!(answer.closes(), "{way}: {}: {}", shown(request.as_bytes()), answer.head);
+                assert_eq!(
+                    answer.status,
+                    status,
+                    "{way}: {}",
+                    shown(request.as_bytes())
+                );
+                assert!(
+                    answer.closes(),
+                    "{way}: {}: {}",
+                    shown(request.as_bytes()),
+                    answer.head
+                );
             }
             Err(broken) => panic!("{way}: {}: {broken:?}", shown(request.as_bytes())),
         }
@@ -411,13 +572,19 @@ fn each_way(request: &str, check: impl Fn(&Response)) {
 fn answer_to(request: &[u8], bytewise: bool) -> Response {
     let server = Server::shared();
     let mut client = server.connect();
-    if bytewise { client.send_bytewise(request) } else { client.send(request) }
+    if bytewise {
+        client.send_bytewise(request)
+    } else {
+        client.send(request)
+    }
     client.response_to(request)
 }
 
 /// A line of `/headers`: what the handler saw.
 fn seen<'a>(answer: &'a Response, what: &str) -> &'a str {
     let body = std::str::from_utf8(&answer.body).expect("the report is text");
-    let line = body.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(' ').or(Some("")));
+    let line = body
+        .lines()
+        .find_map(|line| line.strip_prefix(what)?.strip_prefix(' ').or(Some("")));
     line.unwrap_or_else(|| panic!("no {what} in {body}"))
 }

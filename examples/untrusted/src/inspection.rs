@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -75,6 +76,8 @@ pub fn print() -> Response {
     println!("another with an escape \u{1b}[31m and a carriage return \r in it");
     eprintln!("a line on the standard error");
     print!("a line without an end");
+    // Nothing does so at the end of a call: the instance is just gone.
+    let _ = std::io::stdout().flush();
     text("printed\n")
 }
 

@@ -76,23 +76,42 @@ impl Place {
 
     fn new(host: &str, port: &str, target: &str) -> anyhow::Result<Self> {
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let named = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#@".contains(&byte));
+        let named = !host.is_empty()
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !b"/?#@".contains(&byte));
         ensure!(named, "{host:?} is no name of a host");
-        let port = port.parse().with_context(|| format!("{port:?} is no port; a port is a number up to 65535"))?;
-        let graphic = target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-        ensure!(graphic, "the path {target:?} has bytes that must be percent-encoded, such as %20 for a space");
+        let port = port
+            .parse()
+            .with_context(|| format!("{port:?} is no port; a port is a number up to 65535"))?;
+        let graphic = target
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        ensure!(
+            graphic,
+            "the path {target:?} has bytes that must be percent-encoded, such as %20 for a space"
+        );
         let slash = if target.starts_with('/') { "" } else { "/" };
-        Ok(Self { host: host.into(), port, target: format!("{slash}{target}") })
+        Ok(Self {
+            host: host.into(),
+            port,
+            target: format!("{slash}{target}"),
+        })
     }
 
     fn authority(&self) -> String {
-        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
     }
 }
 
 /// Asks and shows the answer as it comes in. Returns its status.
 fn exchange(place: &Place, timeout: Duration, out: &mut impl Write) -> anyhow::Result<u16> {
-    let mut stream = TcpStream::connect((place.host.as_str(), place.port)).context("no connection")?;
+    let mut stream =
+        TcpStream::connect((place.host.as_str(), place.port)).context("no connection")?;
     // A timeout of zero means none at all to the system.
     let timeout = Some(timeout.max(Duration::from_millis(1)));
     stream.set_read_timeout(timeout)?;
@@ -103,11 +122,20 @@ fn exchange(place: &Place, timeout: Duration, out: &mut impl Write) -> anyhow::R
         place.authority(),
         env!("CARGO_PKG_VERSION")
     );
-    stream.write_all(request.as_bytes()).context("the request cannot be sent")?;
+    stream
+        .write_all(request.as_bytes())
+        .context("the request cannot be sent")?;
 
-    let mut answer = Input { stream, bytes: BytesMut::new() };
+    let mut answer = Input {
+        stream,
+        bytes: BytesMut::new(),
+    };
     loop {
-        let Head { status, length, raw } = answer.head()?;
+        let Head {
+            status,
+            length,
+            raw,
+        } = answer.head()?;
         // An interim answer (RFC 9110, section 15.2) is followed by the one that counts.
         if (100..200).contains(&status) {
             continue;
@@ -142,7 +170,10 @@ impl Input {
     /// Reads more. False: the server has closed its side.
     fn more(&mut self) -> anyhow::Result<bool> {
         let mut part = [0; 16 << 10];
-        let count = self.stream.read(&mut part).context("the answer breaks off")?;
+        let count = self
+            .stream
+            .read(&mut part)
+            .context("the answer breaks off")?;
         self.bytes.extend_from_slice(&part[..count]);
         Ok(count > 0)
     }
@@ -150,11 +181,25 @@ impl Input {
     fn head(&mut self) -> anyhow::Result<Head> {
         loop {
             if let Some((length, status, body)) = parse(&self.bytes)? {
-                return Ok(Head { status, length: body, raw: self.bytes.split_to(length) });
+                return Ok(Head {
+                    status,
+                    length: body,
+                    raw: self.bytes.split_to(length),
+                });
             }
-            ensure!(self.bytes.len() <= MAX_HEAD, "the answer's head is longer than {MAX_HEAD} bytes");
+            ensure!(
+                self.bytes.len() <= MAX_HEAD,
+                "the answer's head is longer than {MAX_HEAD} bytes"
+            );
             let more = self.more()?;
-            ensure!(more, if self.bytes.is_empty() { "no answer" } else { "the answer's head breaks off" });
+            ensure!(
+                more,
+                if self.bytes.is_empty() {
+                    "no answer"
+                } else {
+                    "the answer's head breaks off"
+                }
+            );
         }
     }
 
@@ -175,7 +220,11 @@ impl Input {
                     if left == 0 {
                         return Ok(());
                     }
-                    ensure!(self.more()?, "the body breaks off: {} of {length} bytes came", length - left);
+                    ensure!(
+                        self.more()?,
+                        "the body breaks off: {} of {length} bytes came",
+                        length - left
+                    );
                 }
             }
             Length::Chunked => {
@@ -183,20 +232,27 @@ impl Input {
                 loop {
                     let end = decoder
                         .decode(&mut self.bytes, &mut content)
-                        .map_err(|error| anyhow::anyhow!("the chunked body is malformed: {error}"))?;
+                        .map_err(|error| {
+                            anyhow::anyhow!("the chunked body is malformed: {error}")
+                        })?;
                     out.write_all(&content)?;
                     content.clear();
                     if end {
                         return Ok(());
                     }
-                    ensure!(self.more()?, "the chunked body breaks off before its last chunk");
+                    ensure!(
+                        self.more()?,
+                        "the chunked body breaks off before its last chunk"
+                    );
                 }
             }
         }
     }
 
     fn show(&mut self, out: &mut impl Write, most: u64) -> anyhow::Result<()> {
-        let count = usize::try_from(most).unwrap_or(usize::MAX).min(self.bytes.len());
+        let count = usize::try_from(most)
+            .unwrap_or(usize::MAX)
+            .min(self.bytes.len());
         out.write_all(&self.bytes[..count])?;
         self.bytes.advance(count);
         Ok(())
@@ -207,26 +263,44 @@ impl Input {
 fn parse(bytes: &[u8]) -> anyhow::Result<Option<(usize, u16, Length)>> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut fields);
-    let httparse::Status::Complete(end) = response.parse(bytes).context("the answer is not HTTP/1.1")? else {
+    let httparse::Status::Complete(end) = response
+        .parse(bytes)
+        .context("the answer is not HTTP/1.1")?
+    else {
         return Ok(None);
     };
     let status = response.code.unwrap_or_default();
     let values = |name: &str| -> Vec<&[u8]> {
-        response.headers.iter().filter(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value).collect()
+        response
+            .headers
+            .iter()
+            .filter(|field| field.name.eq_ignore_ascii_case(name))
+            .map(|field| field.value)
+            .collect()
     };
     let (codings, lengths) = (values("transfer-encoding"), values("content-length"));
     let length = if (100..200).contains(&status) || status == 204 || status == 304 {
         Length::Known(0)
     } else if let Some(coding) = codings.first() {
-        ensure!(codings.len() == 1 && coding.eq_ignore_ascii_case(b"chunked"), "a Transfer-Encoding other than chunked");
-        ensure!(lengths.is_empty(), "Content-Length and Transfer-Encoding together");
+        ensure!(
+            codings.len() == 1 && coding.eq_ignore_ascii_case(b"chunked"),
+            "a Transfer-Encoding other than chunked"
+        );
+        ensure!(
+            lengths.is_empty(),
+            "Content-Length and Transfer-Encoding together"
+        );
         Length::Chunked
     } else {
         match lengths[..] {
             [] => Length::UntilClose,
             [digits] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {
                 let digits = std::str::from_utf8(digits).unwrap_or_default();
-                Length::Known(digits.parse().context("the Content-Length is out of range")?)
+                Length::Known(
+                    digits
+                        .parse()
+                        .context("the Content-Length is out of range")?,
+                )
             }
             _ => bail!("the Content-Length is malformed or there is more than one"),
         }
@@ -243,7 +317,12 @@ mod tests {
     use super::*;
 
     fn place(words: &[&str]) -> anyhow::Result<Place> {
-        Place::parse(&words.iter().map(|word| word.to_string()).collect::<Vec<_>>())
+        Place::parse(
+            &words
+                .iter()
+                .map(|word| word.to_string())
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[test]
@@ -257,7 +336,11 @@ mod tests {
             (&["127.0.0.1", "8080", "a"], "127.0.0.1", 8080, "/a"),
             (&["::1", "8080", "/"], "::1", 8080, "/"),
         ] {
-            let expected = Place { host: host.into(), port, target: target.into() };
+            let expected = Place {
+                host: host.into(),
+                port,
+                target: target.into(),
+            };
             assert_eq!(place(words).ok(), Some(expected), "{words:?}");
         }
         for words in [
@@ -278,17 +361,35 @@ mod tests {
     #[test]
     fn heads() {
         for (head, expected) in [
-            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", Some((200, Length::Known(5)))),
-            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", Some((200, Length::Chunked))),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+                Some((200, Length::Known(5))),
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n",
+                Some((200, Length::Chunked)),
+            ),
             ("HTTP/1.1 200 OK\r\n\r\n", Some((200, Length::UntilClose))),
-            ("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", Some((304, Length::Known(0)))),
+            (
+                "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+                Some((304, Length::Known(0))),
+            ),
             ("HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n", None),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", None),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+                None,
+            ),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", None),
-            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n", None),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
+                None,
+            ),
             ("SSH-2.0-OpenSSH\r\n\r\n", None),
         ] {
-            let parsed = parse(head.as_bytes()).ok().flatten().map(|(_, status, length)| (status, length));
+            let parsed = parse(head.as_bytes())
+                .ok()
+                .flatten()
+                .map(|(_, status, length)| (status, length));
             assert_eq!(parsed, expected, "{head:?}");
         }
     }

@@ -151,13 +151,25 @@ impl Serve {
         let preopens = self.preopens();
         let grants = Grants::new(self.name(), self.variables(), &preopens)?;
         let component = match &self.handler {
-            Some(file) => std::fs::read(file).with_context(|| format!("the handler {} cannot be read", file.display()))?,
+            Some(file) => std::fs::read(file)
+                .with_context(|| format!("the handler {} cannot be read", file.display()))?,
             None => FILES.to_vec(),
         };
         let engine = Arc::new(Engine::new(self.limits.sandbox(), threads)?);
-        let handler = Handler::load(engine, &component, grants)
-            .with_context(|| format!("{} cannot be run", self.handler.as_deref().unwrap_or(Path::new("the built-in handler")).display()))?;
-        let detail = if self.verbose { Detail::Heads } else { Detail::Line };
+        let handler = Handler::load(engine, &component, grants).with_context(|| {
+            format!(
+                "{} cannot be run",
+                self.handler
+                    .as_deref()
+                    .unwrap_or(Path::new("the built-in handler"))
+                    .display()
+            )
+        })?;
+        let detail = if self.verbose {
+            Detail::Heads
+        } else {
+            Detail::Line
+        };
         let config = server::Config {
             handler,
             http: self.limits.http(),
@@ -173,7 +185,10 @@ impl Serve {
             .context("no threads for the server")?;
         runtime.block_on(async {
             let stop = stop_signal()?;
-            let listeners = addresses.into_iter().map(server::bind).collect::<anyhow::Result<Vec<_>>>()?;
+            let listeners = addresses
+                .into_iter()
+                .map(server::bind)
+                .collect::<anyhow::Result<Vec<_>>>()?;
             announce(&listeners)?;
             server::run(listeners, config, stop).await;
             anyhow::Ok(())
@@ -185,7 +200,10 @@ impl Serve {
 
     fn name(&self) -> String {
         let stem = self.handler.as_deref().and_then(Path::file_stem);
-        stem.map_or_else(|| "files".into(), |stem| stem.to_string_lossy().into_owned())
+        stem.map_or_else(
+            || "files".into(),
+            |stem| stem.to_string_lossy().into_owned(),
+        )
     }
 
     fn preopens(&self) -> Vec<Preopen> {
@@ -195,12 +213,22 @@ impl Serve {
             // A stranger's handler sees nothing that it was not given.
             (None, Some(_)) => None,
         };
-        let site = site.map(|host| Preopen { host, guest: "/".into(), access: Access::ReadOnly });
+        let site = site.map(|host| Preopen {
+            host,
+            guest: "/".into(),
+            access: Access::ReadOnly,
+        });
         site.into_iter().chain(self.dirs.iter().cloned()).collect()
     }
 
     fn variables(&self) -> Vec<(String, String)> {
-        let Files { index, listing, spa, cache_control, dotfiles } = &self.files;
+        let Files {
+            index,
+            listing,
+            spa,
+            cache_control,
+            dotfiles,
+        } = &self.files;
         let flag = |set: bool| set.then(|| "1".to_owned());
         let settings = [
             ("BELLJAR_INDEX", index.clone()),
@@ -209,7 +237,9 @@ impl Serve {
             ("BELLJAR_CACHE_CONTROL", cache_control.clone()),
             ("BELLJAR_DOTFILES", flag(*dotfiles)),
         ];
-        let settings = settings.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let settings = settings
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
         settings.chain(self.environment.iter().cloned()).collect()
     }
 }
@@ -250,7 +280,11 @@ fn preopen(text: &str) -> Result<Preopen, String> {
     if host.is_empty() || guest.is_empty() {
         return Err("both HOST and GUEST need a name, such as ./data::/data".into());
     }
-    Ok(Preopen { host: host.into(), guest: guest.into(), access })
+    Ok(Preopen {
+        host: host.into(),
+        guest: guest.into(),
+        access,
+    })
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -264,7 +298,11 @@ fn variable(text: &str) -> Result<(String, String), String> {
 fn addresses(listen: &[String]) -> anyhow::Result<Vec<SocketAddr>> {
     let mut addresses = Vec::new();
     for text in listen {
-        let advice = || format!("--listen {text}: no address; write it as 127.0.0.1:8080, [::1]:8080 or localhost:8080");
+        let advice = || {
+            format!(
+                "--listen {text}: no address; write it as 127.0.0.1:8080, [::1]:8080 or localhost:8080"
+            )
+        };
         addresses.extend(text.to_socket_addrs().with_context(advice)?);
     }
     Ok(addresses)
@@ -274,7 +312,9 @@ fn addresses(listen: &[String]) -> anyhow::Result<Vec<SocketAddr>> {
 fn announce(listeners: &[tokio::net::TcpListener]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     for listener in listeners {
-        let address = listener.local_addr().context("the listening socket has no address")?;
+        let address = listener
+            .local_addr()
+            .context("the listening socket has no address")?;
         // With nobody to read it there is nobody to tell.
         let _ = writeln!(out, "http://{address}/");
     }
@@ -286,7 +326,11 @@ fn announce(listeners: &[tokio::net::TcpListener]) -> anyhow::Result<()> {
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .init();
 }
 
 /// Every connection is an open file, and the usual soft limit of 1,024 is for programs that use select(2).
@@ -295,7 +339,13 @@ fn raise_open_files() {
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let limit = getrlimit(Resource::Nofile);
-        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        if let Err(error) = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: limit.maximum,
+                ..limit
+            },
+        ) {
             tracing::debug!("the limit of open files stays as it is: {error}");
         }
     }

@@ -15,7 +15,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 
 /// `64MiB`, `1GB`, `4096`: a number of bytes.
 pub fn bytes(text: &str) -> Result<u64, String> {
-    text.parse::<ByteSize>().map(|size| size.as_u64()).map_err(|error| format!("{error}; write it as 64MiB, 1GB or 4096"))
+    text.parse::<ByteSize>()
+        .map(|size| size.as_u64())
+        .map_err(|error| format!("{error}; write it as 64MiB, 1GB or 4096"))
 }
 
 /// As [`bytes`], of memory.
@@ -32,17 +34,42 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, milliseconds) in [("30s", 30_000), ("500ms", 500), ("2min", 120_000), ("1m 30s", 90_000), ("0s", 0)] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        for (text, milliseconds) in [
+            ("30s", 30_000),
+            ("500ms", 500),
+            ("2min", 120_000),
+            ("1m 30s", 90_000),
+            ("0s", 0),
+        ] {
+            assert_eq!(
+                duration(text),
+                Ok(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
         }
-        for text in ["", "30", "s", "-1s", "1.5.2s", "forever", "9999999999999999999s", "400days"] {
+        for text in [
+            "",
+            "30",
+            "s",
+            "-1s",
+            "1.5.2s",
+            "forever",
+            "9999999999999999999s",
+            "400days",
+        ] {
             assert!(duration(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn sizes() {
-        for (text, size) in [("64MiB", 64 << 20), ("1GB", 1_000_000_000), ("4096", 4096), ("0", 0), ("32KiB", 32 << 10)] {
+        for (text, size) in [
+            ("64MiB", 64 << 20),
+            ("1GB", 1_000_000_000),
+            ("4096", 4096),
+            ("0", 0),
+            ("32KiB", 32 << 10),
+        ] {
             assert_eq!(bytes(text), Ok(size), "{text}");
         }
         for text in ["", "MiB", "-1", "1XB", "lots"] {

@@ -61,12 +61,19 @@ impl Call {
                 }))
             }
         };
-        Self { engine, stage, timer: None, deadline }
+        Self {
+            engine,
+            stage,
+            timer: None,
+            deadline,
+        }
     }
 
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let deadline = self.deadline;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         timer.as_mut().poll(context)
     }
 }
@@ -94,7 +101,10 @@ impl Future for Call {
                     Polled::Busy => {
                         // Where there is no slow lane the guest goes on here: its yield has woken this task.
                         if let Some(runtime) = call.engine.slow_lane() {
-                            let Stage::Fast(guest) = mem::replace(&mut call.stage, Stage::Done) else { continue };
+                            let Stage::Fast(guest) = mem::replace(&mut call.stage, Stage::Done)
+                            else {
+                                continue;
+                            };
                             call.stage = Stage::Slow(Cancelled(runtime.spawn(guest.slow())));
                             continue;
                         }
@@ -103,7 +113,9 @@ impl Future for Call {
                 Stage::Slow(task) => {
                     if let Poll::Ready(joined) = Pin::new(&mut task.0).poll(context) {
                         call.stage = Stage::Done;
-                        return Poll::Ready(joined.unwrap_or_else(|error| Err(Failure::Trap(wasmtime::Error::new(error)))));
+                        return Poll::Ready(joined.unwrap_or_else(|error| {
+                            Err(Failure::Trap(wasmtime::Error::new(error)))
+                        }));
                     }
                 }
                 Stage::Done => return Poll::Pending,

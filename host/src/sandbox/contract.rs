@@ -33,7 +33,10 @@ pub(super) fn provides(import: &str) -> bool {
 }
 
 /// Links a component, and looks its exports up once for all instances.
-pub(super) fn prepare(component: &Component, linker: &Linker<State>) -> wasmtime::Result<Prepared<State>> {
+pub(super) fn prepare(
+    component: &Component,
+    linker: &Linker<State>,
+) -> wasmtime::Result<Prepared<State>> {
     Prepared::new(linker.instantiate_pre(component)?)
 }
 
@@ -44,12 +47,21 @@ pub(super) async fn answer(
     request: Request,
     client: &str,
 ) -> Result<Response, Failure> {
-    let instance = component.instantiate_async(&mut *store).await.map_err(Failure::Trap)?;
+    let instance = component
+        .instantiate_async(&mut *store)
+        .await
+        .map_err(Failure::Trap)?;
     let Request { mut head, body } = request;
     let body = match body {
         Some(body) => {
             let stream: DynInputStream = Box::new(BodyStream(body));
-            Some(store.data_mut().table.push(stream).map_err(|error| Failure::Trap(error.into()))?)
+            Some(
+                store
+                    .data_mut()
+                    .table
+                    .push(stream)
+                    .map_err(|error| Failure::Trap(error.into()))?,
+            )
         }
         None => None,
     };
@@ -65,7 +77,10 @@ pub(super) async fn answer(
         client,
         body,
     };
-    let response = instance.call_handle(&mut *store, request).await.map_err(Failure::Trap)?;
+    let response = instance
+        .call_handle(&mut *store, request)
+        .await
+        .map_err(Failure::Trap)?;
     into_response(store, response)
 }
 
@@ -75,17 +90,22 @@ fn into_response(store: &mut Store<State>, response: types::Response) -> Result<
         types::Body::Bytes(bytes) => Body::Bytes(Bytes::from(bytes)),
         types::Body::File(file) => open_file(store, file)?,
     };
-    Response::new(response.status, response.headers, body).map_err(|error| Failure::InvalidResponse(error.to_string()))
+    Response::new(response.status, response.headers, body)
+        .map_err(|error| Failure::InvalidResponse(error.to_string()))
 }
 
 /// Takes the file out of the guest's table: from here on it is the host's.
 fn open_file(store: &mut Store<State>, file: types::File) -> Result<Body, Failure> {
     let descriptor: Resource<Descriptor> = file.descriptor;
     match store.data_mut().table.delete(descriptor) {
-        Ok(Descriptor::File(opened)) => {
-            Ok(Body::File { file: opened.file, offset: file.offset, length: file.length })
-        }
-        Ok(Descriptor::Dir(_)) => Err(Failure::InvalidResponse("its body is the descriptor of a directory".into())),
+        Ok(Descriptor::File(opened)) => Ok(Body::File {
+            file: opened.file,
+            offset: file.offset,
+            length: file.length,
+        }),
+        Ok(Descriptor::Dir(_)) => Err(Failure::InvalidResponse(
+            "its body is the descriptor of a directory".into(),
+        )),
         Err(error) => Err(Failure::Trap(error.into())),
     }
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime::{Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{
+    Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, OptLevel,
+    PoolingAllocationConfig,
+};
 
 use super::epoch::Ticker;
 use super::failure::Failure;
@@ -40,13 +43,22 @@ impl Engine {
                      {} ({error:#}); a lower --max-instances or a higher `ulimit -v` allows one",
                     limits.max_instances
                 );
-                wasmtime::Engine::new(&config(None)).map_err(anyhow::Error::from).context("the WebAssembly engine does not start")?
+                wasmtime::Engine::new(&config(None))
+                    .map_err(anyhow::Error::from)
+                    .context("the WebAssembly engine does not start")?
             }
         };
         let total = limits.max_instances as usize;
         let slots = Arc::new(Semaphore::new(total));
-        let ticker = Ticker::start(&wasmtime, &slots, total).context("no thread for the epoch's clock")?;
-        Ok(Self { wasmtime, limits, slots, ticker, slow_lane: SlowLane::new(threads) })
+        let ticker =
+            Ticker::start(&wasmtime, &slots, total).context("no thread for the epoch's clock")?;
+        Ok(Self {
+            wasmtime,
+            limits,
+            slots,
+            ticker,
+            slow_lane: SlowLane::new(threads),
+        })
     }
 
     pub fn limits(&self) -> &Limits {
@@ -153,7 +165,8 @@ fn cache() -> Option<Cache> {
 
 fn private_folder() -> anyhow::Result<std::path::PathBuf> {
     use std::fs;
-    let base = dirs::cache_dir().context("this user has no folder for caches (XDG_CACHE_HOME, HOME)")?;
+    let base =
+        dirs::cache_dir().context("this user has no folder for caches (XDG_CACHE_HOME, HOME)")?;
     let folder = base.join("belljar");
     fs::create_dir_all(&base).with_context(|| format!("cannot create {}", base.display()))?;
     #[cfg(unix)]
@@ -166,8 +179,14 @@ fn private_folder() -> anyhow::Result<std::path::PathBuf> {
             _ => {}
         }
         let found = fs::symlink_metadata(&folder)?;
-        let own = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o077 == 0;
-        anyhow::ensure!(own, "{} is not this user's alone (chmod 700 it, or remove it)", folder.display());
+        let own = found.is_dir()
+            && found.uid() == rustix::process::geteuid().as_raw()
+            && found.mode() & 0o077 == 0;
+        anyhow::ensure!(
+            own,
+            "{} is not this user's alone (chmod 700 it, or remove it)",
+            folder.display()
+        );
     }
     #[cfg(not(unix))]
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;

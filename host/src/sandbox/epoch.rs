@@ -21,13 +21,20 @@ pub(super) struct Ticker {
 
 impl Ticker {
     /// `slots` has all of its `total` permits exactly when no guest runs.
-    pub fn start(engine: &wasmtime::Engine, slots: &Arc<Semaphore>, total: usize) -> std::io::Result<Self> {
+    pub fn start(
+        engine: &wasmtime::Engine,
+        slots: &Arc<Semaphore>,
+        total: usize,
+    ) -> std::io::Result<Self> {
         let parked = Arc::new(AtomicBool::new(false));
         let (engine, slots, flag) = (engine.weak(), Arc::downgrade(slots), parked.clone());
         let handle = thread::Builder::new()
             .name("epoch".into())
             .spawn(move || tick(&engine, &slots, total, &flag))?;
-        Ok(Self { thread: handle.thread().clone(), parked })
+        Ok(Self {
+            thread: handle.thread().clone(),
+            parked,
+        })
     }
 
     /// Called when a guest is about to run.
@@ -44,7 +51,11 @@ fn tick(engine: &wasmtime::EngineWeak, slots: &Weak<Semaphore>, total: usize, pa
     // Ends with the engine.
     while let (Some(engine), Some(slots)) = (engine.upgrade(), slots.upgrade()) {
         engine.increment_epoch();
-        idle_ticks = if slots.available_permits() == total { idle_ticks + 1 } else { 0 };
+        idle_ticks = if slots.available_permits() == total {
+            idle_ticks + 1
+        } else {
+            0
+        };
         if idle_ticks < IDLE_TICKS {
             thread::sleep(TICK);
         } else {

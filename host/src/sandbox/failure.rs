@@ -33,9 +33,16 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Trap(error) => write!(f, "the handler trapped: {error:#}"),
-            Failure::InvalidResponse(reason) => write!(f, "the handler's response cannot be sent: {reason}"),
-            Failure::Cpu(limit) => write!(f, "the handler used up its processor time of {limit:?} (--cpu)"),
-            Failure::Timeout(limit) => write!(f, "the handler had no answer within {limit:?} (--timeout)"),
+            Failure::InvalidResponse(reason) => {
+                write!(f, "the handler's response cannot be sent: {reason}")
+            }
+            Failure::Cpu(limit) => write!(
+                f,
+                "the handler used up its processor time of {limit:?} (--cpu)"
+            ),
+            Failure::Timeout(limit) => {
+                write!(f, "the handler had no answer within {limit:?} (--timeout)")
+            }
             Failure::NoInstance(wait) => write!(
                 f,
                 "no instance came free within {wait:?} (--queue-timeout); --max-instances allows more at once"
@@ -70,7 +77,10 @@ impl fmt::Display for LoadError {
             LoadError::NotAComponent(error) => {
                 let reason = error.root_cause().to_string();
                 let reason = reason.lines().next().unwrap_or_default();
-                write!(f, "it is no WebAssembly component ({reason}); build one with `cargo build --target wasm32-wasip2`")
+                write!(
+                    f,
+                    "it is no WebAssembly component ({reason}); build one with `cargo build --target wasm32-wasip2`"
+                )
             }
             LoadError::NoHandler(exports) if exports.is_empty() => write!(
                 f,

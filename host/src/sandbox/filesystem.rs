@@ -38,22 +38,37 @@ impl FileSystem {
     pub fn open(preopens: &[Preopen]) -> anyhow::Result<Self> {
         // Reading blocks the thread for as long as a web server's sendfile does. Writing, and above all syncing,
         // can take as long as the disk likes, so a handler that may write leaves the thread for it.
-        let on_thread = preopens.iter().all(|preopen| preopen.access == Access::ReadOnly);
+        let on_thread = preopens
+            .iter()
+            .all(|preopen| preopen.access == Access::ReadOnly);
         let mut builder = WasiCtx::builder();
         builder.allow_blocking_current_thread(on_thread);
-        for Preopen { host, guest, access } in preopens {
+        for Preopen {
+            host,
+            guest,
+            access,
+        } in preopens
+        {
             let permissions = match access {
                 Access::ReadOnly => FsPerms::ReadOnly,
                 Access::ReadWrite => FsPerms::ReadWrite,
             };
-            let found = std::fs::metadata(host).with_context(|| format!("the folder {} cannot be opened", host.display()))?;
-            anyhow::ensure!(found.is_dir(), "{} is no folder; name the folder that it is in", host.display());
+            let found = std::fs::metadata(host)
+                .with_context(|| format!("the folder {} cannot be opened", host.display()))?;
+            anyhow::ensure!(
+                found.is_dir(),
+                "{} is no folder; name the folder that it is in",
+                host.display()
+            );
             builder
                 .preopened_dir(host, guest, permissions)
                 .map_err(anyhow::Error::from)
                 .with_context(|| format!("the folder {} cannot be opened", host.display()))?;
         }
-        Ok(Self { context: builder.build().filesystem().clone(), on_thread })
+        Ok(Self {
+            context: builder.build().filesystem().clone(),
+            on_thread,
+        })
     }
 
     pub fn context(&self) -> &WasiFilesystemCtx {
@@ -81,21 +96,35 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     use wasmtime::StoreContextMut;
     use wasmtime::component::Resource;
     use wasmtime_wasi::filesystem::Descriptor;
-    use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+    use wasmtime_wasi::p2::bindings::filesystem::types::{
+        DescriptorFlags, ErrorCode, OpenFlags, PathFlags,
+    };
 
-    type Arguments = (Resource<Descriptor>, PathFlags, String, OpenFlags, DescriptorFlags);
+    type Arguments = (
+        Resource<Descriptor>,
+        PathFlags,
+        String,
+        OpenFlags,
+        DescriptorFlags,
+    );
 
     linker.instance(TYPES)?.func_wrap_async(
         "[method]descriptor.open-at",
-        |mut store: StoreContextMut<'_, State>, (directory, follow, path, open, flags): Arguments| {
+        |mut store: StoreContextMut<'_, State>,
+         (directory, follow, path, open, flags): Arguments| {
             Box::new(async move {
                 let state = store.data_mut();
                 let Descriptor::Dir(directory) = state.table.get(&directory)?.clone() else {
                     return Ok((Err(ErrorCode::NotDirectory),));
                 };
                 let on_thread = state.files_on_thread();
-                let opening = move || open_at::open(&directory, follow, &path, open, flags, on_thread);
-                let opened = if on_thread { opening() } else { tokio::task::spawn_blocking(opening).await? };
+                let opening =
+                    move || open_at::open(&directory, follow, &path, open, flags, on_thread);
+                let opened = if on_thread {
+                    opening()
+                } else {
+                    tokio::task::spawn_blocking(opening).await?
+                };
                 Ok((match opened {
                     Ok(descriptor) => Ok(store.data_mut().table.push(descriptor)?),
                     Err(code) => Err(code),
@@ -116,7 +145,9 @@ mod open_at {
     use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
     use rustix::io::Errno;
     use wasmtime_wasi::filesystem::{Descriptor, Dir, File};
-    use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+    use wasmtime_wasi::p2::bindings::filesystem::types::{
+        DescriptorFlags, ErrorCode, OpenFlags, PathFlags,
+    };
     use wasmtime_wasi::{FsPerms, OpenMode};
 
     /// `wasi:filesystem/types.open-at`, by openat2(2) with RESOLVE_BENEATH: the kernel itself refuses
@@ -139,7 +170,8 @@ mod open_at {
         if open.contains(OpenFlags::DIRECTORY) && open.intersects(changes) {
             return Err(ErrorCode::Invalid);
         }
-        let write = flags.contains(DescriptorFlags::WRITE) || open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
+        let write = flags.contains(DescriptorFlags::WRITE)
+            || open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
         let read = flags.contains(DescriptorFlags::READ) || !write;
         if write && directory.perms == FsPerms::ReadOnly {
             return Err(ErrorCode::NotPermitted);
@@ -155,21 +187,43 @@ mod open_at {
             _ => OFlags::RDONLY,
         };
         os.set(OFlags::DIRECTORY, open.contains(OpenFlags::DIRECTORY));
-        os.set(OFlags::NOFOLLOW, !follow.contains(PathFlags::SYMLINK_FOLLOW));
+        os.set(
+            OFlags::NOFOLLOW,
+            !follow.contains(PathFlags::SYMLINK_FOLLOW),
+        );
         os.set(OFlags::CREATE, open.contains(OpenFlags::CREATE));
         os.set(OFlags::EXCL, open.contains(OpenFlags::EXCLUSIVE));
         os.set(OFlags::TRUNC, open.contains(OpenFlags::TRUNCATE));
-        let permissions = if open.contains(OpenFlags::CREATE) { Mode::from_raw_mode(0o666) } else { Mode::empty() };
+        let permissions = if open.contains(OpenFlags::CREATE) {
+            Mode::from_raw_mode(0o666)
+        } else {
+            Mode::empty()
+        };
 
         let file = OsFile::from(beneath(directory, path, os, permissions).map_err(code)?);
         match FileType::from_raw_mode(fstat(&file).map_err(code)?.st_mode) {
-            FileType::Directory => Ok(Descriptor::Dir(Dir::new(file, directory.perms, mode, on_thread))),
-            FileType::RegularFile => Ok(Descriptor::File(File::new(file, directory.perms, mode, on_thread))),
+            FileType::Directory => Ok(Descriptor::Dir(Dir::new(
+                file,
+                directory.perms,
+                mode,
+                on_thread,
+            ))),
+            FileType::RegularFile => Ok(Descriptor::File(File::new(
+                file,
+                directory.perms,
+                mode,
+                on_thread,
+            ))),
             _ => Err(ErrorCode::Unsupported),
         }
     }
 
-    fn beneath(directory: &Dir, path: &str, flags: OFlags, mode: Mode) -> rustix::io::Result<rustix::fd::OwnedFd> {
+    fn beneath(
+        directory: &Dir,
+        path: &str,
+        flags: OFlags,
+        mode: Mode,
+    ) -> rustix::io::Result<rustix::fd::OwnedFd> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         for _ in 0..RETRIES {
             match openat2(&*directory.dir, path, flags, mode, resolve) {

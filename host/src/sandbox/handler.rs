@@ -28,8 +28,16 @@ impl Grants {
     /// # Errors
     ///
     /// Names the folder that cannot be opened.
-    pub fn new(name: String, environment: Vec<(String, String)>, preopens: &[Preopen]) -> anyhow::Result<Self> {
-        Ok(Self { name, environment, filesystem: FileSystem::open(preopens)? })
+    pub fn new(
+        name: String,
+        environment: Vec<(String, String)>,
+        preopens: &[Preopen],
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            name,
+            environment,
+            filesystem: FileSystem::open(preopens)?,
+        })
     }
 }
 
@@ -56,13 +64,20 @@ impl Handler {
         state::link(&mut linker).map_err(LoadError::Mismatch)?;
         check(&engine, &component)?;
         let component = contract::prepare(&component, &linker).map_err(LoadError::Mismatch)?;
-        Ok(Self { engine, component, grants: Arc::new(grants), requests: AtomicU64::new(0) })
+        Ok(Self {
+            engine,
+            component,
+            grants: Arc::new(grants),
+            requests: AtomicU64::new(0),
+        })
     }
 
     /// Runs one request in an instance of its own. `client` is the client's address as the guest sees it.
     pub fn call(self: &Arc<Self>, request: Request, client: Arc<str>) -> Call {
         let handler = self.clone();
-        Call::new(self.engine.clone(), move |slot| async move { handler.run(slot, request, &client).await })
+        Call::new(self.engine.clone(), move |slot| async move {
+            handler.run(slot, request, &client).await
+        })
     }
 
     async fn run(&self, slot: Slot, request: Request, client: &str) -> Result<Answer, Failure> {
@@ -76,7 +91,13 @@ impl Handler {
         store.epoch_deadline_callback(|_| lanes::on_tick());
         let response = contract::answer(&mut store, &self.component, request, client).await;
         match response {
-            Ok(response) => Ok(Answer { response, instance: Instance { _store: store, _slot: slot } }),
+            Ok(response) => Ok(Answer {
+                response,
+                instance: Instance {
+                    _store: store,
+                    _slot: slot,
+                },
+            }),
             Err(Failure::Trap(error)) if error.is::<CpuExceeded>() => Err(Failure::Cpu(limits.cpu)),
             Err(failure) => Err(failure),
         }
@@ -91,7 +112,9 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
             Component::from_binary(engine.wasmtime(), bytes).map_err(LoadError::NotAComponent)
         }
         // Never the text format: whoever names a file means a built component.
-        _ => Err(LoadError::NotAComponent(wasmtime::format_err!("its first bytes are not those of WebAssembly"))),
+        _ => Err(LoadError::NotAComponent(wasmtime::format_err!(
+            "its first bytes are not those of WebAssembly"
+        ))),
     }
 }
 
@@ -99,7 +122,12 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
 fn check(engine: &Engine, component: &Component) -> Result<(), LoadError> {
     let (engine, types) = (engine.wasmtime(), component.component_type());
     if types.get_export(engine, contract::EXPORT).is_none() {
-        return Err(LoadError::NoHandler(types.exports(engine).map(|(name, _)| name.to_owned()).collect()));
+        return Err(LoadError::NoHandler(
+            types
+                .exports(engine)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+        ));
     }
     let missing: Vec<String> = types
         .imports(engine)
@@ -107,5 +135,9 @@ fn check(engine: &Engine, component: &Component) -> Result<(), LoadError> {
         .filter(|name| !contract::provides(name) && !state::provides(name))
         .map(str::to_owned)
         .collect();
-    if missing.is_empty() { Ok(()) } else { Err(LoadError::NotGranted(missing)) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(LoadError::NotGranted(missing))
+    }
 }

@@ -25,7 +25,10 @@ pub(super) struct SlowLane {
 
 impl SlowLane {
     pub fn new(threads: usize) -> Self {
-        Self { threads, runtime: OnceLock::new() }
+        Self {
+            threads,
+            runtime: OnceLock::new(),
+        }
     }
 
     /// None where the system gives no threads; the guest then goes on where it is.
@@ -41,7 +44,9 @@ impl SlowLane {
         match runtime {
             Ok(runtime) => Some(runtime),
             Err(error) => {
-                tracing::error!("no threads for the slow lane, long guests share the fast one: {error}");
+                tracing::error!(
+                    "no threads for the slow lane, long guests share the fast one: {error}"
+                );
                 None
             }
         }
@@ -87,7 +92,12 @@ pub(super) enum Polled<T> {
 
 impl<T> Metered<T> {
     pub fn new(guest: Guest<T>, budget: Duration) -> Self {
-        Self { guest, budget, used: Duration::ZERO, slow: false }
+        Self {
+            guest,
+            budget,
+            used: Duration::ZERO,
+            slow: false,
+        }
     }
 
     /// For the slow lane, where threads wait for processors and only their own clocks are fair.
@@ -98,7 +108,11 @@ impl<T> Metered<T> {
 
     pub fn poll(&mut self, context: &mut Context<'_>) -> Polled<T> {
         let clock = Clock::start(self.slow);
-        POLL.set(Some(MeteredPoll { clock, left: self.budget.saturating_sub(self.used), busy: false }));
+        POLL.set(Some(MeteredPoll {
+            clock,
+            left: self.budget.saturating_sub(self.used),
+            busy: false,
+        }));
         let polled = self.guest.as_mut().poll(context);
         let busy = POLL.take().is_some_and(|poll| poll.busy);
         self.used += clock.elapsed();
@@ -136,7 +150,10 @@ pub(super) fn on_tick() -> wasmtime::Result<UpdateDeadline> {
     poll.busy = true;
     POLL.set(Some(poll));
     // The executor's own yield: the waker alone would put the task into the slot that is polled next.
-    Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    Ok(UpdateDeadline::YieldCustom(
+        1,
+        Box::pin(tokio::task::yield_now()),
+    ))
 }
 
 thread_local! {
@@ -164,11 +181,17 @@ struct Clock {
 
 impl Clock {
     fn start(processor: bool) -> Self {
-        Self { wall: Instant::now(), processor: if processor { processor_time() } else { None } }
+        Self {
+            wall: Instant::now(),
+            processor: if processor { processor_time() } else { None },
+        }
     }
 
     fn elapsed(self) -> Duration {
-        match (self.processor, self.processor.and_then(|_| processor_time())) {
+        match (
+            self.processor,
+            self.processor.and_then(|_| processor_time()),
+        ) {
             (Some(start), Some(now)) => now.saturating_sub(start),
             _ => self.wall.elapsed(),
         }

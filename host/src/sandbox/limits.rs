@@ -42,7 +42,11 @@ pub(super) struct MemoryAccount {
 
 impl MemoryAccount {
     pub fn new(cap: usize) -> Self {
-        Self { cap, used: 0, last: 0 }
+        Self {
+            cap,
+            used: 0,
+            last: 0,
+        }
     }
 
     fn grow(&mut self, by: usize) -> bool {
@@ -62,7 +66,12 @@ impl MemoryAccount {
 }
 
 impl wasmtime::ResourceLimiter for MemoryAccount {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(self.grow(desired.saturating_sub(current)))
     }
 
@@ -71,8 +80,17 @@ impl wasmtime::ResourceLimiter for MemoryAccount {
         Ok(())
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.grow(desired.saturating_sub(current).saturating_mul(TABLE_ELEMENT)))
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(self.grow(
+            desired
+                .saturating_sub(current)
+                .saturating_mul(TABLE_ELEMENT),
+        ))
     }
 
     fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
@@ -103,7 +121,9 @@ mod tests {
     fn growth_that_failed_is_given_back() {
         let mut account = MemoryAccount::new(100);
         assert!(account.memory_growing(0, 100, None).unwrap());
-        account.memory_grow_failed(wasmtime::format_err!("no slot")).unwrap();
+        account
+            .memory_grow_failed(wasmtime::format_err!("no slot"))
+            .unwrap();
         assert!(account.memory_growing(0, 100, None).unwrap());
         assert!(!account.memory_growing(0, usize::MAX, None).unwrap());
     }

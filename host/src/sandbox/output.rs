@@ -25,11 +25,20 @@ struct Lines {
 
 impl Log {
     pub fn new(stream: &'static str, handler: &str, request: u64) -> Self {
-        Self(Arc::new(Mutex::new(Lines { stream, handler: handler.into(), request, line: Vec::new(), left: MAX_OUTPUT })))
+        Self(Arc::new(Mutex::new(Lines {
+            stream,
+            handler: handler.into(),
+            request,
+            line: Vec::new(),
+            left: MAX_OUTPUT,
+        })))
     }
 
     fn write(&self, bytes: &[u8]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(bytes);
     }
 }
 
@@ -48,7 +57,12 @@ impl Lines {
         }
         if self.left == 0 {
             self.flush();
-            let Self { stream, handler, request, .. } = self;
+            let Self {
+                stream,
+                handler,
+                request,
+                ..
+            } = self;
             tracing::warn!(target: "guest", %handler, request, "{stream}: more than {MAX_OUTPUT} bytes, the rest is thrown away");
         }
     }
@@ -59,8 +73,17 @@ impl Lines {
         }
         // Escaped, so that a guest can neither forge lines of the log nor steer a terminal.
         let line = String::from_utf8_lossy(&self.line);
-        let line: String = line.trim_end_matches(['\n', '\r']).chars().flat_map(printable).collect();
-        let Self { stream, handler, request, .. } = self;
+        let line: String = line
+            .trim_end_matches(['\n', '\r'])
+            .chars()
+            .flat_map(printable)
+            .collect();
+        let Self {
+            stream,
+            handler,
+            request,
+            ..
+        } = self;
         tracing::info!(target: "guest", %handler, request, "{stream}: {line}");
         self.line.clear();
     }
@@ -73,7 +96,11 @@ impl Drop for Lines {
 }
 
 fn printable(c: char) -> Box<dyn Iterator<Item = char>> {
-    if c.is_control() && c != '\t' { Box::new(c.escape_default()) } else { Box::new(std::iter::once(c)) }
+    if c.is_control() && c != '\t' {
+        Box::new(c.escape_default())
+    } else {
+        Box::new(std::iter::once(c))
+    }
 }
 
 impl IsTerminal for Log {
@@ -113,7 +140,11 @@ impl OutputStream for Log {
 }
 
 impl AsyncWrite for Log {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         Log::write(&self, bytes);
         Poll::Ready(Ok(bytes.len()))
     }

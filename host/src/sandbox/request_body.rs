@@ -24,7 +24,9 @@ impl InputStream for BodyStream {
             None => Ok(Bytes::new()),
             Some(Ok(Some(bytes))) => Ok(bytes),
             Some(Ok(None)) => Err(StreamError::Closed),
-            Some(Err(error)) => Err(StreamError::LastOperationFailed(wasmtime::Error::new(error))),
+            Some(Err(error)) => Err(StreamError::LastOperationFailed(wasmtime::Error::new(
+                error,
+            ))),
         }
     }
 }

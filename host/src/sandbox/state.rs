@@ -40,7 +40,10 @@ impl State {
     }
 
     pub fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
-        WasiFilesystemCtxView { ctx: &mut self.filesystem, table: &mut self.table }
+        WasiFilesystemCtxView {
+            ctx: &mut self.filesystem,
+            table: &mut self.table,
+        }
     }
 
     /// Whether file operations may block the thread of the guest (see [`files::FileSystem`]).
@@ -60,7 +63,10 @@ impl WasiView for State {
                 .stderr(output::Log::new("stderr", &grants.name, request));
             Box::new(builder.build())
         });
-        WasiCtxView { ctx: wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -96,8 +102,17 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 /// Whether [`link`] provides what a component imports under this name.
 pub(super) fn provides(import: &str) -> bool {
-    let Some((interface, version)) = import.split_once('@') else { return false };
-    let granted = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+    let Some((interface, version)) = import.split_once('@') else {
+        return false;
+    };
+    let granted = [
+        "wasi:cli/",
+        "wasi:clocks/",
+        "wasi:filesystem/",
+        "wasi:io/",
+        "wasi:random/",
+        "wasi:sockets/",
+    ];
     granted.iter().any(|package| interface.starts_with(package)) && version.starts_with("0.2.")
 }
 

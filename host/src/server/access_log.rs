@@ -47,7 +47,9 @@ impl AccessLog {
     pub fn start(detail: Detail) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let writer = queue.clone();
-        thread::Builder::new().name("access-log".into()).spawn(move || writer.write_out())?;
+        thread::Builder::new()
+            .name("access-log".into())
+            .spawn(move || writer.write_out())?;
         Ok(Self { detail, queue })
     }
 
@@ -55,7 +57,10 @@ impl AccessLog {
     pub fn flush(&self) {
         let lines = self.queue.lock();
         let pending = |lines: &mut Lines| lines.writing || !lines.text.is_empty();
-        let _ = self.queue.written.wait_timeout_while(lines, Duration::from_secs(1), pending);
+        let _ = self
+            .queue
+            .written
+            .wait_timeout_while(lines, Duration::from_secs(1), pending);
     }
 }
 
@@ -84,7 +89,10 @@ impl Queue {
             let mut lines = self.lock();
             lines.writing = false;
             self.written.notify_all();
-            let mut lines = self.filled.wait_while(lines, |lines| lines.text.is_empty()).unwrap_or_else(PoisonError::into_inner);
+            let mut lines = self
+                .filled
+                .wait_while(lines, |lines| lines.text.is_empty())
+                .unwrap_or_else(PoisonError::into_inner);
             text.clear();
             std::mem::swap(&mut lines.text, &mut text);
             let lost = std::mem::take(&mut lines.lost);
@@ -93,7 +101,10 @@ impl Queue {
             // With nobody to read it there is nobody to tell.
             let _ = std::io::stderr().write_all(&text);
             if lost > 0 {
-                let _ = writeln!(std::io::stderr(), "belljar: {lost} log entries lost: standard error is read too slowly");
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "belljar: {lost} log entries lost: standard error is read too slowly"
+                );
             }
         }
     }
@@ -110,12 +121,24 @@ pub(super) struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     pub fn new(log: &'a AccessLog, peer: SocketAddr) -> Self {
-        Self { log, peer, started: Instant::now(), line: String::new() }
+        Self {
+            log,
+            peer,
+            started: Instant::now(),
+            line: String::new(),
+        }
     }
 
     pub fn request(&mut self, head: &Head) {
-        self.line.reserve(head.method().len() + head.target().len() + " / HTTP/1.1".len());
-        let _ = write!(self.line, "{} {} {}", head.method(), head.target(), head.version());
+        self.line
+            .reserve(head.method().len() + head.target().len() + " / HTTP/1.1".len());
+        let _ = write!(
+            self.line,
+            "{} {} {}",
+            head.method(),
+            head.target(),
+            head.version()
+        );
         if self.log.detail == Detail::Heads {
             self.show('>', head.raw());
         }
@@ -158,20 +181,37 @@ impl<'a> Exchange<'a> {
         let _ = write!(text, "{} - - [", self.peer.ip());
         time(&mut text);
         text.push_str("] \"");
-        if self.line.is_empty() { text.push('-') } else { quoted(&mut text, &self.line) }
+        if self.line.is_empty() {
+            text.push('-')
+        } else {
+            quoted(&mut text, &self.line)
+        }
         let bytes: &dyn Display = match &bytes {
             Some(bytes) => bytes,
             None => &"-",
         };
-        let _ = writeln!(text, "\" {status} {bytes} {:.3}ms", self.started.elapsed().as_secs_f64() * 1e3);
+        let _ = writeln!(
+            text,
+            "\" {status} {bytes} {:.3}ms",
+            self.started.elapsed().as_secs_f64() * 1e3
+        );
         self.log.queue.push(text.as_bytes());
     }
 
     fn show(&self, direction: char, head: &[u8]) {
         let mut text = String::with_capacity(head.len() + 64);
-        for line in String::from_utf8_lossy(head).split("\r\n").filter(|line| !line.is_empty()) {
+        for line in String::from_utf8_lossy(head)
+            .split("\r\n")
+            .filter(|line| !line.is_empty())
+        {
             let _ = write!(text, "{direction} ");
-            text.extend(line.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }));
+            text.extend(line.chars().map(|c| {
+                if c.is_control() && c != '\t' {
+                    char::REPLACEMENT_CHARACTER
+                } else {
+                    c
+                }
+            }));
             text.push('\n');
         }
         let _ = writeln!(text, "{direction} ");
@@ -192,12 +232,17 @@ fn quoted(text: &mut String, line: &str) {
 
 /// The time as the Common Log Format has it: `21/Nov/2026:08:05:03 +0000`.
 fn time(text: &mut String) {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     // `Sat, 21 Nov 2026 08:05:03 GMT`
     let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
-    if let (Some(day), Some(month), Some(year), Some(clock)) =
-        (date.get(5..7), date.get(8..11), date.get(12..16), date.get(17..25))
-    {
+    if let (Some(day), Some(month), Some(year), Some(clock)) = (
+        date.get(5..7),
+        date.get(8..11),
+        date.get(12..16),
+        date.get(17..25),
+    ) {
         let _ = write!(text, "{day}/{month}/{year}:{clock} +0000");
     }
 }

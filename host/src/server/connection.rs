@@ -48,7 +48,9 @@ async fn answer<S: Transport>(
     let (response, instance) = match request.host_answer() {
         Some(response) => (response, None),
         None => {
-            let outcome = connection.drive(shared.handler.call(request, client.clone())).await;
+            let outcome = connection
+                .drive(shared.handler.call(request, client.clone()))
+                .await;
             if let Some(reason) = connection.body_failure() {
                 return reject(connection, &reason, exchange).await;
             }
@@ -98,7 +100,11 @@ async fn send<S: Transport>(
     }
 }
 
-async fn reject<S: Transport>(connection: &mut Connection<S>, reason: &Reject, exchange: &mut Exchange<'_>) {
+async fn reject<S: Transport>(
+    connection: &mut Connection<S>,
+    reason: &Reject,
+    exchange: &mut Exchange<'_>,
+) {
     exchange.rejected(reason);
     match connection.reject(reason).await {
         Ok(sent) => exchange.sent(&sent, connection.sent_head()),

@@ -19,7 +19,11 @@ use super::{Shared, connection};
 /// Names the address and what to do: it is taken, not this machine's, or reserved.
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listen = || -> io::Result<TcpListener> {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         // On Unix: a server that is started again must not wait for its old connections' TIME_WAIT.
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
@@ -46,7 +50,11 @@ pub(super) struct Listener {
 
 impl Listener {
     pub fn new(socket: TcpListener, shared: Arc<Shared>, connections: TaskTracker) -> Self {
-        Self { socket, shared, connections }
+        Self {
+            socket,
+            shared,
+            connections,
+        }
     }
 
     /// Accepts until the task is aborted.
@@ -88,9 +96,15 @@ impl Listener {
                     return (stream, peer);
                 }
                 // The client was gone before it was accepted: nothing is wrong here.
-                Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+                    ) => {}
                 Err(error) => {
-                    tracing::error!("cannot accept a connection, trying again in {pause:?}: {error} (too many open files? see `ulimit -n`)");
+                    tracing::error!(
+                        "cannot accept a connection, trying again in {pause:?}: {error} (too many open files? see `ulimit -n`)"
+                    );
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LAST_PAUSE);
                 }

@@ -45,7 +45,11 @@ struct Shared {
 /// Serves until `stop` completes, then lets requests in flight finish within the grace period.
 ///
 /// Returns the number of connections that were cut off because the grace period was over.
-pub async fn run(listeners: Vec<tokio::net::TcpListener>, config: Config, stop: impl Future<Output = ()>) -> usize {
+pub async fn run(
+    listeners: Vec<tokio::net::TcpListener>,
+    config: Config,
+    stop: impl Future<Output = ()>,
+) -> usize {
     let shared = Arc::new(Shared {
         handler: Arc::new(config.handler),
         http: Arc::new(config.http),
@@ -61,12 +65,21 @@ pub async fn run(listeners: Vec<tokio::net::TcpListener>, config: Config, stop: 
     }
 
     stop.await;
-    tracing::info!("stopping: no new connections, {:?} for requests in flight", config.grace);
+    tracing::info!(
+        "stopping: no new connections, {:?} for requests in flight",
+        config.grace
+    );
     shared.stop.cancel();
     accepting.shutdown().await;
     connections.close();
-    if tokio::time::timeout(config.grace, connections.wait()).await.is_err() {
-        tracing::warn!("{} connections cut off: their requests took longer than --grace", connections.len());
+    if tokio::time::timeout(config.grace, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "{} connections cut off: their requests took longer than --grace",
+            connections.len()
+        );
     }
     shared.log.flush();
     connections.len()

@@ -16,7 +16,10 @@ pub enum Broken {
     /// The connection ended before the first byte of an answer.
     Closed,
     /// It ended in the middle of one.
-    CutShort { head: String, body_bytes: u64 },
+    CutShort {
+        head: String,
+        body_bytes: u64,
+    },
     TimedOut,
     /// An answer that HTTP/1.1 forbids.
     Malformed(String),
@@ -42,10 +45,20 @@ pub struct Response {
 impl Client {
     pub fn connect(address: SocketAddr) -> Client {
         let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
-        stream.set_read_timeout(Some(PATIENCE)).expect("the socket takes a timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("the socket takes a timeout");
-        stream.set_nodelay(true).expect("the socket takes an option");
-        Client { stream, buffer: Vec::new(), peer_ended: false }
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("the socket takes a timeout");
+        stream
+            .set_write_timeout(Some(PATIENCE))
+            .expect("the socket takes a timeout");
+        stream
+            .set_nodelay(true)
+            .expect("the socket takes an option");
+        Client {
+            stream,
+            buffer: Vec::new(),
+            peer_ended: false,
+        }
     }
 
     /// Sends what the server takes: one that has already answered and closed is found out by reading.
@@ -78,7 +91,9 @@ impl Client {
     }
 
     pub fn set_patience(&mut self, patience: Duration) {
-        self.stream.set_read_timeout(Some(patience)).expect("the socket takes a timeout");
+        self.stream
+            .set_read_timeout(Some(patience))
+            .expect("the socket takes a timeout");
     }
 
     /// The next answer; `request` is what it answers, of which only the method counts.
@@ -110,15 +125,27 @@ impl Client {
     /// The head of the next answer alone: the body is left to be read.
     pub fn try_head(&mut self) -> Result<Response, Broken> {
         loop {
-            if let Some(end) = self.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            if let Some(end) = self
+                .buffer
+                .windows(4)
+                .position(|bytes| bytes == b"\r\n\r\n")
+            {
                 let rest = self.buffer.split_off(end + 4);
                 let head = std::mem::replace(&mut self.buffer, rest);
-                return parse_head(&head).map_err(|why| Broken::Malformed(format!("{why}: {}", shown(&head))));
+                return parse_head(&head)
+                    .map_err(|why| Broken::Malformed(format!("{why}: {}", shown(&head))));
             }
             let began = !self.buffer.is_empty();
             if !self.fill()? {
                 let head = String::from_utf8_lossy(&self.buffer).into_owned();
-                return Err(if began { Broken::CutShort { head, body_bytes: 0 } } else { Broken::Closed });
+                return Err(if began {
+                    Broken::CutShort {
+                        head,
+                        body_bytes: 0,
+                    }
+                } else {
+                    Broken::Closed
+                });
             }
         }
     }
@@ -126,7 +153,11 @@ impl Client {
     /// Fails unless the server ends the connection, in order or by a reset, without a further byte.
     pub fn assert_closed(&mut self, after: &str) {
         loop {
-            assert!(self.buffer.is_empty(), "after {after} came further bytes: {}", shown(&self.buffer));
+            assert!(
+                self.buffer.is_empty(),
+                "after {after} came further bytes: {}",
+                shown(&self.buffer)
+            );
             match self.fill() {
                 Ok(true) => {}
                 Ok(false) => return,
@@ -154,7 +185,9 @@ impl Client {
             match self.stream.read(&mut piece) {
                 Ok(0) => return total,
                 Ok(read) => total += read as u64,
-                Err(error) if is_timeout(&error) => panic!("the connection stayed open after {total} bytes"),
+                Err(error) if is_timeout(&error) => {
+                    panic!("the connection stayed open after {total} bytes")
+                }
                 Err(_) => return total,
             }
         }
@@ -170,7 +203,9 @@ impl Client {
             match self.stream.read(&mut piece[..most]) {
                 Ok(0) => break,
                 Ok(read) => left -= read as u64,
-                Err(error) if is_timeout(&error) => panic!("nothing more came, and {left} bytes were missing"),
+                Err(error) if is_timeout(&error) => {
+                    panic!("nothing more came, and {left} bytes were missing")
+                }
                 Err(_) => break,
             }
         }
@@ -185,7 +220,9 @@ impl Client {
             return malformed("both Content-Length and Transfer-Encoding");
         }
         let bodyless = matches!(response.status, 100..=199 | 204 | 304);
-        if bodyless && coding.is_some() || matches!(response.status, 100..=199 | 204) && length.is_some() {
+        if bodyless && coding.is_some()
+            || matches!(response.status, 100..=199 | 204) && length.is_some()
+        {
             return malformed("framing of a body with a status that has none");
         }
         if bodyless || to_head {
@@ -202,7 +239,9 @@ impl Client {
                 while self.fill()? {}
                 Ok(std::mem::take(&mut self.buffer))
             }
-            (None, None) => malformed("a body that neither says its length nor ends with the connection"),
+            (None, None) => {
+                malformed("a body that neither says its length nor ends with the connection")
+            }
         }
     }
 
@@ -221,7 +260,9 @@ impl Client {
         let mut body = Vec::new();
         loop {
             let line = self.take_line(response, body.len())?;
-            let size = std::str::from_utf8(&line).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
+            let size = std::str::from_utf8(&line)
+                .ok()
+                .filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
             let size = size.and_then(|text| usize::from_str_radix(text, 16).ok());
             let size = size.ok_or_else(|| malformed("a chunk's size that is no number"))?;
             if size == 0 {
@@ -253,7 +294,10 @@ impl Client {
     }
 
     fn cut_short(&self, response: &Response, taken: u64) -> Broken {
-        Broken::CutShort { head: response.head.clone(), body_bytes: taken + self.buffer.len() as u64 }
+        Broken::CutShort {
+            head: response.head.clone(),
+            body_bytes: taken + self.buffer.len() as u64,
+        }
     }
 
     /// Reads once; false at the connection's end, for which a reset counts too.
@@ -280,21 +324,32 @@ impl Client {
 impl Response {
     /// The value of the field, which may be there once at most.
     pub fn field(&self, name: &str) -> Option<&str> {
-        let mut values = self.fields.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        let mut values = self
+            .fields
+            .iter()
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name));
         let value = values.next().map(|(_, value)| value.as_str());
-        assert!(values.next().is_none(), "{name} is there twice: {}", self.head);
+        assert!(
+            values.next().is_none(),
+            "{name} is there twice: {}",
+            self.head
+        );
         value
     }
 
     /// The value of a field that must be there.
     pub fn need(&self, name: &str) -> &str {
-        self.field(name).unwrap_or_else(|| panic!("{name} is missing: {}", self.head))
+        self.field(name)
+            .unwrap_or_else(|| panic!("{name} is missing: {}", self.head))
     }
 
     /// The members of a comma-separated list in lower case; empty where there is no such field.
     pub fn list(&self, name: &str) -> Vec<String> {
         let members = self.field(name).unwrap_or_default().split(',');
-        members.map(|member| member.trim().to_ascii_lowercase()).filter(|member| !member.is_empty()).collect()
+        members
+            .map(|member| member.trim().to_ascii_lowercase())
+            .filter(|member| !member.is_empty())
+            .collect()
     }
 
     pub fn text(&self) -> String {
@@ -303,7 +358,9 @@ impl Response {
 
     /// Whether the server says that it closes the connection.
     pub fn closes(&self) -> bool {
-        self.list("connection").iter().any(|option| option == "close")
+        self.list("connection")
+            .iter()
+            .any(|option| option == "close")
     }
 }
 
@@ -312,14 +369,25 @@ fn parse_head(bytes: &[u8]) -> Result<Response, String> {
     let head: String = bytes.iter().map(|byte| char::from(*byte)).collect();
     let mut lines = head.strip_suffix("\r\n\r\n").ok_or("no end")?.split("\r\n");
     let status_line = lines.next().ok_or("no status line")?;
-    let status = status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.split_once(' '));
+    let status = status_line
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.split_once(' '));
     let (status, reason) = status.ok_or("a status line of another form")?;
-    if status.len() != 3 || !reason.chars().all(|c| c == '\t' || (' '..='~').contains(&c)) {
+    if status.len() != 3
+        || !reason
+            .chars()
+            .all(|c| c == '\t' || (' '..='~').contains(&c))
+    {
         return Err("a status line of another form".into());
     }
     let status: u16 = status.parse().map_err(|_| "a status that is no number")?;
     let fields = lines.map(parse_field).collect::<Result<Vec<_>, String>>()?;
-    let response = Response { status, fields, head: head.clone(), body: Vec::new() };
+    let response = Response {
+        status,
+        fields,
+        head: head.clone(),
+        body: Vec::new(),
+    };
     if status >= 200 {
         let date = response.field("date").ok_or("no Date")?;
         httpdate::parse_http_date(date).map_err(|_| format!("the Date is none: {date}"))?;
@@ -328,7 +396,9 @@ fn parse_head(bytes: &[u8]) -> Result<Response, String> {
 }
 
 fn parse_field(line: &str) -> Result<(String, String), String> {
-    let (name, value) = line.split_once(':').ok_or_else(|| format!("a line that is no field: {line:?}"))?;
+    let (name, value) = line
+        .split_once(':')
+        .ok_or_else(|| format!("a line that is no field: {line:?}"))?;
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if name.is_empty() || !name.chars().all(token) {
         return Err(format!("a name that is no token: {name:?}"));
@@ -340,7 +410,9 @@ fn parse_field(line: &str) -> Result<(String, String), String> {
 }
 
 fn parse_length(text: &str) -> Option<usize> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
 }
 
 fn is_timeout(error: &io::Error) -> bool {

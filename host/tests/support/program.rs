@@ -14,9 +14,19 @@ pub fn program() -> &'static Path {
 
 /// Where the component `name` was built to: beside the program's own profile in the target directory.
 pub fn component(name: &str) -> PathBuf {
-    let target = program().ancestors().nth(2).expect("the program lies in a profile's folder of the target directory");
-    let path = target.join("wasm32-wasip2/guest").join(name).with_extension("wasm");
-    assert!(path.is_file(), "{} is missing: run cargo xtask test", path.display());
+    let target = program()
+        .ancestors()
+        .nth(2)
+        .expect("the program lies in a profile's folder of the target directory");
+    let path = target
+        .join("wasm32-wasip2/guest")
+        .join(name)
+        .with_extension("wasm");
+    assert!(
+        path.is_file(),
+        "{} is missing: run cargo xtask test",
+        path.display()
+    );
     path
 }
 
@@ -41,9 +51,17 @@ pub fn run<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Ended {
     let stdout = read_in_background(child.stdout.take().expect("the output is piped"));
     let stderr = read_in_background(child.stderr.take().expect("the errors are piped"));
     let code = wait(&mut child, Duration::from_secs(60));
-    let text = |reader: thread::JoinHandle<String>| reader.join().expect("the pipe is read to its end");
-    let ended = Ended { code: code.flatten(), stdout: text(stdout), stderr: text(stderr) };
-    assert!(code.is_some(), "the program did not end by itself: {ended:?}");
+    let text =
+        |reader: thread::JoinHandle<String>| reader.join().expect("the pipe is read to its end");
+    let ended = Ended {
+        code: code.flatten(),
+        stdout: text(stdout),
+        stderr: text(stderr),
+    };
+    assert!(
+        code.is_some(),
+        "the program did not end by itself: {ended:?}"
+    );
     ended
 }
 

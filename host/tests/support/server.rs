@@ -53,11 +53,25 @@ impl ServerOptions {
         let mut child = self.command.spawn().expect("the program starts");
         let lines = lines_of(child.stdout.take().expect("the output is piped"));
         let log = Arc::new(Mutex::new(String::new()));
-        collect(child.stderr.take().expect("the errors are piped"), Arc::clone(&log));
-        let mut server = Server { child, log, lines: Mutex::new(lines), address: ([127, 0, 0, 1], 0).into(), url: String::new() };
+        collect(
+            child.stderr.take().expect("the errors are piped"),
+            Arc::clone(&log),
+        );
+        let mut server = Server {
+            child,
+            log,
+            lines: Mutex::new(lines),
+            address: ([127, 0, 0, 1], 0).into(),
+            url: String::new(),
+        };
         server.url = server.next_line();
-        server.address = address_of(&server.url)
-            .unwrap_or_else(|| panic!("the first line is no URL: {:?}; log:\n{}", server.url, server.log()));
+        server.address = address_of(&server.url).unwrap_or_else(|| {
+            panic!(
+                "the first line is no URL: {:?}; log:\n{}",
+                server.url,
+                server.log()
+            )
+        });
         server
     }
 }
@@ -76,7 +90,10 @@ impl Server {
     pub fn options() -> ServerOptions {
         let mut command = Command::new(program());
         command.args(["serve", "--listen", "127.0.0.1:0"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         ServerOptions { command }
     }
 
@@ -87,13 +104,18 @@ impl Server {
 
     /// The example `untrusted`, with further arguments.
     pub fn of_untrusted(arguments: &str) -> Server {
-        Server::options().handler("untrusted").args(arguments).start()
+        Server::options()
+            .handler("untrusted")
+            .args(arguments)
+            .start()
     }
 
     /// The example `untrusted` as it is, one for all the tests of a file that run at the same time.
     pub fn shared() -> Arc<Server> {
         static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut shared = SHARED
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
             let server = Arc::new(Server::of_untrusted(""));
             *shared = Arc::downgrade(&server);
@@ -124,7 +146,12 @@ impl Server {
     /// Fails unless the server still answers as it should; `/hello` is the example `untrusted`'s.
     pub fn assert_alive(&self, after: &str) {
         let answer = self.get("/hello");
-        assert_eq!((answer.status, answer.text().as_str()), (200, "hello\n"), "after {after}: log:\n{}", self.log());
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (200, "hello\n"),
+            "after {after}: log:\n{}",
+            self.log()
+        );
     }
 
     pub fn log(&self) -> String {
@@ -139,14 +166,21 @@ impl Server {
             if let Some(line) = log.lines().find(|line| wanted(line)) {
                 return line.to_owned();
             }
-            assert!(begin.elapsed() < PATIENCE, "the log never had {what}:\n{log}");
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "the log never had {what}:\n{log}"
+            );
             thread::sleep(Duration::from_millis(10));
         }
     }
 
     /// The next line of the standard output.
     pub fn next_line(&self) -> String {
-        let line = self.lines.lock().expect("no reader panicked").recv_timeout(Duration::from_secs(60));
+        let line = self
+            .lines
+            .lock()
+            .expect("no reader panicked")
+            .recv_timeout(Duration::from_secs(60));
         match line {
             Ok(line) => line,
             Err(error) => panic!("no further line of output ({error}); log:\n{}", self.log()),
@@ -175,7 +209,10 @@ impl Drop for Server {
 
 /// `http://127.0.0.1:8080` or with a slash at its end.
 fn address_of(url: &str) -> Option<SocketAddr> {
-    url.strip_prefix("http://")?.trim_end_matches('/').parse().ok()
+    url.strip_prefix("http://")?
+        .trim_end_matches('/')
+        .parse()
+        .ok()
 }
 
 fn lines_of(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
@@ -195,7 +232,9 @@ fn collect(pipe: impl std::io::Read + Send + 'static, log: Arc<Mutex<String>>) {
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
         while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-            log.lock().expect("no reader panicked").push_str(&String::from_utf8_lossy(&line));
+            log.lock()
+                .expect("no reader panicked")
+                .push_str(&String::from_utf8_lossy(&line));
             line.clear();
         }
     });

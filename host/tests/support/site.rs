@@ -38,7 +38,8 @@ impl Site {
 
     pub fn write(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.at(name);
-        fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("the folder can be made");
+        fs::create_dir_all(path.parent().expect("a file lies in a folder"))
+            .expect("the folder can be made");
         fs::write(&path, content).expect("the file can be written");
         path
     }
@@ -51,7 +52,10 @@ impl Site {
     }
 
     pub fn set_modified(&self, name: &str, time: SystemTime) {
-        let file = File::options().write(true).open(self.at(name)).expect("the file is there");
+        let file = File::options()
+            .write(true)
+            .open(self.at(name))
+            .expect("the file is there");
         file.set_modified(time).expect("the time can be set");
     }
 
