@@ -8,12 +8,13 @@ use alloc::string::String;
 /// 301 to the directory that `path`, as sent, names without its slash.
 pub fn respond<F>(path: &str, query: Option<&str>) -> Response<F> {
     let location = location(path, query);
-    let mut page =
-        String::from("<!doctype html>\n<title>Redirecting</title>\n<p>Redirecting to <a href=\"");
+    let mut page = String::from(
+        "<!doctype html>\n<html lang=\"en\">\n<title>Redirecting</title>\n<p><a href=\"",
+    );
     push_html(&mut page, &location);
-    page.push_str("\">");
+    page.push_str("\">Redirecting to ");
     push_html(&mut page, &location);
-    page.push_str("</a></p>\n");
+    page.push_str("</a></p>\n</html>\n");
     // Whether a name is a folder may change, and a browser would keep a bare 301 for good.
     Response::new(301)
         .field("Location", location)

@@ -292,6 +292,34 @@ fn max_connections() {
     server.assert_alive("too many connections");
 }
 
+/// As many as there are places, and nobody waiting: none of them is in anyone's way.
+#[test]
+fn max_connections_are_all_served() {
+    let server = Server::of_untrusted("--max-connections 2 --idle-timeout 60s");
+    let mut clients = [server.connect(), server.connect()];
+    for client in &mut clients {
+        assert!(client.is_silent_for(MOMENT), "closed before it could ask");
+    }
+    for round in 0..10 {
+        for client in &mut clients {
+            assert_eq!(client.get("/hello").text(), "hello\n", "round {round}");
+        }
+    }
+}
+
+/// Who is idle makes room for who is not.
+#[test]
+fn idle_connections_give_way() {
+    let server = Server::of_untrusted("--max-connections 2 --idle-timeout 10m");
+    let mut idle = [server.connect(), server.connect()];
+    for client in &mut idle {
+        assert_eq!(client.get("/hello").text(), "hello\n");
+    }
+    for _ in 0..10 {
+        server.assert_alive("two idle connections");
+    }
+}
+
 #[test]
 fn max_instances_and_queue_timeout() {
     let server = Server::of_untrusted("--max-instances 2 --queue-timeout 300ms");
