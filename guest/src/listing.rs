@@ -21,7 +21,7 @@ pub fn respond<F: Files>(
     entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     Ok(Response::new(200)
         .field("Content-Type", "text/html; charset=utf-8")
-        .field("Cache-Control", "no-cache")
+        .field("Cache-Control", "max-age=0")
         .field("Content-Security-Policy", error_page::POLICY)
         .field("X-Content-Type-Options", "nosniff")
         .bytes(page(path, &entries)))

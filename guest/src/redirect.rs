@@ -15,11 +15,12 @@ pub fn respond<F>(path: &str, query: Option<&str>) -> Response<F> {
     page.push_str("\">Redirecting to ");
     push_html(&mut page, &location);
     page.push_str("</a></p>\n</html>\n");
-    // Whether a name is a folder may change, and a browser would keep a bare 301 for good.
+    // Whether a name is a folder may change, and a browser would keep a bare 301 for good. Without a validator
+    // `no-cache` would only ask for what nobody can answer.
     Response::new(301)
         .field("Location", location)
         .field("Content-Type", "text/html; charset=utf-8")
-        .field("Cache-Control", "no-cache")
+        .field("Cache-Control", "max-age=0")
         .field("Content-Security-Policy", error_page::POLICY)
         .field("X-Content-Type-Options", "nosniff")
         .bytes(page)

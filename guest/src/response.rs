@@ -53,15 +53,13 @@ impl<F> Response<F> {
         self
     }
 
-    /// A file's range; one of no bytes needs no file.
+    /// A file's range.
     pub fn file(mut self, file: F, offset: u64, length: u64) -> Response<F> {
-        if length > 0 {
-            self.body = Body::File {
-                file,
-                offset,
-                length,
-            };
-        }
+        self.body = Body::File {
+            file,
+            offset,
+            length,
+        };
         self
     }
 }

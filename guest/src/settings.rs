@@ -14,10 +14,10 @@ pub struct Settings {
     pub single_page: Option<String>,
     /// `BELLJAR_CACHE_CONTROL`: the Cache-Control field of files. Empty: they have none.
     ///
-    /// By default a cache may keep a file but asks each time whether it is still the same. Every file has a
-    /// validator, so that costs a 304 and never shows a page beside the style sheet of another release. How
-    /// long a file stays the same is nothing a server can know: names that change with the content may be
-    /// kept for long, and this is the setting to say so.
+    /// By default `no-cache`: a cache may keep a file but asks each time whether it is still the same. Every
+    /// file has a validator, so that costs a 304 and never shows a page beside the style sheet of another
+    /// release. How long a file stays the same is nothing a server can know: names that change with the
+    /// content may be kept for long, and this is the setting to say so.
     pub cache_control: Cow<'static, str>,
     /// `BELLJAR_DOTFILES=1`: files and folders whose names begin with a dot are served too.
     pub dotfiles: bool,
@@ -29,7 +29,7 @@ impl Default for Settings {
             index: Cow::Borrowed("index.html"),
             listing: false,
             single_page: None,
-            cache_control: Cow::Borrowed("public, max-age=0"),
+            cache_control: Cow::Borrowed("no-cache"),
             dotfiles: false,
         }
     }

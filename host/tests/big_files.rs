@@ -7,8 +7,6 @@ use std::io::{Seek, SeekFrom, Write};
 
 use support::{Broken, Server, Site, head};
 
-const GIB: u64 = 1024 * 1024 * 1024;
-
 #[test]
 fn row_33_a_file_beyond_4_gib() {
     let site = Site::new(&[]);
@@ -133,3 +131,5 @@ fn a_client_that_leaves_in_the_middle_harms_nobody() {
     }
     assert_eq!(server.get("/other.txt").text(), "content");
 }
+
+const GIB: u64 = 1024 * 1024 * 1024;

@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use support::{Client, Server, Site, head};
 
-const GLANCE: Duration = Duration::from_millis(1);
-
 #[test]
 fn a_thousand_connections_at_once() {
     raise_the_limit_of_open_files();
@@ -247,3 +245,5 @@ fn raise_the_limit_of_open_files() {
         setrlimit(Resource::Nofile, raised).expect("a soft limit may be raised to the hard one");
     }
 }
+
+const GLANCE: Duration = Duration::from_millis(1);

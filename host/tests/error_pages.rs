@@ -4,8 +4,6 @@ mod support;
 
 use support::{Response, Server, Site, head};
 
-const MARK: &str = "reflected-by-mistake";
-
 #[test]
 fn row_35_error_pages_say_their_length_and_reflect_nothing() {
     let site = Site::new(&[("file.txt", "content"), ("empty/x.txt", "")]);
@@ -176,3 +174,5 @@ fn assert_self_delimited(answer: &Response) {
         answer.head
     );
 }
+
+const MARK: &str = "reflected-by-mistake";

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use support::{Response, Server, Site, head, post};
 
-const SHORT: &str = "--cpu 300ms --timeout 20s";
-
 #[test]
 fn a_handler_that_ends_without_an_answer_is_500() {
     let server = Server::of_untrusted("");
@@ -453,3 +451,5 @@ fn a_client_that_leaves_frees_its_instance() {
     drop(client);
     server.assert_alive("a reader whose client left");
 }
+
+const SHORT: &str = "--cpu 300ms --timeout 20s";

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use support::{Broken, Client, Server, Site, head, post, post_chunked};
 
-const MOMENT: Duration = Duration::from_millis(400);
-
 #[test]
 fn timeout_is_the_wall_clock_and_cpu_is_work() {
     let server = Server::of_untrusted("--timeout 400ms --cpu 60s");
@@ -400,3 +398,5 @@ fn assert_slow(client: &mut Client, what: &str) {
     assert_eq!((answer.status, answer.closes()), (408, true), "{what:?}");
     client.assert_closed(what);
 }
+
+const MOMENT: Duration = Duration::from_millis(400);

@@ -5,8 +5,6 @@ mod support;
 
 use support::{Server, Site};
 
-const SECRET: &str = "nobody outside may read this";
-
 #[test]
 fn row_26_a_file_with_a_trailing_slash() {
     let site = Site::new(&[("file.txt", "content"), ("folder/page.html", "page")]);
@@ -432,3 +430,5 @@ const WAYS_UP: [&str; 22] = [
     "%c0%ae%c0%ae/",
     "..%c0%af",
 ];
+
+const SECRET: &str = "nobody outside may read this";

@@ -4,8 +4,6 @@ mod support;
 
 use support::{Response, Server, Site, past};
 
-const TEN: &str = "0123456789";
-
 #[test]
 fn row_13_one_range() {
     let site = site();
@@ -294,3 +292,5 @@ fn parts(answer: &Response) -> Vec<(String, String)> {
     };
     pieces.iter().map(part).collect()
 }
+
+const TEN: &str = "0123456789";

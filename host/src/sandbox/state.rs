@@ -1,10 +1,13 @@
 //! What a store holds for its instance: handles, grants, accounts.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtx, WasiFilesystemCtxView};
-use wasmtime_wasi::p2::bindings::{cli::environment, filesystem};
+use wasmtime_wasi::p2::bindings::cli::environment;
+use wasmtime_wasi::p2::bindings::clocks::wall_clock::{self, Datetime};
+use wasmtime_wasi::p2::bindings::filesystem;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
@@ -84,6 +87,23 @@ impl environment::Host for State {
     }
 }
 
+impl wall_clock::Host for State {
+    fn now(&mut self) -> wasmtime::Result<Datetime> {
+        Ok(datetime(SystemTime::now().duration_since(UNIX_EPOCH)?))
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<Datetime> {
+        Ok(datetime(Duration::from_nanos(1)))
+    }
+}
+
+fn datetime(duration: Duration) -> Datetime {
+    Datetime {
+        seconds: duration.as_secs(),
+        nanoseconds: duration.subsec_nanos(),
+    }
+}
+
 /// Links WASI 0.2 as far as a handler is granted it: all of `wasi:cli/imports`.
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
@@ -93,6 +113,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     io::poll::add_to_linker::<State, HasTable>(linker, |state| &mut state.table)?;
     io::streams::add_to_linker::<State, HasTable>(linker, |state| &mut state.table)?;
     environment::add_to_linker::<State, HasState>(linker, |state| state)?;
+    wall_clock::add_to_linker::<State, HasState>(linker, |state| state)?;
     filesystem::preopens::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
     filesystem::types::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
     files::link(linker)?;

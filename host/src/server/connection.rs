@@ -17,7 +17,7 @@ pub(super) async fn serve<S: Transport>(stream: S, peer: SocketAddr, shared: &Sh
             biased;
             another = connection.idle() => another,
             () = shared.stop.cancelled() => false,
-            () = shared.evict.notified() => false,
+            () = shared.eviction.asked() => false,
         };
         if !another {
             break;

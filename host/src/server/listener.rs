@@ -60,8 +60,8 @@ impl Listener {
     /// Accepts until the task is aborted.
     pub async fn run(self) {
         loop {
-            let place = self.place().await;
             let (stream, peer) = self.accept().await;
+            let place = self.place().await;
             let shared = self.shared.clone();
             self.connections.spawn(async move {
                 connection::serve(stream, peer, &shared).await;
@@ -70,14 +70,16 @@ impl Listener {
         }
     }
 
-    /// A place for the next connection. With none free, the connection that has been idle for longest goes.
+    /// A place for the connection just accepted. With none free, the one that has been idle for longest goes.
     async fn place(&self) -> OwnedSemaphorePermit {
         let places = self.shared.places.clone();
         if let Ok(place) = places.clone().try_acquire_owned() {
             return place;
         }
-        self.shared.evict.notify_one();
-        match places.acquire_owned().await {
+        self.shared.eviction.ask();
+        let place = places.acquire_owned().await;
+        self.shared.eviction.done();
+        match place {
             Ok(place) => place,
             // Nobody closes the semaphore.
             Err(_) => std::future::pending().await,

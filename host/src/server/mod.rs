@@ -2,12 +2,13 @@
 
 mod access_log;
 mod connection;
+mod eviction;
 mod listener;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,6 +17,7 @@ pub use listener::bind;
 
 use crate::http;
 use crate::sandbox::Handler;
+use eviction::Eviction;
 use listener::Listener;
 
 /// What a server answers with, and its bounds.
@@ -36,8 +38,7 @@ struct Shared {
     log: AccessLog,
     /// The free places for connections.
     places: Arc<Semaphore>,
-    /// Wakes the connection that has been idle for longest: its place is needed.
-    evict: Notify,
+    eviction: Eviction,
     /// Cancelled when the server is to stop.
     stop: CancellationToken,
 }
@@ -55,7 +56,7 @@ pub async fn run(
         http: Arc::new(config.http),
         log: config.log,
         places: Arc::new(Semaphore::new(config.max_connections)),
-        evict: Notify::new(),
+        eviction: Eviction::default(),
         stop: CancellationToken::new(),
     });
     let connections = TaskTracker::new();
