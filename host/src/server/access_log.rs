@@ -86,14 +86,10 @@ impl Queue {
     fn write_out(&self) {
         let mut text = Vec::new();
         loop {
+            self.wait_for_lines();
+            // Gathered for a moment: a line at a time would cost a busy server two switches of thread a request.
+            thread::sleep(GATHERING);
             let mut lines = self.lock();
-            lines.writing = false;
-            self.written.notify_all();
-            let mut lines = self
-                .filled
-                .wait_while(lines, |lines| lines.text.is_empty())
-                .unwrap_or_else(PoisonError::into_inner);
-            text.clear();
             std::mem::swap(&mut lines.text, &mut text);
             let lost = std::mem::take(&mut lines.lost);
             lines.writing = true;
@@ -106,7 +102,17 @@ impl Queue {
                     "belljar: {lost} log entries lost: standard error is read too slowly"
                 );
             }
+            text.clear();
+            self.lock().writing = false;
+            self.written.notify_all();
         }
+    }
+
+    fn wait_for_lines(&self) {
+        let lines = self
+            .filled
+            .wait_while(self.lock(), |lines| lines.text.is_empty());
+        drop(lines);
     }
 }
 
@@ -249,6 +255,9 @@ fn time(text: &mut String) {
 
 /// nginx's status for a client that went away before its answer; it is only ever logged.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// How long lines are gathered before they are written.
+const GATHERING: Duration = Duration::from_millis(5);
 
 /// Bytes of log that wait for the writer.
 const MAX_QUEUED: usize = 4 << 20;
