@@ -16,6 +16,8 @@ mod filesystem;
 mod handler;
 mod lanes;
 mod limits;
+#[cfg(target_os = "linux")]
+mod lookup;
 mod output;
 mod request_body;
 mod state;

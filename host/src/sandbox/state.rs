@@ -11,7 +11,6 @@ use wasmtime_wasi::p2::bindings::filesystem;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
-use super::filesystem as files;
 use super::handler::Grants;
 use super::limits::{Limits, MemoryAccount};
 use super::output;
@@ -49,7 +48,8 @@ impl State {
         }
     }
 
-    /// Whether file operations may block the thread of the guest (see [`files::FileSystem`]).
+    #[cfg(target_os = "linux")]
+    /// Whether file operations may block the thread of the guest (see [`FileSystem`](super::filesystem::FileSystem)).
     pub fn files_on_thread(&self) -> bool {
         self.grants.filesystem.on_thread()
     }
@@ -116,7 +116,8 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wall_clock::add_to_linker::<State, HasState>(linker, |state| state)?;
     filesystem::preopens::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
     filesystem::types::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
-    files::link(linker)?;
+    #[cfg(target_os = "linux")]
+    super::lookup::link(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }
