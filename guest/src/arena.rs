@@ -1,9 +1,9 @@
 //! The allocator of the component: a pointer that moves on.
 //!
-//! An instance answers one request with a few kilobytes of small pieces, and is gone. A general allocator
-//! would spend more on finding room for them than the guest spends on the request. Here a piece costs an
-//! addition; the last piece can grow, shrink and go; and when no piece is left, as after each answer of an
-//! instance that is kept, the pointer goes back to the start.
+//! An instance answers one request with a few kilobytes of small pieces, and is gone: to keep account of what
+//! is free, as a general allocator does, would never pay. Here a piece costs an addition; the last piece can
+//! grow, shrink and go; and when no piece is left, as after each answer of an instance that is kept, the
+//! pointer goes back to the start.
 
 #![allow(unsafe_code)]
 

@@ -15,8 +15,8 @@ pub fn respond<F>(path: &str, query: Option<&str>) -> Response<F> {
     page.push_str("\">Redirecting to ");
     push_html(&mut page, &location);
     page.push_str("</a></p>\n</html>\n");
-    // Whether a name is a folder may change, and a browser would keep a bare 301 for good. Without a validator
-    // `no-cache` would only ask for what nobody can answer.
+    // Whether a name is a folder may change, and a browser would keep a bare 301 for good. Without a
+    // validator `no-cache` would only ask for what nobody can answer.
     Response::new(301)
         .field("Location", location)
         .field("Content-Type", "text/html; charset=utf-8")
@@ -33,20 +33,24 @@ pub fn respond<F>(path: &str, query: Option<&str>) -> Response<F> {
 fn location(path: &str, query: Option<&str>) -> String {
     let path = path::shortest(path);
     let mut location = String::with_capacity(path.len() + query.map_or(0, str::len) + 2);
-    for byte in path.bytes() {
-        match byte {
-            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0..=b' ' | 0x7f.. => {
-                push_percent_encoded(&mut location, byte);
-            }
-            byte => location.push(char::from(byte)),
-        }
-    }
+    push_uri(&mut location, &path);
     location.push('/');
     if let Some(query) = query {
         location.push('?');
-        location.push_str(query);
+        push_uri(&mut location, query);
     }
     location
+}
+
+fn push_uri(into: &mut String, sent: &str) {
+    for byte in sent.bytes() {
+        match byte {
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0..=b' ' | 0x7f.. => {
+                push_percent_encoded(into, byte);
+            }
+            byte => into.push(char::from(byte)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +63,11 @@ mod tests {
             ("/pets", None, "/pets/"),
             ("/pets", Some(""), "/pets/?"),
             ("/pets", Some("a=b&c=%20d"), "/pets/?a=b&c=%20d"),
+            (
+                "/pets",
+                Some("a[]=%zz&<b>\\|"),
+                "/pets/?a[]=%zz&%3Cb%3E%5C%7C",
+            ),
             ("/snow%20%E2%98%83", None, "/snow%20%E2%98%83/"),
             ("//pets", None, "/pets/"),
             ("//evil.example/..//pets", None, "/pets/"),
@@ -73,13 +82,15 @@ mod tests {
 
     #[test]
     fn the_note_is_escaped() {
-        let response = respond::<()>("/pets", Some("a='\"><script>"));
+        let response = respond::<()>("/pets", Some("a='&\"><script>"));
         let crate::response::Body::Bytes(body) = response.body else {
             panic!("no note")
         };
         let body = String::from_utf8(body).unwrap();
         assert!(
-            body.contains("href=\"/pets/?a=&#39;&quot;&gt;&lt;script&gt;\""),
+            body.contains(
+                "href=\"/pets/?a=&#39;&amp;%22%3E%3Cscript%3E\">Redirecting to /pets/?a=&#39;&amp;%22"
+            ),
             "{body}"
         );
     }

@@ -43,6 +43,8 @@ pub fn push_html(into: &mut String, text: &str) {
             '>' => into.push_str("&gt;"),
             '"' => into.push_str("&quot;"),
             '\'' => into.push_str("&#39;"),
+            // Control characters may not stand in HTML, not even escaped.
+            character if character.is_control() => into.push('\u{fffd}'),
             other => into.push(other),
         }
     }
@@ -68,7 +70,11 @@ pub fn trim(mut value: &[u8]) -> &[u8] {
 /// none, none where it is malformed (RFC 9110, section 12.4.2).
 pub fn weight<'a>(parameters: impl Iterator<Item = &'a [u8]>) -> Option<u16> {
     for parameter in parameters.map(trim) {
-        let [b'q' | b'Q', b'=', digits @ ..] = parameter else {
+        let [b'q' | b'Q', rest @ ..] = parameter else {
+            continue;
+        };
+        // Space around the `=` is malformed, but whoever sends `gzip;q = 0` does not ask for gzip.
+        let [b'=', digits @ ..] = trim(rest) else {
             continue;
         };
         return match digits {
@@ -153,6 +159,9 @@ mod tests {
             ("q=1.000", Some(1000)),
             ("q=0.", Some(0)),
             ("level=1;q=0.2", Some(200)),
+            ("quiet=1;q=0.2", Some(200)),
+            ("q =0.2", Some(200)),
+            ("q = 0", None),
             ("q=1.1", None),
             ("q=2", None),
             ("q=", None),
@@ -176,10 +185,10 @@ mod tests {
     #[test]
     fn html() {
         let mut text = String::new();
-        push_html(&mut text, "<a href=\"x\">'&'</a>");
+        push_html(&mut text, "<a href=\"x\">'&'</a> \u{1b}[m\n");
         assert_eq!(
             text,
-            "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;"
+            "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt; \u{fffd}[m\u{fffd}"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! The thin shell: the world `handler` on one side, wasi:filesystem on the other.
 //!
-//! wasi:filesystem is called directly. Through the standard library a file costs three times as much: it
-//! looks for the preopen by name, and it has no way to hand out an open file.
+//! wasi:filesystem is called directly. The standard library looks for the preopen by name at every path, and
+//! has no way to hand out an open file.
 
 use crate::answer::answer;
 use crate::files::{Entry, Failure, Files, Kind, Opened, Stat, Time};

@@ -91,8 +91,7 @@ impl Listener {
         loop {
             match self.socket.accept().await {
                 Ok((stream, peer)) => {
-                    // Answers are written whole; waiting to join them with later ones only delays them.
-                    if let Err(error) = stream.set_nodelay(true) {
+                    if let Err(error) = set_options(&stream) {
                         tracing::debug!(%peer, "{error}");
                     }
                     return (stream, peer);
@@ -107,13 +106,30 @@ impl Listener {
                     tracing::error!(
                         "cannot accept a connection, trying again in {pause:?}: {error} (too many open files? see `ulimit -n`)"
                     );
+                    // What is missing may be had from a connection that does nothing with it.
+                    self.shared.eviction.ask();
                     tokio::time::sleep(pause).await;
+                    self.shared.eviction.done();
                     pause = (pause * 2).min(LAST_PAUSE);
                 }
             }
         }
     }
 }
+
+fn set_options(stream: &TcpStream) -> io::Result<()> {
+    // Answers are written whole; waiting to join them with later ones only delays them.
+    stream.set_nodelay(true)?;
+    // The kernel's own buffer grows to megabytes, and takes more only when a third of it is free: a slow client
+    // that reads all the time would seem to take nothing for minutes.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT)?;
+    Ok(())
+}
+
+/// Bytes that wait in the kernel before the client has room for them.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 256 << 10;
 
 /// Connections that the kernel holds before they are accepted.
 const BACKLOG: u32 = 4096;
