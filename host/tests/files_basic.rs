@@ -265,6 +265,52 @@ fn row_23_files_say_how_long_they_may_be_kept() {
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::of_site(&site);
     assert!(!server.get("/file.txt").list("cache-control").is_empty());
+    let value = "public, max-age=31536000, immutable";
+    let server = Server::options()
+        .arg(site.path())
+        .arg("--cache-control")
+        .arg(value)
+        .start();
+    let answer = server.get("/file.txt");
+    assert_eq!(answer.need("cache-control"), value);
+    let tag = answer.need("etag").to_owned();
+    let unchanged = server.request("GET", "/file.txt", &[("If-None-Match", &tag)]);
+    assert_eq!(
+        (unchanged.status, unchanged.need("cache-control")),
+        (304, value)
+    );
+    // What is wrong now may be right soon: errors are not for keeping.
+    assert_ne!(server.get("/missing").field("cache-control"), Some(value));
+}
+
+/// Times before 1970 and far beyond 2038 come with old archives and broken clocks.
+#[test]
+fn files_of_strange_times_are_served() {
+    use std::time::{Duration, SystemTime};
+    let site = Site::new(&[("file.txt", "content")]);
+    let server = Server::of_site(&site);
+    let day = Duration::from_secs(86_400);
+    for time in [
+        SystemTime::UNIX_EPOCH,
+        SystemTime::UNIX_EPOCH - 3_650 * day,
+        SystemTime::UNIX_EPOCH - Duration::from_nanos(1),
+        SystemTime::UNIX_EPOCH + 30_000 * day,
+        SystemTime::UNIX_EPOCH + 150_000 * day,
+    ] {
+        site.set_modified("file.txt", time);
+        for fields in [
+            &[][..],
+            &[("If-Modified-Since", "Sat, 01 Jan 2000 00:00:00 GMT")],
+            &[("Range", "bytes=0-1")],
+        ] {
+            let answer = server.request("GET", "/file.txt", fields);
+            assert!(
+                matches!(answer.status, 200 | 206 | 304),
+                "{time:?} {fields:?}: {}",
+                answer.head
+            );
+        }
+    }
 }
 
 #[test]

@@ -192,6 +192,73 @@ fn the_exit_status_tells_success_from_failure() {
     }
 }
 
+/// Servers that never come to the point: each ends in a broken answer, and before memory does.
+#[test]
+fn servers_without_an_end() {
+    for (name, beginning, rest, told) in [
+        (
+            "a head",
+            "HTTP/1.1 200 OK\r\n",
+            "X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n",
+            "head",
+        ),
+        (
+            "a field",
+            "HTTP/1.1 200 OK\r\nX: ",
+            "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy",
+            "head",
+        ),
+        (
+            "interim answers",
+            "",
+            "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n",
+            "interim",
+        ),
+        (
+            "another protocol",
+            "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+            "\0\0\0\0",
+            "protocol",
+        ),
+        (
+            "the size of a chunk",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "0000000000000000000000000000",
+            "malformed",
+        ),
+        (
+            "trailers",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+            "X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n",
+            "malformed",
+        ),
+        (
+            "nothing but line ends",
+            "",
+            "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n",
+            "head",
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = listener.local_addr().expect("the port has a number").port();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("the client comes");
+            let rest = rest.repeat(200);
+            let mut sent = stream.write_all(beginning.as_bytes());
+            while sent.is_ok() {
+                sent = stream.write_all(rest.as_bytes());
+            }
+        });
+        let ended = get(&["--timeout", "10s", "127.0.0.1", &port.to_string(), "/"]);
+        assert_eq!(ended.code, Some(1), "{name}: {ended:?}");
+        assert!(ended.stderr.contains(told), "{name}: {}", ended.stderr);
+        assert_eq!(ended.stderr.lines().count(), 1, "{name}: {}", ended.stderr);
+        server
+            .join()
+            .expect("the other server ends with its client");
+    }
+}
+
 /// A server that accepts and says nothing must not hold the program for ever.
 #[test]
 fn silence_has_an_end() {

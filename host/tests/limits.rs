@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Broken, Client, Server, Site, head, post, post_chunked};
+use support::{Broken, Client, Server, Site, handler_of, head, post, post_chunked};
 
 #[test]
 fn timeout_is_the_wall_clock_and_cpu_is_work() {
@@ -213,6 +213,28 @@ fn idle_timeout_closes_without_a_word() {
 }
 
 /// The client asks for much and reads nothing: its place is given to the next one.
+/// Slower than the kernel's buffer empties, but never still.
+#[test]
+fn send_timeout_lets_a_slow_reader_be() {
+    let site = Site::new(&[]);
+    let length = 64 * 1024 * 1024;
+    site.sparse("big.bin", length);
+    let server = Server::options()
+        .arg(site.path())
+        .args("--send-timeout 1s")
+        .start();
+    let mut slow = server.connect();
+    slow.send(head("GET", "/big.bin", &[]));
+    slow.try_head().expect("a head");
+    let mut received = 0;
+    while received < 9 * 1024 * 1024 {
+        let count = slow.skip(64 * 1024);
+        assert!(count > 0, "cut after {received} bytes");
+        received += count;
+        std::thread::sleep(Duration::from_millis(80));
+    }
+}
+
 #[test]
 fn send_timeout_drops_a_client_that_does_not_read() {
     let site = Site::new(&[("small.txt", "content")]);
@@ -251,8 +273,7 @@ fn send_timeout_drops_a_client_that_does_not_read() {
 #[test]
 fn memory_is_the_sum_of_all_memories() {
     let site = Site::new(&[]);
-    let component =
-        wat::parse_str(include_str!("support/two_memories.wat")).expect("the text is a component");
+    let component = handler_of(include_str!("support/two_memories.wat"));
     let file = site.write("two_memories.wasm", &component);
     let server = Server::options()
         .arg("--handler")

@@ -211,6 +211,26 @@ fn row_29_dotfiles_are_not_there() {
             assert!(!answer.text().contains(SECRET), "{target}");
         }
     }
+    // Where they are asked for they are files like others; `..` leads nowhere all the same.
+    let open = Server::options()
+        .arg(site.path())
+        .args("--dotfiles")
+        .start();
+    for target in [
+        "/.env",
+        "/%2eenv",
+        "/.git/config",
+        "/folder/.hidden/page.html",
+        "/.hidden/",
+    ] {
+        let answer = open.get(target);
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (200, SECRET),
+            "{target}"
+        );
+    }
+    assert!(matches!(open.get("/../.env").status, 400 | 403 | 404));
     assert_eq!(server.get("/.env").status, 404);
     let known = server.get("/.well-known/security.txt");
     assert_eq!(

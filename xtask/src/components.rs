@@ -52,7 +52,7 @@ pub fn handlers() -> Result<()> {
     Ok(())
 }
 
-fn artifacts() -> PathBuf {
+pub fn artifacts() -> PathBuf {
     workspace::target_dir().join("wasm32-wasip2/guest")
 }
 

@@ -1,6 +1,7 @@
 //! The chores of belljar's repository: `cargo xtask COMMAND`.
 
 mod apt;
+mod bench;
 mod browser;
 mod components;
 mod library;
@@ -26,8 +27,12 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &str, rest: &[String]) -> Result<()> {
-    if command != "test" && !rest.is_empty() {
-        bail!("unexpected argument `{}`\n\n{USAGE}", rest.join(" "));
+    if !["bench", "test"].contains(&command) && !rest.is_empty() {
+        bail!(
+            "unexpected argument `{}`\n\n{USAGE}\n{}",
+            rest.join(" "),
+            bench::USAGE
+        );
     }
     match command {
         "setup" => setup(),
@@ -35,11 +40,13 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "handlers" => components::handlers(),
         "site" => site::renew(&workspace::root().join("examples/site")),
         "test" => test(rest),
+        "bench" => bench::run(rest),
+        "count" => bench::count::run(),
         "" | "help" | "-h" | "--help" => {
-            println!("{USAGE}");
+            println!("{USAGE}\n{}", bench::USAGE);
             Ok(())
         }
-        _ => bail!("no such command\n\n{USAGE}"),
+        _ => bail!("no such command\n\n{USAGE}\n{}", bench::USAGE),
     }
 }
 

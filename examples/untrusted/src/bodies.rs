@@ -33,6 +33,30 @@ pub fn ignore() -> Response {
     text("the body was ignored\n")
 }
 
+/// Answers while the body is still in its hands; the instance ends with it.
+pub fn keep(request: Request) -> Response {
+    std::mem::forget(request.body);
+    text("the body was kept\n")
+}
+
+pub fn drop_unread(request: Request) -> Response {
+    drop(request.body);
+    text("the body was dropped\n")
+}
+
+/// Asks for all bytes that there could ever be, as often as it takes.
+pub fn read_all_at_once(request: Request) -> Response {
+    let mut total = 0;
+    while let Some(Ok(bytes)) = request
+        .body
+        .as_ref()
+        .map(|body| body.blocking_read(u64::MAX))
+    {
+        total += bytes.len();
+    }
+    text(format!("{total}\n"))
+}
+
 pub fn read_first_byte(request: Request) -> Response {
     match request.body.map(|body| body.blocking_read(1)) {
         None => text("no body\n"),

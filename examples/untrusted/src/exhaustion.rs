@@ -85,6 +85,14 @@ pub fn flood_stdout() -> Response {
     }
 }
 
+/// Prints `n=` lines with nothing on them, each way.
+pub fn print_lines(query: &Query) -> Response {
+    let lines = "\n".repeat(query.number("n").unwrap_or(65_536) as usize);
+    print!("{lines}");
+    eprint!("{lines}");
+    text("printed\n")
+}
+
 /// Opens the file `path=` again and again, without ever closing it, until that fails or `n=` are open, then sleeps
 /// for `ms=` milliseconds.
 pub fn open_many(query: &Query) -> Response {

@@ -4,9 +4,10 @@ use std::fs;
 use std::io::Read;
 
 use crate::query::Query;
+use crate::wasi::clocks::wall_clock::Datetime;
 use crate::wasi::filesystem::preopens::get_directories;
 use crate::wasi::filesystem::types::{
-    Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags,
+    Descriptor, DescriptorFlags, ErrorCode, NewTimestamp, OpenFlags, PathFlags,
 };
 use crate::{Body, File, Response, reply, text};
 
@@ -68,6 +69,102 @@ pub fn directory() -> Response {
             length: 0,
         }),
     }
+}
+
+/// A file that was opened for writing alone, so that nobody can read it to the client.
+pub fn write_only(query: &Query) -> Response {
+    answer_with(query, DescriptorFlags::WRITE, |file, size| {
+        Ok(File {
+            descriptor: file,
+            offset: 0,
+            length: size,
+        })
+    })
+}
+
+/// Tries to get write access to the first folder granted by way of the second; a line for each attempt.
+pub fn across_folders() -> Response {
+    let mut folders = get_directories().into_iter().map(|(folder, _)| folder);
+    let (Some(first), Some(second)) = (folders.next(), folders.next()) else {
+        return nothing_granted();
+    };
+    let none = PathFlags::empty();
+    text(format!(
+        "link out: {}\nlink in: {}\nrename out: {}\nrename in: {}\nremove: {}\nset times: {}\n",
+        verdict(first.link_at(none, "index.html", &second, "linked")),
+        verdict(second.link_at(none, "own.txt", &first, "linked")),
+        verdict(first.rename_at("index.html", &second, "renamed")),
+        verdict(second.rename_at("own.txt", &first, "renamed")),
+        verdict(first.unlink_file_at("index.html")),
+        verdict(first.set_times_at(none, "index.html", NewTimestamp::Now, NewTimestamp::Now)),
+    ))
+}
+
+/// Makes the link `path=` to `target=` and reads through it in every way that takes a path.
+pub fn follow_own_link(query: &Query) -> Response {
+    let path = query.text("path").unwrap_or("planted");
+    let target = query.text("target").unwrap_or("../secret.txt");
+    let Some(root) = root() else {
+        return nothing_granted();
+    };
+    let planted = root.symlink_at(target, path);
+    let follow = PathFlags::SYMLINK_FOLLOW;
+    let below = format!("{path}/secret.txt");
+    let (read, write) = (DescriptorFlags::READ, DescriptorFlags::WRITE);
+    let report = format!(
+        "open: {}\nopen below: {}\ncreate below: {}\nstat: {}\nstat below: {}\nlink below: {}\nrename below: {}\n\
+         remove below: {}\nfolder below: {}\ntimes: {}\nstd: {}\n",
+        verdict(root.open_at(follow, path, OpenFlags::empty(), read)),
+        verdict(root.open_at(follow, &below, OpenFlags::empty(), read)),
+        verdict(root.open_at(follow, &format!("{path}/new"), OpenFlags::CREATE, write)),
+        verdict(root.stat_at(follow, path)),
+        verdict(root.stat_at(follow, &below)),
+        verdict(root.link_at(PathFlags::empty(), &below, &root, "linked")),
+        verdict(root.rename_at(&below, &root, "renamed")),
+        verdict(root.unlink_file_at(&below)),
+        verdict(root.create_directory_at(&format!("{path}/folder"))),
+        verdict(root.set_times_at(follow, path, NewTimestamp::Now, NewTimestamp::Now)),
+        verdict(fs::read(format!("/{path}"))),
+    );
+    let _ = root.unlink_file_at(path);
+    text(format!(
+        "planted: {}\n{report}",
+        if planted.is_ok() { "yes" } else { "no" }
+    ))
+}
+
+/// Gives the file `path=` times that no clock has.
+pub fn impossible_times(query: &Query) -> Response {
+    let Some(root) = root() else {
+        return nothing_granted();
+    };
+    let path = query.text("path").unwrap_or("index.html");
+    let mut report = String::new();
+    for seconds in [u64::MAX, u64::MAX / 2, 1 << 40, 1 << 33] {
+        for nanoseconds in [0, 999_999_999, 1_000_000_000, u32::MAX] {
+            let time = NewTimestamp::Timestamp(Datetime {
+                seconds,
+                nanoseconds,
+            });
+            let set = root.set_times_at(PathFlags::empty(), path, time, time);
+            let read = root.stat_at(PathFlags::empty(), path);
+            report.push_str(&format!(
+                "{seconds}.{nanoseconds}: {}, {}\n",
+                verdict(set),
+                verdict(read)
+            ));
+        }
+    }
+    text(report)
+}
+
+/// Opens `path=` to write to it, which waits for a reader.
+pub fn write_fifo(query: &Query) -> Response {
+    let path = query.text("path").unwrap_or("/fifo");
+    text(format!(
+        "open: {}\n",
+        verdict(fs::OpenOptions::new().write(true).open(path))
+    ))
 }
 
 /// Opens `path=` and waits for a byte of it.

@@ -6,6 +6,7 @@
 mod bodies;
 mod exhaustion;
 mod files;
+mod hostcalls;
 mod inspection;
 mod query;
 mod replies;
@@ -17,6 +18,14 @@ wit_bindgen::generate!({
         world untrusted {
             include belljar:handler/handler@0.1.0;
             import wasi:clocks/monotonic-clock@0.2.12;
+            import wasi:random/random@0.2.12;
+        }
+
+        package wasi:random@0.2.12 {
+            interface random {
+                get-random-bytes: func(len: u64) -> list<u8>;
+                get-random-u64: func() -> u64;
+            }
         }
     ",
     path: "../../wit",
@@ -49,6 +58,9 @@ impl Guest for Untrusted {
             "read-slowly" => bodies::read_slowly(request, &query),
             "trap-mid-body" => bodies::trap_in_the_middle(request),
             "loop-after-read" => bodies::loop_after_read(request),
+            "keep-body" => bodies::keep(request),
+            "drop-body" => bodies::drop_unread(request),
+            "read-all-at-once" => bodies::read_all_at_once(request),
 
             "loop" => exhaustion::run_for_ever(),
             "sleep" => exhaustion::sleep(&query),
@@ -59,9 +71,22 @@ impl Guest for Untrusted {
             "flood-stdout" => exhaustion::flood_stdout(),
             "open-many" => exhaustion::open_many(&query),
             "spawn-many-pollables" => exhaustion::spawn_many_pollables(),
+            "print-lines" => exhaustion::print_lines(&query),
+            "long-panic" => panic!(
+                "{}",
+                "long story\n".repeat(query.number("n").unwrap_or(100_000) as usize)
+            ),
             "trap" => exhaustion::trap(),
             "panic" => panic!("the handler panics, as it was asked to"),
             "exit" => std::process::exit(query.number("code").unwrap_or(0) as i32),
+
+            "busy-poll" => hostcalls::poll_without_end(),
+            "naps" => hostcalls::nap_without_end(),
+            "tiny-calls" => hostcalls::call_without_end(),
+            "poll-list" => hostcalls::poll_a_long_list(&query),
+            "random-bytes" => hostcalls::random_bytes(&query),
+            "huge-reads" => hostcalls::read_with_huge_lengths(&query),
+            "list-folder" => hostcalls::list_folder(&query),
 
             "status" => replies::status(&query),
             "no-body-status" => replies::content_where_there_is_none(),
@@ -69,6 +94,8 @@ impl Guest for Untrusted {
             "crlf" => replies::response_splitting(),
             "bad-name" => replies::bad_name(),
             "framing" => replies::framing_fields(),
+            "mixed-case" => replies::mixed_case(),
+            "empty-of-length" => replies::empty_of_length(&query),
             "many-headers" => replies::many_headers(&query),
             "big-headers" => replies::big_headers(&query),
             "big-body" => replies::big_body(&query),
@@ -77,7 +104,12 @@ impl Guest for Untrusted {
             "past-the-end" => files::past_the_end(&query),
             "shrinking-file" => files::shrink_then_answer(&query),
             "directory-handle" => files::directory(),
+            "write-only" => files::write_only(&query),
             "fifo" => files::read_fifo(&query),
+            "fifo-for-writing" => files::write_fifo(&query),
+            "across" => files::across_folders(),
+            "planted-link" => files::follow_own_link(&query),
+            "impossible-times" => files::impossible_times(&query),
             "write" => files::write(&query),
             "escape" => files::escape(),
             _ => reply(404, "no such attack\n"),

@@ -62,6 +62,22 @@ pub fn framing_fields() -> Response {
     response
 }
 
+/// Names that a host must send as they are (RFC 9110, section 5.1, leaves their case to the sender).
+pub fn mixed_case() -> Response {
+    let mut response = text("mixed\n");
+    response.headers.push(header("X-mIxEd-CASE", "Value"));
+    response.headers.push(header("x-low", ""));
+    response
+}
+
+/// Nothing, with `n=` as its Content-Length: allowed in the answer to HEAD alone.
+pub fn empty_of_length(query: &Query) -> Response {
+    Response {
+        body: Body::Empty,
+        ..with_header("Content-Length", query.text("n").unwrap_or("500"))
+    }
+}
+
 /// `n=` header lines.
 pub fn many_headers(query: &Query) -> Response {
     let count = query.number("n").unwrap_or(1_000);

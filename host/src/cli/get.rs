@@ -1,11 +1,11 @@
 //! `belljar get`: a small HTTP client, for looking at a server.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use belljar::http::Chunked;
 use bytes::{Buf, BytesMut};
 use clap::Args;
@@ -110,10 +110,10 @@ impl Place {
 
 /// Asks and shows the answer as it comes in. Returns its status.
 fn exchange(place: &Place, timeout: Duration, out: &mut impl Write) -> anyhow::Result<u16> {
-    let mut stream =
-        TcpStream::connect((place.host.as_str(), place.port)).context("no connection")?;
     // A timeout of zero means none at all to the system.
-    let timeout = Some(timeout.max(Duration::from_millis(1)));
+    let timeout = timeout.max(Duration::from_millis(1));
+    let mut stream = connect(place, timeout)?;
+    let timeout = Some(timeout);
     stream.set_read_timeout(timeout)?;
     stream.set_write_timeout(timeout)?;
     let Place { target, .. } = place;
@@ -130,12 +130,16 @@ fn exchange(place: &Place, timeout: Duration, out: &mut impl Write) -> anyhow::R
         stream,
         bytes: BytesMut::new(),
     };
-    loop {
+    for _ in 0..=MAX_INTERIM {
         let Head {
             status,
             length,
             raw,
         } = answer.head()?;
+        ensure!(
+            status != 101,
+            "the server changes to another protocol, which nobody asked for"
+        );
         // An interim answer (RFC 9110, section 15.2) is followed by the one that counts.
         if (100..200).contains(&status) {
             continue;
@@ -145,6 +149,20 @@ fn exchange(place: &Place, timeout: Duration, out: &mut impl Write) -> anyhow::R
         out.flush()?;
         return Ok(status);
     }
+    bail!("more than {MAX_INTERIM} interim answers, and none that counts")
+}
+
+/// Tries the addresses of the host one after the other.
+fn connect(place: &Place, timeout: Duration) -> anyhow::Result<TcpStream> {
+    let addresses = (place.host.as_str(), place.port).to_socket_addrs();
+    let mut outcome = Err(anyhow!("the host has no address"));
+    for address in addresses.context("no connection")? {
+        outcome = TcpStream::connect_timeout(&address, timeout).context("no connection");
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
 }
 
 /// The end of a body (RFC 9112, section 6.3).
@@ -308,6 +326,8 @@ fn parse(bytes: &[u8]) -> anyhow::Result<Option<(usize, u16, Length)>> {
     Ok(Some((end, status, length)))
 }
 
+/// Interim answers that are waited through.
+const MAX_INTERIM: usize = 100;
 /// Bytes of the longest head that is read.
 const MAX_HEAD: usize = 256 << 10;
 const MAX_FIELDS: usize = 256;

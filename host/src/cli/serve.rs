@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use belljar::http;
 use belljar::sandbox::{Access, Engine, Grants, Handler, Limits, Preopen};
-use belljar::server::{self, AccessLog, Detail};
+use belljar::server::{self, AccessLog, Detail, Stderr};
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
@@ -37,6 +37,10 @@ pub struct Serve {
     /// Environment variable of the handler
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     environment: Vec<(String, String)>,
+
+    /// Requests that an instance answers, one after the other; 1: a fresh one for each
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    reuse: u32,
 
     /// Threads that serve requests [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -70,7 +74,7 @@ struct Files {
     spa: Option<String>,
 
     /// The Cache-Control field of files
-    #[arg(long, value_name = "VALUE", conflicts_with = "handler")]
+    #[arg(long, value_name = "VALUE", conflicts_with = "handler", value_parser = field_value)]
     cache_control: Option<String>,
 
     /// Serve files whose names begin with a dot, too
@@ -83,15 +87,15 @@ struct Files {
 #[command(next_help_heading = "Limits")]
 struct LimitFlags {
     /// Wall clock of a request in the handler
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::some_duration)]
     timeout: Duration,
 
     /// Processor time of a request in the handler
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::some_duration)]
     cpu: Duration,
 
     /// All memories of an instance together
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::memory)]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::instance_memory)]
     memory: usize,
 
     /// Files, streams and other handles of an instance
@@ -111,7 +115,7 @@ struct LimitFlags {
     max_body: u64,
 
     /// A request's head, and a response's
-    #[arg(long, value_name = "SIZE", default_value = "32KiB", value_parser = units::memory)]
+    #[arg(long, value_name = "SIZE", default_value = "32KiB", value_parser = units::head)]
     max_head: usize,
 
     /// Connections at once
@@ -119,19 +123,19 @@ struct LimitFlags {
     max_connections: u32,
 
     /// For a request's head to arrive, from its first byte on
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::some_duration)]
     header_timeout: Duration,
 
     /// Wait for a request's body; grows by a second for each KiB that arrived
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::some_duration)]
     body_timeout: Duration,
 
     /// Wait for the next request of a connection
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = units::some_duration)]
     idle_timeout: Duration,
 
     /// Wait for a client that takes nothing of its response
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::some_duration)]
     send_timeout: Duration,
 
     /// For requests in flight to finish, once the server is told to stop
@@ -141,14 +145,21 @@ struct LimitFlags {
 
 impl Serve {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        log_to_stderr();
-        raise_open_files();
+        let stderr = Stderr::start().context("no thread for the log")?;
+        log_to(stderr.clone());
+        let outcome = self.serve(&stderr);
+        stderr.flush();
+        outcome.map(|()| ExitCode::SUCCESS)
+    }
+
+    fn serve(self, stderr: &Stderr) -> anyhow::Result<()> {
+        let max_connections = self.limits.connections(raise_open_files());
         let threads = match self.threads {
             Some(threads) => usize::from(threads),
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
         let addresses = addresses(&self.listen)?;
-        let preopens = self.preopens();
+        let preopens = self.preopens()?;
         let grants = Grants::new(self.name(), self.variables(), &preopens)?;
         let component = match &self.handler {
             Some(file) => std::fs::read(file)
@@ -171,11 +182,11 @@ impl Serve {
             Detail::Line
         };
         let config = server::Config {
-            handler,
+            handler: handler.reuse(self.reuse),
             http: self.limits.http(),
-            max_connections: self.limits.max_connections as usize,
+            max_connections,
             grace: self.limits.grace,
-            log: AccessLog::start(detail).context("no thread for the access log")?,
+            log: AccessLog::new(detail, stderr.clone()),
         };
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -195,7 +206,7 @@ impl Serve {
         })?;
         // What the grace period left over is cut off, not waited for.
         runtime.shutdown_background();
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     }
 
     fn name(&self) -> String {
@@ -206,7 +217,7 @@ impl Serve {
         )
     }
 
-    fn preopens(&self) -> Vec<Preopen> {
+    fn preopens(&self) -> anyhow::Result<Vec<Preopen>> {
         let site = match (&self.site, &self.handler) {
             (Some(site), _) => Some(site.clone()),
             (None, None) => Some(PathBuf::from(".")),
@@ -218,7 +229,23 @@ impl Serve {
             guest: "/".into(),
             access: Access::ReadOnly,
         });
-        site.into_iter().chain(self.dirs.iter().cloned()).collect()
+        let preopens: Vec<Preopen> = site.into_iter().chain(self.dirs.iter().cloned()).collect();
+        for (position, preopen) in preopens.iter().enumerate() {
+            let name = preopen.guest.trim_end_matches('/');
+            let before = preopens.iter().take(position);
+            if let Some(other) = before
+                .into_iter()
+                .find(|other| other.guest.trim_end_matches('/') == name)
+            {
+                bail!(
+                    "the handler would see both {} and {} as {}; give one of them another name with --dir",
+                    other.host.display(),
+                    preopen.host.display(),
+                    preopen.guest
+                );
+            }
+        }
+        Ok(preopens)
     }
 
     fn variables(&self) -> Vec<(String, String)> {
@@ -256,6 +283,23 @@ impl LimitFlags {
         }
     }
 
+    /// Connections at once where the process may have only so many open files: a quarter of them is left to
+    /// handlers and to the program itself, so that clients who only connect cannot use up what others need.
+    fn connections(&self, open_files: Option<u64>) -> usize {
+        let wanted = self.max_connections as usize;
+        let Some(open_files) = open_files else {
+            return wanted;
+        };
+        let most = usize::try_from(open_files - open_files / 4).unwrap_or(usize::MAX);
+        if most < wanted {
+            tracing::warn!(
+                "at most {most} connections at once, not {wanted}: this process may have no more than {open_files} \
+                 open files (see `ulimit -n`)"
+            );
+        }
+        wanted.min(most)
+    }
+
     fn http(&self) -> http::Limits {
         http::Limits {
             max_head: self.max_head,
@@ -285,6 +329,18 @@ fn preopen(text: &str) -> Result<Preopen, String> {
         guest: guest.into(),
         access,
     })
+}
+
+/// A header's value, such as `max-age=3600`.
+fn field_value(text: &str) -> Result<String, String> {
+    if text
+        .bytes()
+        .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+    {
+        Ok(text.into())
+    } else {
+        Err("a header's value is visible ASCII on one line, such as max-age=3600".into())
+    }
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -323,32 +379,39 @@ fn announce(listeners: &[tokio::net::TcpListener]) -> anyhow::Result<()> {
 }
 
 /// The program's own log, at `info` unless RUST_LOG says otherwise.
-fn log_to_stderr() {
+fn log_to(stderr: Stderr) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || stderr.clone())
         .with_ansi(ansi)
         .init();
 }
 
 /// Every connection is an open file, and the usual soft limit of 1,024 is for programs that use select(2).
-fn raise_open_files() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let limit = getrlimit(Resource::Nofile);
-        if let Err(error) = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: limit.maximum,
-                ..limit
-            },
-        ) {
+///
+/// Returns how many files may be open from here on; none where there is no such limit.
+#[cfg(unix)]
+fn raise_open_files() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
             tracing::debug!("the limit of open files stays as it is: {error}");
+            limit.current
         }
     }
+}
+
+#[cfg(not(unix))]
+fn raise_open_files() -> Option<u64> {
+    None
 }
 
 /// Completes at Ctrl-C or SIGTERM; at the second of them the process ends at once.

@@ -13,6 +13,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// As [`duration`], where none at all would leave nothing that could be done in it.
+pub fn some_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("no time at all; for hardly any limit write 365days".into()),
+        duration => Ok(duration),
+    }
+}
+
 /// `64MiB`, `1GB`, `4096`: a number of bytes.
 pub fn bytes(text: &str) -> Result<u64, String> {
     text.parse::<ByteSize>()
@@ -24,6 +32,29 @@ pub fn bytes(text: &str) -> Result<u64, String> {
 pub fn memory(text: &str) -> Result<usize, String> {
     usize::try_from(bytes(text)?).map_err(|_| "more than this machine can address".into())
 }
+
+/// As [`memory`], of an instance: a page of WebAssembly at least.
+pub fn instance_memory(text: &str) -> Result<usize, String> {
+    match memory(text)? {
+        size @ PAGE.. => Ok(size),
+        _ => Err("less than a page of 64KiB, in which no handler runs".into()),
+    }
+}
+
+/// As [`memory`], of a head.
+pub fn head(text: &str) -> Result<usize, String> {
+    match memory(text)? {
+        size @ MIN_HEAD..=MAX_HEAD => Ok(size),
+        _ => Err("a head may have 256B to 1MiB".into()),
+    }
+}
+
+/// Bytes of a page of WebAssembly.
+const PAGE: usize = 64 << 10;
+
+/// Bytes of a head: what the shortest sensible request takes, and what a connection is ready to hold.
+const MIN_HEAD: usize = 256;
+const MAX_HEAD: usize = 1 << 20;
 
 /// Timers take no more.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

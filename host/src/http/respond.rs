@@ -153,7 +153,7 @@ impl<S: Transport> Connection<S> {
                 file,
                 offset,
                 length,
-            // A read of no bytes would not tell that the offset is past the end.
+                // A read of no bytes would not tell that the offset is past the end.
             } if length <= READ_FILE && (length > 0 || offset == 0) => {
                 self.read_file(&file, offset, length)?;
                 self.send(0, &[]).await.map(|()| length)

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::engine::{Engine, Slot};
 use super::failure::Failure;
-use super::handler::Instance;
+use super::instance::Instance;
 use super::lanes::{Guest, Metered, Polled};
 use crate::http::Response;
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use wasmtime::Store;
 use wasmtime::component::{Component, Linker, Resource};
+use wasmtime_wasi::OpenMode;
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::DynInputStream;
 
@@ -11,8 +12,8 @@ use super::request_body::BodyStream;
 use super::state::State;
 use crate::http::{Body, Request, Response};
 
-pub(super) use bindings::HandlerPre as Prepared;
 use bindings::belljar::handler::types;
+pub(super) use bindings::{Handler as Exports, HandlerPre as Prepared};
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -40,17 +41,13 @@ pub(super) fn prepare(
     Prepared::new(linker.instantiate_pre(component)?)
 }
 
-/// Instantiates the component and has it answer one request.
+/// Has an instance answer one request.
 pub(super) async fn answer(
     store: &mut Store<State>,
-    component: &Prepared<State>,
+    exports: &Exports,
     request: Request,
     client: &str,
 ) -> Result<Response, Failure> {
-    let instance = component
-        .instantiate_async(&mut *store)
-        .await
-        .map_err(Failure::Trap)?;
     let Request { mut head, body } = request;
     let body = match body {
         Some(body) => {
@@ -77,7 +74,7 @@ pub(super) async fn answer(
         client,
         body,
     };
-    let response = instance
+    let response = exports
         .call_handle(&mut *store, request)
         .await
         .map_err(Failure::Trap)?;
@@ -98,6 +95,9 @@ fn into_response(store: &mut Store<State>, response: types::Response) -> Result<
 fn open_file(store: &mut Store<State>, file: types::File) -> Result<Body, Failure> {
     let descriptor: Resource<Descriptor> = file.descriptor;
     match store.data_mut().table.delete(descriptor) {
+        Ok(Descriptor::File(opened)) if !opened.open_mode.contains(OpenMode::READ) => Err(
+            Failure::InvalidResponse("its body is a file that was not opened to be read".into()),
+        ),
         Ok(Descriptor::File(opened)) => Ok(Body::File {
             file: opened.file,
             offset: file.offset,

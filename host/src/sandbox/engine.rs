@@ -111,16 +111,24 @@ fn config(pool: Option<&Limits>) -> Config {
         .max_wasm_stack(STACK / 2)
         .async_stack_size(STACK)
         .cache(cache());
-    if let Some(limits) = pool {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(limits)));
-    }
+    match pool {
+        Some(limits) => {
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(limits)))
+        }
+        // Where there is no room for the pool there is none for a reservation of 4 GiB a memory either.
+        None => config
+            .memory_reservation(0)
+            .memory_guard_size(64 << 10)
+            .memory_reservation_for_growth(1 << 20),
+    };
     config
 }
 
 /// The pool, with the settings that make a fresh instance cheap: what an instance touched is wiped by
 /// copying over it, found by the kernel's page scan, instead of being given back and faulted in again.
 fn pooling(limits: &Limits) -> PoolingAllocationConfig {
-    let instances = limits.max_instances;
+    // What was freed waits in batches to be wiped, and is not free before.
+    let instances = limits.max_instances.saturating_add(SLACK);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
@@ -132,12 +140,11 @@ fn pooling(limits: &Limits) -> PoolingAllocationConfig {
         .table_elements(TABLE_ELEMENTS)
         .max_component_instance_size(1 << 20)
         .max_core_instance_size(1 << 20)
-        // A run takes one stack; a second one is for instances that end while others start.
-        .total_stacks(instances.saturating_mul(2))
+        .total_stacks(instances)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)
         .async_stack_keep_resident(STACK_KEEP_RESIDENT)
-        .decommit_batch_size(8)
+        .decommit_batch_size(DECOMMIT_BATCH)
         .pagemap_scan(Enabled::Auto);
     pool
 }
@@ -199,6 +206,11 @@ const STACK_KEEP_RESIDENT: usize = 64 << 10;
 
 /// Bytes of a memory or table that stay resident in the pool for the next instance.
 const KEEP_RESIDENT: usize = 2 << 20;
+
+/// Freed memories that are wiped together, and the places that a pool has beyond `--max-instances` for those that
+/// wait for it, on however many threads.
+const DECOMMIT_BATCH: usize = 8;
+const SLACK: u32 = 64;
 
 /// Most core instances, memories and tables in a component: a component of Python has about 40, 1 and 4.
 const CORE_INSTANCES: u32 = 100;

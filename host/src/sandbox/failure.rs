@@ -32,7 +32,13 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Trap(error) => write!(f, "the handler trapped: {error:#}"),
+            Failure::Trap(error) => {
+                write!(f, "the handler trapped: {}", error.root_cause())?;
+                match error.downcast_ref::<wasmtime::WasmBacktrace>() {
+                    Some(backtrace) => write!(f, "\n{backtrace}"),
+                    None => Ok(()),
+                }
+            }
             Failure::InvalidResponse(reason) => {
                 write!(f, "the handler's response cannot be sent: {reason}")
             }

@@ -8,12 +8,13 @@ use wasmtime::component::{Component, Linker};
 
 use super::call::{Answer, Call};
 use super::contract::{self, Prepared};
-use super::engine::{Engine, Slot};
+use super::engine::Engine;
 use super::failure::{CpuExceeded, Failure, LoadError};
 use super::filesystem::{FileSystem, Preopen};
+use super::instance::{Instance, Kept, Live};
 use super::lanes;
 use super::state::{self, State};
-use crate::http::Request;
+use crate::http::{Request, Response};
 
 /// What a handler may see beyond its request.
 pub struct Grants {
@@ -46,14 +47,10 @@ pub struct Handler {
     engine: Arc<Engine>,
     component: Prepared<State>,
     grants: Arc<Grants>,
+    /// Requests that an instance may answer, one after the other.
+    reuse: u32,
+    kept: Kept,
     requests: AtomicU64,
-}
-
-/// One instance, of one request. Its place among the instances is free when it has been taken down.
-pub struct Instance {
-    // Declared in the order in which they are to be dropped.
-    _store: Store<State>,
-    _slot: Slot,
 }
 
 impl Handler {
@@ -68,41 +65,88 @@ impl Handler {
             engine,
             component,
             grants: Arc::new(grants),
+            reuse: 1,
+            kept: Kept::default(),
             requests: AtomicU64::new(0),
         })
+    }
+
+    /// Lets an instance answer up to `requests` requests, one after the other, as long as it answers them all.
+    ///
+    /// What one request leaves in the guest's memory is then there for the next.
+    pub fn reuse(mut self, requests: u32) -> Self {
+        self.reuse = requests;
+        self
     }
 
     /// Runs one request in an instance of its own. `client` is the client's address as the guest sees it.
     pub fn call(self: &Arc<Self>, request: Request, client: Arc<str>) -> Call {
         let handler = self.clone();
         Call::new(self.engine.clone(), move |slot| async move {
-            handler.run(slot, request, &client).await
+            let mut live = match handler.kept.take() {
+                Some(live) => live,
+                None => handler.instantiate().await?,
+            };
+            let response = handler.answer(&mut live, request, &client).await?;
+            let instance = Instance::new(live, handler, slot);
+            Ok(Answer { response, instance })
         })
     }
 
-    async fn run(&self, slot: Slot, request: Request, client: &str) -> Result<Answer, Failure> {
+    pub(super) fn give_back(&self, live: Live) {
+        if live.served < self.reuse {
+            self.kept.put(live);
+        }
+    }
+
+    async fn instantiate(&self) -> Result<Live, Failure> {
         let limits = self.engine.limits();
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let state = State::new(self.grants.clone(), limits, number);
+        let state = State::new(self.grants.clone(), limits);
         let mut store = Store::new(self.engine.wasmtime(), state);
         store.limiter(|state| &mut state.memory);
-        // The tick that is under way is a part of one: the second is the first whole one.
-        store.set_epoch_deadline(2);
+        // What the host copies out of a guest in one call, however often the guest lists the same bytes.
+        store.set_hostcall_fuel(limits.memory);
+        store.set_epoch_deadline(DEADLINE);
         store.epoch_deadline_callback(|_| lanes::on_tick());
-        let response = contract::answer(&mut store, &self.component, request, client).await;
-        match response {
-            Ok(response) => Ok(Answer {
-                response,
-                instance: Instance {
-                    _store: store,
-                    _slot: slot,
-                },
-            }),
-            Err(Failure::Trap(error)) if error.is::<CpuExceeded>() => Err(Failure::Cpu(limits.cpu)),
-            Err(failure) => Err(failure),
+        let exports = self.component.instantiate_async(&mut store).await;
+        Ok(Live {
+            exports: exports.map_err(|error| self.trapped(error))?,
+            store,
+            served: 0,
+        })
+    }
+
+    async fn answer(
+        &self,
+        live: &mut Live,
+        request: Request,
+        client: &str,
+    ) -> Result<Response, Failure> {
+        let Live {
+            store,
+            exports,
+            served,
+        } = live;
+        *served += 1;
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        store.data_mut().begin(number);
+        store.set_epoch_deadline(DEADLINE);
+        match contract::answer(store, exports, request, client).await {
+            Err(Failure::Trap(error)) => Err(self.trapped(error)),
+            outcome => outcome,
+        }
+    }
+
+    fn trapped(&self, error: wasmtime::Error) -> Failure {
+        match error.is::<CpuExceeded>() {
+            true => Failure::Cpu(self.engine.limits().cpu),
+            false => Failure::Trap(error),
         }
     }
 }
+
+/// In ticks. The one that is under way is a part of one: the second is the first whole one.
+const DEADLINE: u64 = 2;
 
 fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
     // Component Model, binary format: the preamble's magic, version and layer.

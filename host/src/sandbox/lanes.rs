@@ -1,8 +1,9 @@
 //! Two lanes for guests, and the meter of their processor time.
 //!
 //! A guest starts in the fast lane: on the thread that read its request, where nothing but the guest itself stands
-//! between the request and the answer. One that keeps that thread busy past a tick of the epoch goes on in
-//! the slow lane, on threads of its own and of low priority, so that strangers' latency does not depend on it.
+//! between the request and the answer. One that keeps that thread busy past a tick of the epoch, or past ten in many
+//! small pieces, goes on in the slow lane, on threads of its own and of low priority, so that strangers' latency
+//! does not depend on it.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -86,7 +87,7 @@ pub(super) enum Polled<T> {
     Ready(T),
     /// It waits for something.
     Waiting,
-    /// It kept the thread busy past a tick, and would go on at once.
+    /// It kept the thread busy past a tick, or for too long in all.
     Busy,
 }
 
@@ -118,7 +119,8 @@ impl<T> Metered<T> {
         self.used += clock.elapsed();
         match polled {
             Poll::Ready(output) => Polled::Ready(output),
-            Poll::Pending if busy => Polled::Busy,
+            // Work in many small pieces is work all the same.
+            Poll::Pending if busy || !self.slow && self.used > FAST_LANE => Polled::Busy,
             Poll::Pending => Polled::Waiting,
         }
     }
@@ -140,12 +142,13 @@ pub(super) fn on_tick() -> wasmtime::Result<UpdateDeadline> {
     let Some(mut poll) = POLL.get() else {
         return Ok(UpdateDeadline::Continue(1));
     };
+    // First, since a guest that gives way again and again may never be let run for a whole tick.
+    if poll.clock.elapsed() >= poll.left {
+        return Err(wasmtime::Error::new(CpuExceeded));
+    }
     // The deadline also passes while a guest waits; what counts is the time since it was last let run.
     if poll.clock.wall.elapsed() < TICK {
         return Ok(UpdateDeadline::Continue(1));
-    }
-    if poll.clock.elapsed() >= poll.left {
-        return Err(wasmtime::Error::new(CpuExceeded));
     }
     poll.busy = true;
     POLL.set(Some(poll));
@@ -209,6 +212,9 @@ fn processor_time() -> Option<Duration> {
 fn processor_time() -> Option<Duration> {
     None
 }
+
+/// Time that a guest may keep the threads of the fast lane busy in all, however often it gives way meanwhile.
+const FAST_LANE: Duration = TICK.saturating_mul(10);
 
 /// Weak enough to give way to the fast lane at once, strong enough to finish beside a busy machine.
 #[cfg(target_os = "linux")]

@@ -138,6 +138,10 @@ fn stat_at(directory: &Dir, follow: PathFlags, path: &str) -> Result<DescriptorS
     Ok(descriptor_stat(&fstat(found).map_err(code)?))
 }
 
+#[allow(
+    clippy::unnecessary_cast,
+    reason = "the fields have other types on other processors"
+)]
 fn descriptor_stat(stat: &Stat) -> DescriptorStat {
     DescriptorStat {
         type_: match FileType::from_raw_mode(stat.st_mode) {
@@ -177,7 +181,13 @@ fn following(follow: PathFlags) -> OFlags {
 fn beneath(directory: &Dir, path: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd, ErrorCode> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     for _ in 0..RETRIES {
-        match openat2(&*directory.dir, path, flags | OFlags::CLOEXEC, mode, resolve) {
+        match openat2(
+            &*directory.dir,
+            path,
+            flags | OFlags::CLOEXEC,
+            mode,
+            resolve,
+        ) {
             // A rename beside a `..` makes the kernel unsure; interruptions happen.
             Err(Errno::AGAIN | Errno::INTR) => {}
             result => return result.map_err(code),

@@ -14,6 +14,7 @@ mod epoch;
 mod failure;
 mod filesystem;
 mod handler;
+mod instance;
 mod lanes;
 mod limits;
 #[cfg(target_os = "linux")]
@@ -26,5 +27,6 @@ pub use call::{Answer, Call};
 pub use engine::Engine;
 pub use failure::{Failure, LoadError};
 pub use filesystem::{Access, Preopen};
-pub use handler::{Grants, Handler, Instance};
+pub use handler::{Grants, Handler};
+pub use instance::Instance;
 pub use limits::Limits;

@@ -1,6 +1,7 @@
 //! A guest's standard output and error: lines of the log, bounded.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -17,18 +18,22 @@ pub(super) struct Log(Arc<Mutex<Lines>>);
 struct Lines {
     stream: &'static str,
     handler: String,
+    /// The number of the request under way.
+    current: Arc<AtomicU64>,
+    /// The number of the request that last wrote.
     request: u64,
     line: Vec<u8>,
-    /// Bytes that this request may still log on this stream.
+    /// Bytes that this request may still log on this stream, lines paid for.
     left: usize,
 }
 
 impl Log {
-    pub fn new(stream: &'static str, handler: &str, request: u64) -> Self {
+    pub fn new(stream: &'static str, handler: &str, request: &Arc<AtomicU64>) -> Self {
         Self(Arc::new(Mutex::new(Lines {
             stream,
             handler: handler.into(),
-            request,
+            current: request.clone(),
+            request: request.load(Ordering::Relaxed),
             line: Vec::new(),
             left: MAX_OUTPUT,
         })))
@@ -43,27 +48,37 @@ impl Log {
 }
 
 impl Lines {
-    fn write(&mut self, bytes: &[u8]) {
-        if self.left == 0 {
-            return;
+    fn write(&mut self, mut bytes: &[u8]) {
+        let current = self.current.load(Ordering::Relaxed);
+        if current != self.request {
+            self.flush();
+            self.request = current;
+            self.left = MAX_OUTPUT;
         }
-        let taken = bytes.len().min(self.left);
-        self.left -= taken;
-        for part in bytes[..taken].split_inclusive(|byte| *byte == b'\n') {
+        while self.left > 0 && !bytes.is_empty() {
+            let room = self.left.min(MAX_LINE - self.line.len()).min(bytes.len());
+            let taken = match bytes[..room].iter().position(|byte| *byte == b'\n') {
+                Some(end) => end + 1,
+                None => room,
+            };
+            let (part, rest) = bytes.split_at(taken);
             self.line.extend_from_slice(part);
+            self.left -= taken;
+            bytes = rest;
             if part.ends_with(b"\n") || self.line.len() >= MAX_LINE {
                 self.flush();
+                self.left = self.left.saturating_sub(LINE_COST);
             }
-        }
-        if self.left == 0 {
-            self.flush();
-            let Self {
-                stream,
-                handler,
-                request,
-                ..
-            } = self;
-            tracing::warn!(target: "guest", %handler, request, "{stream}: more than {MAX_OUTPUT} bytes, the rest is thrown away");
+            if self.left == 0 {
+                self.flush();
+                let Self {
+                    stream,
+                    handler,
+                    request,
+                    ..
+                } = self;
+                tracing::warn!(target: "guest", %handler, request, "{stream}: too much, the rest is thrown away");
+            }
         }
     }
 
@@ -160,6 +175,9 @@ impl AsyncWrite for Log {
 
 /// Bytes that a request may log on each of its two streams.
 const MAX_OUTPUT: usize = 64 << 10;
+
+/// What a line takes of them besides its own bytes: it is logged with the time and the handler's name.
+const LINE_COST: usize = 64;
 
 /// Bytes of the longest line; a longer one is broken.
 const MAX_LINE: usize = 8 << 10;

@@ -1,6 +1,7 @@
 //! What a store holds for its instance: handles, grants, accounts.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use wasmtime::component::{HasData, Linker, ResourceTable};
@@ -19,8 +20,8 @@ use super::output;
 pub(super) struct State {
     pub table: ResourceTable,
     pub memory: MemoryAccount,
-    /// The request's number, for the log.
-    pub request: u64,
+    /// The number of the request that is being answered, for the log.
+    request: Arc<AtomicU64>,
     grants: Arc<Grants>,
     filesystem: WasiFilesystemCtx,
     /// Standard streams, clocks, random numbers, sockets: made when the guest first asks, which most never do.
@@ -28,17 +29,22 @@ pub(super) struct State {
 }
 
 impl State {
-    pub fn new(grants: Arc<Grants>, limits: &Limits, request: u64) -> Self {
+    pub fn new(grants: Arc<Grants>, limits: &Limits) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.max_handles);
         Self {
             table,
             memory: MemoryAccount::new(limits.memory),
-            request,
+            request: Arc::default(),
             filesystem: grants.filesystem.context().clone(),
             grants,
             wasi: None,
         }
+    }
+
+    /// Called when a request is about to be answered.
+    pub fn begin(&mut self, request: u64) {
+        self.request.store(request, Ordering::Relaxed);
     }
 
     pub fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
@@ -57,11 +63,12 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let (grants, request) = (&self.grants, self.request);
+        let (grants, request) = (&self.grants, &self.request);
         let wasi = self.wasi.get_or_insert_with(|| {
             // Sockets are there, and every address is refused: that is the builder's default.
             let mut builder = WasiCtx::builder();
             builder
+                .max_random_size(MAX_RANDOM)
                 .stdout(output::Log::new("stdout", &grants.name, request))
                 .stderr(output::Log::new("stderr", &grants.name, request));
             Box::new(builder.build())
@@ -137,6 +144,9 @@ pub(super) fn provides(import: &str) -> bool {
     ];
     granted.iter().any(|package| interface.starts_with(package)) && version.starts_with("0.2.")
 }
+
+/// Bytes of random numbers in one call, which nothing can interrupt.
+const MAX_RANDOM: u64 = 1 << 20;
 
 struct HasTable;
 

@@ -1,12 +1,10 @@
 //! The access log: a line for each request, or with `-v` its head and the response's.
 
 use std::fmt::{Display, Write as _};
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::stderr::Stderr;
 use crate::http::{Gone, Head, Reject, SendError, Sent};
 use crate::sandbox::Failure;
 
@@ -19,100 +17,21 @@ pub enum Detail {
     Heads,
 }
 
-/// Writes to standard error from a thread of its own: no request waits for whoever reads the log.
+/// Where the lines go, and how much they tell.
 #[derive(Clone)]
 pub struct AccessLog {
     detail: Detail,
-    queue: Arc<Queue>,
-}
-
-#[derive(Default)]
-struct Queue {
-    lines: Mutex<Lines>,
-    filled: Condvar,
-    written: Condvar,
-}
-
-#[derive(Default)]
-struct Lines {
-    text: Vec<u8>,
-    lost: u64,
-    writing: bool,
+    stderr: Stderr,
 }
 
 impl AccessLog {
-    /// # Errors
-    ///
-    /// Where the system gives no thread.
-    pub fn start(detail: Detail) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue::default());
-        let writer = queue.clone();
-        thread::Builder::new()
-            .name("access-log".into())
-            .spawn(move || writer.write_out())?;
-        Ok(Self { detail, queue })
+    pub fn new(detail: Detail, stderr: Stderr) -> Self {
+        Self { detail, stderr }
     }
 
     /// Waits until all that was logged is written, or for a second.
     pub fn flush(&self) {
-        let lines = self.queue.lock();
-        let pending = |lines: &mut Lines| lines.writing || !lines.text.is_empty();
-        let _ = self
-            .queue
-            .written
-            .wait_timeout_while(lines, Duration::from_secs(1), pending);
-    }
-}
-
-impl Queue {
-    fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, text: &[u8]) {
-        let mut lines = self.lock();
-        if lines.text.len() + text.len() > MAX_QUEUED {
-            lines.lost += 1;
-            return;
-        }
-        let was_empty = lines.text.is_empty();
-        lines.text.extend_from_slice(text);
-        drop(lines);
-        if was_empty {
-            self.filled.notify_one();
-        }
-    }
-
-    fn write_out(&self) {
-        let mut text = Vec::new();
-        loop {
-            self.wait_for_lines();
-            // Gathered for a moment: a line at a time would cost a busy server two switches of thread a request.
-            thread::sleep(GATHERING);
-            let mut lines = self.lock();
-            std::mem::swap(&mut lines.text, &mut text);
-            let lost = std::mem::take(&mut lines.lost);
-            lines.writing = true;
-            drop(lines);
-            // With nobody to read it there is nobody to tell.
-            let _ = std::io::stderr().write_all(&text);
-            if lost > 0 {
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "belljar: {lost} log entries lost: standard error is read too slowly"
-                );
-            }
-            text.clear();
-            self.lock().writing = false;
-            self.written.notify_all();
-        }
-    }
-
-    fn wait_for_lines(&self) {
-        let lines = self
-            .filled
-            .wait_while(self.lock(), |lines| lines.text.is_empty());
-        drop(lines);
+        self.stderr.flush();
     }
 }
 
@@ -162,10 +81,12 @@ impl<'a> Exchange<'a> {
     }
 
     pub fn failed(&self, failure: &Failure) {
+        let failure = legible(&failure.to_string());
         tracing::error!(client = %self.peer, request = self.line, "{failure}");
     }
 
     pub fn unsendable(&self, error: &SendError) {
+        let error = legible(&error.to_string());
         tracing::error!(client = %self.peer, request = self.line, "the handler's response cannot be sent: {error}");
     }
 
@@ -201,7 +122,7 @@ impl<'a> Exchange<'a> {
             "\" {status} {bytes} {:.3}ms",
             self.started.elapsed().as_secs_f64() * 1e3
         );
-        self.log.queue.push(text.as_bytes());
+        self.log.stderr.push(text.as_bytes());
     }
 
     fn show(&self, direction: char, head: &[u8]) {
@@ -221,8 +142,27 @@ impl<'a> Exchange<'a> {
             text.push('\n');
         }
         let _ = writeln!(text, "{direction} ");
-        self.log.queue.push(text.as_bytes());
+        self.log.stderr.push(text.as_bytes());
     }
+}
+
+/// The reason for a failure, of which a handler may have written a part: the names of its functions and fields.
+///
+/// It may have several lines, but none that looks like a line of the log, no escape sequences and no novels.
+fn legible(reason: &str) -> String {
+    let mut text = String::with_capacity(reason.len().min(MAX_REASON));
+    for c in reason.chars() {
+        match c {
+            '\n' => text.push_str("\n    "),
+            c if c.is_control() => text.extend(c.escape_default()),
+            c => text.push(c),
+        }
+        if text.len() >= MAX_REASON {
+            text.push_str("...");
+            break;
+        }
+    }
+    text
 }
 
 /// As nginx does: a quote in the target must not end the field.
@@ -256,8 +196,5 @@ fn time(text: &mut String) {
 /// nginx's status for a client that went away before its answer; it is only ever logged.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// How long lines are gathered before they are written.
-const GATHERING: Duration = Duration::from_millis(5);
-
-/// Bytes of log that wait for the writer.
-const MAX_QUEUED: usize = 4 << 20;
+/// Bytes that the log tells of the reason for a failure.
+const MAX_REASON: usize = 8 << 10;

@@ -1,6 +1,8 @@
 //! Where HTTP meets the sandbox: one connection, request by request.
 
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use super::Shared;
@@ -83,9 +85,22 @@ async fn send<S: Transport>(
     instance: Option<Instance>,
     exchange: &mut Exchange<'_>,
 ) {
-    // A short answer leaves before its instance is taken down; a long one must not hold an instance's place.
-    let instance = instance.filter(|_| response.is_short());
-    let sent = match connection.respond(response).await {
+    // A short answer leaves before its instance is taken down; a long one, or one that has to wait for its client, must
+    // not hold an instance's place.
+    let mut instance = instance.filter(|_| response.is_short());
+    let sent = {
+        let mut sending = pin!(connection.respond(response));
+        poll_fn(|context| {
+            let sent = sending.as_mut().poll(context);
+            if sent.is_pending() {
+                instance = None;
+            }
+            sent
+        })
+        .await
+    };
+    drop(instance);
+    let sent = match sent {
         // The client can still be told.
         Err(error) if error.nothing_sent() => {
             exchange.unsendable(&error);
@@ -93,7 +108,6 @@ async fn send<S: Transport>(
         }
         sent => sent,
     };
-    drop(instance);
     match sent {
         Ok(sent) => exchange.sent(&sent, connection.sent_head()),
         Err(error) => exchange.cut(&error, connection.sent_head()),

@@ -4,6 +4,7 @@ mod access_log;
 mod connection;
 mod eviction;
 mod listener;
+mod stderr;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 pub use access_log::{AccessLog, Detail};
 pub use listener::bind;
+pub use stderr::Stderr;
 
 use crate::http;
 use crate::sandbox::Handler;

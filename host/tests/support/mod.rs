@@ -12,8 +12,8 @@ mod server;
 mod site;
 
 pub use client::{Broken, Client, PATIENCE, Response};
-pub use program::{Ended, component, program, run};
-pub use server::{Server, ServerOptions};
+pub use program::{Ended, component, handler_of, program, run};
+pub use server::{Server, ServerOptions, start_unread};
 pub use site::{Site, past};
 
 /// A request's head with a Host, ready to be sent.

@@ -30,6 +30,12 @@ pub fn component(name: &str) -> PathBuf {
     path
 }
 
+/// A handler made of these core modules, in WebAssembly's text format (see `handler.wat`).
+pub fn handler_of(core_modules: &str) -> Vec<u8> {
+    let text = include_str!("handler.wat").replace(";; the core modules", core_modules);
+    wat::parse_str(text).expect("the text is a component")
+}
+
 /// What a run of the program left behind.
 #[derive(Debug)]
 pub struct Ended {

@@ -97,6 +97,18 @@ impl Server {
         ServerOptions { command }
     }
 
+    /// As [`options`](Self::options), under a limit of the system's: `-v 1000000`, as the shell's `ulimit` has it.
+    pub fn options_under(limit: &str) -> ServerOptions {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit {limit} && exec \"$0\" serve --listen 127.0.0.1:0 \"$@\"");
+        command.arg("-c").arg(script).arg(program());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        ServerOptions { command }
+    }
+
     /// The default guest over `site`.
     pub fn of_site(site: &Site) -> Server {
         Server::options().arg(site.path()).start()
@@ -191,6 +203,44 @@ impl Server {
         self.child.id()
     }
 
+    /// Waits until the process has no more than `most` open files.
+    #[cfg(target_os = "linux")]
+    pub fn wait_for_open_files(&self, most: usize, after: &str) {
+        let begin = Instant::now();
+        loop {
+            let open = self.open_files();
+            if open <= most {
+                return;
+            }
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "after {after} {open} files are open, and {most} were before"
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    pub fn open_files(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.process_id());
+        std::fs::read_dir(folder)
+            .expect("the process is there")
+            .count()
+    }
+
+    /// Bytes of memory that the process holds.
+    #[cfg(target_os = "linux")]
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id()))
+            .expect("the process is there");
+        let kilobytes = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|rest| rest.split_whitespace().next())
+            .and_then(|number| number.parse::<u64>().ok());
+        kilobytes.expect("the system says how much memory a process has") * 1024
+    }
+
     /// Waits for the process to end by itself and gives its exit code.
     pub fn wait(&mut self) -> Option<i32> {
         match wait(&mut self.child, Duration::from_secs(60)) {
@@ -205,6 +255,20 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The example `untrusted` with nobody to read what it logs. The child is the caller's to end.
+pub fn start_unread(arguments: &[&str]) -> (SocketAddr, Child) {
+    let mut options = Server::options().handler("untrusted");
+    let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+    options.command.args(arguments).stderr(writer);
+    let mut child = options.command.spawn().expect("the program starts");
+    // It stays open for as long as this process lives, or the program would be told that nobody is there.
+    std::mem::forget(reader);
+    let lines = lines_of(child.stdout.take().expect("the output is piped"));
+    let url = lines.recv_timeout(PATIENCE).expect("a line of output");
+    let address = address_of(&url).expect("the first line is a URL");
+    (address, child)
 }
 
 /// `http://127.0.0.1:8080` or with a slash at its end.

@@ -1,87 +1,33 @@
-;; A handler of two memories. It grows both as far as they go and answers with as many bytes as it then has pages of
-;; 64 KiB: the sum is what the limit on memory must hold.
-(component
-  (import "wasi:io/streams@0.2.12" (instance $streams
-    (export "input-stream" (type (sub resource)))
-  ))
-  (import "wasi:filesystem/types@0.2.12" (instance $filesystem
-    (export "descriptor" (type (sub resource)))
-  ))
-  (alias export $streams "input-stream" (type $input-stream))
-  (alias export $filesystem "descriptor" (type $descriptor))
-  (import "belljar:handler/types@0.1.0" (instance $types
-    (alias outer 1 $input-stream (type $stream))
-    (export "input-stream" (type $input-stream (eq $stream)))
-    (alias outer 1 $descriptor (type $folder))
-    (export "descriptor" (type $descriptor (eq $folder)))
-    (type $pair (tuple string (list u8)))
-    (export "header" (type $header (eq $pair)))
-    (type $schemes (enum "http" "https"))
-    (export "scheme" (type $scheme (eq $schemes)))
-    (type $question (record
-      (field "method" string)
-      (field "scheme" $scheme)
-      (field "authority" (option string))
-      (field "path" string)
-      (field "query" (option string))
-      (field "headers" (list $header))
-      (field "client" string)
-      (field "body" (option (own $input-stream)))
-    ))
-    (export "request" (type $request (eq $question)))
-    (type $part (record
-      (field "descriptor" (own $descriptor))
-      (field "offset" u64)
-      (field "length" u64)
-    ))
-    (export "file" (type $file (eq $part)))
-    (type $content (variant (case "empty") (case "bytes" (list u8)) (case "file" $file)))
-    (export "body" (type $body (eq $content)))
-    (type $answer (record
-      (field "status" u16)
-      (field "headers" (list $header))
-      (field "body" $body)
-    ))
-    (export "response" (type $response (eq $answer)))
-  ))
-  (alias export $types "request" (type $request))
-  (alias export $types "response" (type $response))
-
-  (core module $second
-    (memory 1)
-    (func (export "grow") (result i32)
-      (loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
-      (memory.size)
-    )
+;; The core modules of a handler of two memories. It grows both as far as they go and answers with as many bytes as it
+;; then has pages of 64 KiB: the sum is what the limit on memory must hold.
+(core module $second
+  (memory 1)
+  (func (export "grow") (result i32)
+    (loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
+    (memory.size)
   )
-  (core module $first
-    (import "second" "grow" (func $grow_the_second (result i32)))
-    (memory (export "memory") 1)
-    (global $next (mut i32) (i32.const 1024))
-    ;; Hands out one byte after another, and takes none back: the instance lives for one request.
-    (func (export "realloc") (param $old i32) (param $old_size i32) (param $align i32) (param $size i32) (result i32)
-      (global.set $next
-        (i32.and
-          (i32.add (global.get $next) (i32.sub (local.get $align) (i32.const 1)))
-          (i32.sub (i32.const 0) (local.get $align))))
-      (global.get $next)
-      (global.set $next (i32.add (global.get $next) (local.get $size)))
-    )
-    (func (export "handle") (param $request i32) (result i32)
-      (loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
-      (i32.store16 (i32.const 0) (i32.const 200))
-      ;; No headers; the body is the case `bytes`, from address 0 on.
-      (i32.store8 (i32.const 16) (i32.const 1))
-      (i32.store (i32.const 28) (i32.add (memory.size) (call $grow_the_second)))
-      (i32.const 0)
-    )
-  )
-  (core instance $second (instantiate $second))
-  (core instance $first (instantiate $first (with "second" (instance $second))))
-  (func $handle (param "request" $request) (result $response)
-    (canon lift (core func $first "handle")
-      (memory (core memory $first "memory"))
-      (realloc (core func $first "realloc")))
-  )
-  (export "handle" (func $handle))
 )
+(core module $first
+  (import "second" "grow" (func $grow_the_second (result i32)))
+  (memory (export "memory") 1)
+  (global $next (mut i32) (i32.const 1024))
+  ;; Hands out one byte after another, and takes none back: the instance lives for one request.
+  (func (export "realloc") (param $old i32) (param $old_size i32) (param $align i32) (param $size i32) (result i32)
+    (global.set $next
+      (i32.and
+        (i32.add (global.get $next) (i32.sub (local.get $align) (i32.const 1)))
+        (i32.sub (i32.const 0) (local.get $align))))
+    (global.get $next)
+    (global.set $next (i32.add (global.get $next) (local.get $size)))
+  )
+  (func (export "handle") (param $request i32) (result i32)
+    (loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
+    (i32.store16 (i32.const 0) (i32.const 200))
+    ;; No headers; the body is the case `bytes`, from address 0 on.
+    (i32.store8 (i32.const 16) (i32.const 1))
+    (i32.store (i32.const 28) (i32.add (memory.size) (call $grow_the_second)))
+    (i32.const 0)
+  )
+)
+(core instance $second (instantiate $second))
+(core instance $main (instantiate $first (with "second" (instance $second))))

@@ -4,7 +4,9 @@
 
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::filesystem::preopens::get_directories;
-use wasip2::filesystem::types::{Descriptor, DescriptorFlags, DescriptorType, OpenFlags, PathFlags};
+use wasip2::filesystem::types::{
+    Descriptor, DescriptorFlags, DescriptorType, OpenFlags, PathFlags,
+};
 use wasip2::http::types::{
     Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
@@ -41,7 +43,12 @@ fn open(path: &str) -> Option<(Descriptor, u64)> {
     }
     let (root, _) = get_directories().into_iter().next()?;
     let file = root
-        .open_at(PathFlags::SYMLINK_FOLLOW, name, OpenFlags::empty(), DescriptorFlags::READ)
+        .open_at(
+            PathFlags::SYMLINK_FOLLOW,
+            name,
+            OpenFlags::empty(),
+            DescriptorFlags::READ,
+        )
         .ok()?;
     let stat = file.stat().ok()?;
     (stat.type_ == DescriptorType::RegularFile).then_some((file, stat.size))

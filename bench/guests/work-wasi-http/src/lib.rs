@@ -5,7 +5,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use wasip2::exports::http::incoming_handler::Guest;
-use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use wasip2::http::types::{
+    Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
+};
 use wasip2::io::streams::OutputStream;
 
 struct Work;
@@ -26,7 +28,10 @@ impl Guest for Work {
         };
         let fields = Fields::from_list(&[
             ("content-type".into(), b"text/plain; charset=utf-8".to_vec()),
-            ("content-length".into(), content.len().to_string().into_bytes()),
+            (
+                "content-length".into(),
+                content.len().to_string().into_bytes(),
+            ),
         ])
         .unwrap();
         let response = OutgoingResponse::new(fields);

@@ -1,6 +1,6 @@
 //! The limit that `cargo xtask bench` measures against: tokio and httparse alone, no sandbox and no checks.
 //!
-//! `bare_loop 127.0.0.1:8080` answers every request with the page and the head of examples/hello as belljar sends it,
+//! `bare-loop 127.0.0.1:8080` answers every request with the page and the head of examples/hello as belljar sends it,
 //! byte for byte, and a POST with the request's own content. It keeps connections and takes pipelined requests, and does
 //! nothing else that a server on a real network has to do.
 

@@ -1,0 +1,272 @@
+//! Clients that take all they can get. After each the server is as it was: it answers, its one instance is free, no
+//! file stays open, and its memory has a bound.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::time::Duration;
+
+use rustix::net::sockopt::set_socket_linger;
+use support::{Client, Server, ServerOptions, Site, head};
+
+/// Sockets that are connected and say nothing, or part of something, and then go.
+#[test]
+fn crowds_that_never_finish_a_request() {
+    let server = one_instance(Server::options(), "--header-timeout 60s --body-timeout 60s");
+    let before = settled(&server);
+    for part in [
+        "",
+        "G",
+        "\r\n",
+        "GET /hello HTTP/1.1\r\nHost: local",
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1073741824\r\n\r\n",
+        "POST /ignore-body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000000\r\n\r\nx",
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\nx",
+        "\x16\x03\x01\x02\0\x01\0\x01\x03\x03",
+    ] {
+        let mut crowd: Vec<Client> = (0..300).map(|_| server.connect()).collect();
+        for client in &mut crowd {
+            client.send(part);
+        }
+        drop(crowd);
+        server.wait_for_open_files(before, part);
+        server.assert_alive(part);
+    }
+}
+
+/// While they are there, others are served, and each costs little.
+#[test]
+fn a_crowd_that_stays_costs_little() {
+    let server = one_instance(Server::options(), "--header-timeout 60s");
+    let before = settled(&server);
+    let memory = server.memory();
+    let mut crowd: Vec<Client> = (0..800).map(|_| server.connect()).collect();
+    for (number, client) in crowd.iter_mut().enumerate() {
+        // A head that is nearly as large as it may be, without its end.
+        let line = "x".repeat(if number % 2 == 0 { 0 } else { 30_000 });
+        client.send(format!(
+            "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: {line}"
+        ));
+    }
+    for _ in 0..20 {
+        server.assert_alive("a crowd");
+    }
+    let grown = server.memory().saturating_sub(memory);
+    assert!(grown < 200 << 20, "{grown} bytes for 800 connections");
+    drop(crowd);
+    server.wait_for_open_files(before, "a crowd that stayed");
+    server.assert_alive("a crowd that stayed");
+}
+
+/// Ten thousand requests in a row, and not an answer read: what is held of either is bounded.
+#[test]
+fn a_pipeline_without_a_reader() {
+    let server = one_instance(Server::options(), "--send-timeout 2s");
+    let before = settled(&server);
+    let memory = server.memory();
+    let mut client = server.connect();
+    let stream = client.stream();
+    stream
+        .set_write_timeout(Some(Duration::from_secs(1)))
+        .expect("the socket takes a timeout");
+    let requests = head("GET", "/big-body?n=5000", &[]).repeat(100);
+    for _ in 0..100 {
+        if client.try_send(&requests).is_err() {
+            break;
+        }
+    }
+    let grown = server.memory().saturating_sub(memory);
+    assert!(grown < 100 << 20, "{grown} bytes for one connection");
+    server.assert_alive("a pipeline that nobody reads");
+    drop((client, stream));
+    server.wait_for_open_files(before, "a pipeline");
+}
+
+/// One that waits for such a client does not keep its instance meanwhile.
+#[test]
+fn pipelines_without_readers_hold_no_instance() {
+    let server = Server::of_untrusted("--max-instances 2 --queue-timeout 5s --send-timeout 10m");
+    let mut stuck: Vec<Client> = (0..4).map(|_| server.connect()).collect();
+    let requests = head("GET", "/big-body?n=8000", &[]).repeat(1_500);
+    for client in &mut stuck {
+        client
+            .stream()
+            .set_nonblocking(true)
+            .expect("the socket takes an option");
+        // More than the kernel takes, in answers if not in requests.
+        client.send(&requests);
+    }
+    // Nothing moves any more once no request is logged for a while.
+    let mut logged = 0;
+    loop {
+        std::thread::sleep(Duration::from_millis(300));
+        let now = server.log().len();
+        if now == logged {
+            break;
+        }
+        logged = now;
+    }
+    server.assert_alive("clients that do not read");
+}
+
+/// Whoever reads in the end gets all of it, in order.
+#[test]
+fn a_pipeline_with_a_late_reader() {
+    let server = Server::shared();
+    let mut client = server.connect();
+    let mut sender = client.stream();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            use std::io::Write;
+            for number in 0..10_000 {
+                let request = head("GET", &format!("/status?code={}", 200 + number % 300), &[]);
+                sender
+                    .write_all(request.as_bytes())
+                    .expect("the server reads");
+            }
+        });
+        for number in 0..10_000_u16 {
+            let status = 200 + number % 300;
+            assert_eq!(client.response().status, status, "answer {number}");
+        }
+    });
+}
+
+/// A reset in the middle of everything.
+#[test]
+fn resets() {
+    let site = Site::new(&[("small.txt", "content")]);
+    site.sparse("big.bin", 10_000_000);
+    let options = Server::options().arg(site.path());
+    let server = one_instance(options, "--timeout 10m --cpu 10m");
+    let before = settled(&server);
+    let upload = head("POST", "/echo", &[("Content-Length", "10000000")]) + &"x".repeat(100_000);
+    let ignored = head("POST", "/ignore-body", &[("Content-Length", "10000000")]) + "xxx";
+    for request in [
+        upload,
+        ignored,
+        head("GET", "/file?path=big.bin", &[]),
+        head("GET", "/file?path=big.bin", &[]).repeat(10),
+        head("GET", "/big-body?n=10000000", &[]),
+        head("GET", "/loop", &[]),
+        head("GET", "/busy-poll", &[]),
+        head("GET", "/sleep?ms=600000", &[]),
+        head(
+            "POST",
+            "/echo",
+            &[("Content-Length", "5"), ("Expect", "100-continue")],
+        ),
+    ] {
+        for pause in [0, 1, 20] {
+            let mut client = server.connect();
+            client.send(&request);
+            std::thread::sleep(Duration::from_millis(pause));
+            reset(client);
+            server.assert_alive(&request[..request.len().min(60)]);
+        }
+        server.wait_for_open_files(before, &request[..request.len().min(60)]);
+    }
+    assert_eq!(server.get("/file?path=small.txt").text(), "content");
+}
+
+/// Answers of 10 MB that nobody reads hold neither an instance nor, after their time, a connection.
+#[test]
+fn large_answers_that_nobody_reads() {
+    let site = Site::new(&[]);
+    site.sparse("big.bin", 10_000_000);
+    let options = Server::options().arg(site.path());
+    let server = one_instance(options, "--send-timeout 1s");
+    let before = settled(&server);
+    for target in ["/file?path=big.bin", "/big-body?n=10000000"] {
+        let mut crowd: Vec<Client> = (0..30).map(|_| server.connect()).collect();
+        for client in &mut crowd {
+            client.send(head("GET", target, &[]));
+        }
+        server.assert_alive(target);
+        server.wait_for_open_files(before, target);
+        for client in &mut crowd {
+            assert!(client.drain() < 10_000_000, "{target}: not cut off");
+        }
+    }
+}
+
+/// An upload that the handler does not want: its answer comes at once, and the client is not read to the end.
+#[test]
+fn an_upload_that_is_not_wanted() {
+    let server = one_instance(Server::options(), "--idle-timeout 60s");
+    let before = settled(&server);
+    for target in [
+        "/ignore-body",
+        "/keep-body",
+        "/drop-body",
+        "/status?code=403",
+        "/trap",
+    ] {
+        for length in [10_000_000, 1_000] {
+            let mut client = server.connect();
+            let length_field = length.to_string();
+            client.send(head("POST", target, &[("Content-Length", &length_field)]));
+            let answer = client.response();
+            let closed = length > 1_000_000;
+            assert!(matches!(answer.status, 200 | 403 | 500), "{}", answer.head);
+            assert_eq!(answer.closes(), closed, "{target}: {}", answer.head);
+            client.send(vec![b'x'; length]);
+            if closed {
+                client.drain();
+            } else {
+                assert_eq!(client.get("/hello").text(), "hello\n", "after {target}");
+            }
+            drop(client);
+            server.assert_alive(target);
+        }
+    }
+    server.wait_for_open_files(before, "uploads that are not wanted");
+}
+
+/// Clients who only connect must not use up the open files that requests need.
+#[test]
+fn connections_leave_files_for_others() {
+    let site = Site::new(&[("file.txt", "content")]);
+    let server = Server::options_under("-n 80")
+        .arg(site.path())
+        .args("--idle-timeout 10m --header-timeout 10m")
+        .start();
+    server.wait_for_log("how many connections there may be", |line| {
+        line.contains("at most 60 connections")
+    });
+    let crowd: Vec<Client> = (0..200).map(|_| server.connect()).collect();
+    for _ in 0..10 {
+        let answer = server.get("/file.txt");
+        assert_eq!((answer.status, answer.text().as_str()), (200, "content"));
+    }
+    drop(crowd);
+}
+
+fn one_instance(options: ServerOptions, arguments: &str) -> Server {
+    options
+        .handler("untrusted")
+        .args("--max-instances 1 --queue-timeout 25s")
+        .args(arguments)
+        .start()
+}
+
+/// The number of open files once the server has done a little of everything.
+fn settled(server: &Server) -> usize {
+    // Enough work for the slow lane to start its threads, which keep a few files open.
+    let mut busy = server.connect();
+    busy.send(head("GET", "/loop", &[]));
+    assert!(busy.is_silent_for(Duration::from_millis(100)));
+    drop(busy);
+    server.assert_alive("nothing yet");
+    // The connection of that request may be on its way out.
+    std::thread::sleep(Duration::from_millis(100));
+    server.open_files()
+}
+
+/// Closes so that the other side gets a reset.
+fn reset(client: Client) {
+    let stream = client.stream();
+    set_socket_linger(&stream, Some(Duration::ZERO)).expect("the socket takes an option");
+    drop((client, stream));
+}

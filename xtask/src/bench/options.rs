@@ -1,0 +1,106 @@
+//! The arguments of `cargo xtask bench`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+#[derive(Default)]
+pub struct Options {
+    quick: bool,
+    only: Option<String>,
+    peers: Option<String>,
+    /// Another build of belljar, taken in turn with this one.
+    pub against: Option<PathBuf>,
+}
+
+impl Options {
+    pub fn parse(args: &[String]) -> Result<Self> {
+        let mut options = Self::default();
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().cloned().context(format!("{arg} needs a value"));
+            match arg.as_str() {
+                "--quick" => options.quick = true,
+                "--only" => options.only = Some(value()?),
+                "--peers" => options.peers = Some(value()?),
+                "--against" => {
+                    let path = PathBuf::from(value()?);
+                    let absolute = path.canonicalize();
+                    options.against =
+                        Some(absolute.with_context(|| format!("--against {}", path.display()))?);
+                }
+                _ => bail!("unexpected argument `{arg}`\n\n{}", super::USAGE),
+            }
+        }
+        Ok(options)
+    }
+
+    /// Whether a work, or a part beside the works, is to be measured.
+    pub fn wants(&self, name: &str) -> bool {
+        matches(self.only.as_deref(), name)
+    }
+
+    pub fn wants_peer(&self, name: &str) -> bool {
+        matches(self.peers.as_deref(), name)
+    }
+
+    /// Everything, of everybody: what may stand in the repository.
+    pub fn is_whole(&self) -> bool {
+        self.only.is_none() && self.peers.is_none() && self.against.is_none()
+    }
+
+    pub fn is_quick(&self) -> bool {
+        self.quick
+    }
+
+    pub fn rounds(&self) -> usize {
+        if self.quick { 3 } else { 7 }
+    }
+
+    /// How long each peer is measured in each round.
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs(if self.quick { 1 } else { 4 })
+    }
+
+    pub fn warm_up(&self) -> Duration {
+        Duration::from_secs(if self.quick { 1 } else { 2 })
+    }
+
+    /// How often a server is started to take the median of the time it takes.
+    pub fn starts(&self) -> usize {
+        if self.quick { 3 } else { 9 }
+    }
+}
+
+/// `names` as given: separated by commas, each a whole name or a beginning and `*`. None stands for all.
+fn matches(names: Option<&str>, name: &str) -> bool {
+    names.is_none_or(|names| {
+        names
+            .split(',')
+            .any(|wanted| match wanted.strip_suffix('*') {
+                Some(beginning) => name.starts_with(beginning),
+                None => name == wanted,
+            })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn names_are_whole_or_beginnings() {
+        let cases = [
+            (None, "hello", true),
+            (Some("hello"), "hello", true),
+            (Some("hello"), "hello-1", false),
+            (Some("hello*"), "hello-1", true),
+            (Some("file*,start"), "start", true),
+            (Some("file*,start"), "memory", false),
+        ];
+        for (names, name, wanted) in cases {
+            assert_eq!(matches(names, name), wanted, "{names:?} {name}");
+        }
+    }
+}

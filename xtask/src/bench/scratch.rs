@@ -1,0 +1,132 @@
+//! What a run needs on disk, and the programs that it starts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use xtask::workspace;
+
+use super::machine;
+use super::options::Options;
+use super::works::{Client, FILES};
+use crate::{call, components, output};
+
+pub struct Scratch {
+    /// `target/bench`: the site, wrk's scripts, configurations, caches.
+    pub folder: PathBuf,
+    pub belljar: PathBuf,
+    /// Another build of it.
+    pub against: Option<PathBuf>,
+    /// Whether belljar can keep instances.
+    pub reuse: bool,
+    pub bare_loop: PathBuf,
+    pub nginx: Option<PathBuf>,
+    pub static_web_server: Option<PathBuf>,
+    pub wasmtime: Option<PathBuf>,
+    pub strace: Option<PathBuf>,
+    /// Folders of the components.
+    examples: PathBuf,
+    guests: PathBuf,
+}
+
+impl Scratch {
+    /// Builds and writes everything.
+    pub fn make(options: &Options) -> Result<Self> {
+        if machine::find("wrk").is_none() {
+            bail!("wrk is needed as the load generator: apt-get install wrk");
+        }
+        machine::raise_open_files();
+        let target = workspace::target_dir();
+        let folder = target.join("bench");
+        let site = folder.join("site");
+        fs::create_dir_all(&site).with_context(|| format!("cannot create {}", site.display()))?;
+        for (name, size) in FILES {
+            write(&site.join(name), text(size))?;
+        }
+        for client in Client::ALL {
+            write(&script(&folder, client), client.script().into_bytes())?;
+        }
+        build(&folder)?;
+        let belljar = target.join("release/belljar");
+        let help = output(Command::new(&belljar).args(["serve", "--help"])).unwrap_or_default();
+        Ok(Self {
+            reuse: help.contains("--reuse"),
+            belljar,
+            against: options.against.clone(),
+            bare_loop: folder.join("build/release/bare-loop"),
+            nginx: machine::find("nginx"),
+            static_web_server: machine::find("static-web-server"),
+            wasmtime: machine::find("wasmtime"),
+            strace: machine::find("strace"),
+            examples: components::artifacts(),
+            guests: folder.join("build/wasm32-wasip2/guest"),
+            folder,
+        })
+    }
+
+    pub fn site(&self) -> PathBuf {
+        self.folder.join("site")
+    }
+
+    pub fn script(&self, client: Client) -> PathBuf {
+        script(&self.folder, client)
+    }
+
+    /// A component of belljar's contract from examples/.
+    pub fn example(&self, name: &str) -> PathBuf {
+        self.examples.join(name).with_extension("wasm")
+    }
+
+    /// A component from bench/guests.
+    pub fn guest(&self, name: &str) -> PathBuf {
+        self.guests.join(name).with_extension("wasm")
+    }
+}
+
+fn build(folder: &Path) -> Result<()> {
+    components::handlers()?;
+    println!("== building the guests of the benchmark, and the bare loop");
+    let bench = |args: &[&str]| {
+        let mut cargo = workspace::cargo();
+        cargo.current_dir(workspace::root().join("bench"));
+        cargo.env("CARGO_TARGET_DIR", folder.join("build"));
+        call(cargo.arg("build").args(args))
+    };
+    bench(&[
+        "--workspace",
+        "--exclude",
+        "bare-loop",
+        "--profile",
+        "guest",
+        "--target",
+        "wasm32-wasip2",
+    ])?;
+    bench(&["--package", "bare-loop", "--release"])?;
+    println!("== building the server");
+    call(workspace::cargo().args([
+        "build",
+        "--release",
+        "--package",
+        "belljar",
+        "--bin",
+        "belljar",
+    ]))
+}
+
+fn script(folder: &Path, client: Client) -> PathBuf {
+    folder.join(client.name()).with_extension("lua")
+}
+
+fn text(size: usize) -> Vec<u8> {
+    b"Lines of 32 bytes, over and over\n"
+        .iter()
+        .copied()
+        .cycle()
+        .take(size)
+        .collect()
+}
+
+fn write(path: &Path, content: Vec<u8>) -> Result<()> {
+    fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
+}
