@@ -2,8 +2,9 @@ use std::cell::Cell;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The time now as the Date field has it (RFC 9110, section 5.6.7), formatted once a second in each thread.
-pub(super) fn now() -> [u8; LENGTH] {
+/// The time now as the Date field has it (RFC 9110, section 5.6.7), formatted once a second in each thread:
+/// `Sun, 06 Nov 1994 08:49:37 GMT`.
+pub fn now() -> [u8; LENGTH] {
     let second = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()

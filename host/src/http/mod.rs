@@ -38,6 +38,7 @@ use std::time::Duration;
 pub use body::{BodyError, RequestBody};
 pub use chunked::{ChunkError, Chunked};
 pub use connection::{Connection, Gone};
+pub use date::now;
 pub use head::{Head, Version};
 pub use reject::Reject;
 pub use request::Request;

@@ -137,16 +137,6 @@ impl Response {
         self.status
     }
 
-    /// Whether the body is at hand and small, so that sending it is the matter of a moment.
-    pub fn is_short(&self) -> bool {
-        match &self.body {
-            Body::Empty => true,
-            Body::Bytes(bytes) => bytes.len() <= SHORT,
-            Body::File { length, .. } => *length <= SHORT as u64,
-            Body::Stream { .. } => false,
-        }
-    }
-
     /// A response of the host's own, which needs no check.
     pub(super) fn host(status: u16, body: Body) -> Self {
         Self {
@@ -241,9 +231,6 @@ const HOST_FIELDS: [&str; 10] = [
     "transfer-encoding",
     "upgrade",
 ];
-
-/// Bytes of a body that a socket's buffer takes at once.
-const SHORT: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -25,6 +25,7 @@ pub enum Access {
 /// The folders of a handler, opened once and shared by all its instances.
 pub(super) struct FileSystem {
     context: WasiFilesystemCtx,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
     on_thread: bool,
 }
 
@@ -73,6 +74,7 @@ impl FileSystem {
     }
 
     /// Whether file operations run on the guest's own thread.
+    #[cfg(target_os = "linux")]
     pub fn on_thread(&self) -> bool {
         self.on_thread
     }

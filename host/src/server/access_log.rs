@@ -2,10 +2,10 @@
 
 use std::fmt::{Display, Write as _};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use super::stderr::Stderr;
-use crate::http::{Gone, Head, Reject, SendError, Sent};
+use crate::http::{self, Gone, Head, Reject, SendError, Sent};
 use crate::sandbox::Failure;
 
 /// How much is told of each request.
@@ -117,10 +117,12 @@ impl<'a> Exchange<'a> {
             Some(bytes) => bytes,
             None => &"-",
         };
+        let taken = self.started.elapsed().as_micros();
         let _ = writeln!(
             text,
-            "\" {status} {bytes} {:.3}ms",
-            self.started.elapsed().as_secs_f64() * 1e3
+            "\" {status} {bytes} {}.{:03}ms",
+            taken / 1000,
+            taken % 1000
         );
         self.log.stderr.push(text.as_bytes());
     }
@@ -178,18 +180,14 @@ fn quoted(text: &mut String, line: &str) {
 
 /// The time as the Common Log Format has it: `21/Nov/2026:08:05:03 +0000`.
 fn time(text: &mut String) {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    // `Sat, 21 Nov 2026 08:05:03 GMT`
-    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
-    if let (Some(day), Some(month), Some(year), Some(clock)) = (
-        date.get(5..7),
-        date.get(8..11),
-        date.get(12..16),
-        date.get(17..25),
-    ) {
-        let _ = write!(text, "{day}/{month}/{year}:{clock} +0000");
+    let date = http::now();
+    let part = |range| date.get(range).and_then(|part| str::from_utf8(part).ok());
+    if let (Some(day), Some(month), Some(year), Some(clock)) =
+        (part(5..7), part(8..11), part(12..16), part(17..25))
+    {
+        for part in [day, "/", month, "/", year, ":", clock, " +0000"] {
+            text.push_str(part);
+        }
     }
 }
 

@@ -82,12 +82,11 @@ fn failed(failure: &Failure, exchange: &Exchange<'_>) -> Response {
 async fn send<S: Transport>(
     connection: &mut Connection<S>,
     response: Response,
-    instance: Option<Instance>,
+    mut instance: Option<Instance>,
     exchange: &mut Exchange<'_>,
 ) {
-    // A short answer leaves before its instance is taken down; a long one, or one that has to wait for its client, must
-    // not hold an instance's place.
-    let mut instance = instance.filter(|_| response.is_short());
+    // The answer leaves before its instance is taken down. But where it has to wait for its client, it must not hold
+    // an instance's place.
     let sent = {
         let mut sending = pin!(connection.respond(response));
         poll_fn(|context| {

@@ -57,6 +57,14 @@ impl Goal {
         }
     }
 
+    /// A ratio by processor time in place of the clock's.
+    pub fn by_processor(&self, report: &Report) -> Option<f64> {
+        match self.measured {
+            Measured::Ratio(work, peer, to) => report.rates(work)?.ratio_by_processor(peer, to),
+            _ => None,
+        }
+    }
+
     pub fn verdict(&self, measured: Option<f64>) -> Verdict {
         let Some(measured) = measured else {
             return Verdict::NotMeasured;

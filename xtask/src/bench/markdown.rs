@@ -1,15 +1,23 @@
 //! Tables of Markdown, with their columns in line.
 
 pub struct Table {
-    /// The first column is text, the others are figures.
     rows: Vec<Vec<String>>,
+    /// Columns of text; the others are figures.
+    text: Vec<usize>,
 }
 
 impl Table {
     pub fn new(header: &[&str]) -> Self {
         Self {
             rows: vec![header.iter().map(|&cell| cell.to_owned()).collect()],
+            text: vec![0],
         }
+    }
+
+    /// Says which columns beside the first one are text.
+    pub fn with_text(mut self, columns: &[usize]) -> Self {
+        self.text.extend(columns);
+        self
     }
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -33,19 +41,22 @@ impl Table {
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let line = |row: &[String]| {
             let cells = row.iter().zip(&widths).enumerate();
-            let cells = cells.map(|(column, (cell, width))| match column {
-                0 => format!(" {cell:<width$} "),
-                _ => format!(" {cell:>width$} "),
-            });
+            let cells = cells.map(
+                |(column, (cell, width))| match self.text.contains(&column) {
+                    true => format!(" {cell:<width$} "),
+                    false => format!(" {cell:>width$} "),
+                },
+            );
             format!("|{}|\n", cells.collect::<Vec<_>>().join("|"))
         };
-        let rule = widths
-            .iter()
-            .enumerate()
-            .map(|(column, width)| match column {
-                0 => "-".repeat(width + 2),
-                _ => format!("{}:", "-".repeat(width + 1)),
-            });
+        let rule =
+            widths
+                .iter()
+                .enumerate()
+                .map(|(column, width)| match self.text.contains(&column) {
+                    true => "-".repeat(width + 2),
+                    false => format!("{}:", "-".repeat(width + 1)),
+                });
         let rule = format!("|{}|\n", rule.collect::<Vec<_>>().join("|"));
         let mut lines = self.rows.iter().map(|row| line(row));
         let header = lines.next().unwrap_or_default();

@@ -21,6 +21,7 @@ impl Report {
                 "p99",
                 "p99.9",
                 "CPU a request",
+                "server busy",
                 "errors",
             ]);
             for row in &rates.rows {
@@ -40,6 +41,8 @@ impl Report {
                     time(row.median(|sample| sample.figures.p99)),
                     time(row.median(|sample| sample.figures.p999)),
                     row.processor().map_or("-".into(), time),
+                    row.busy()
+                        .map_or("-".into(), |busy| format!("{:.0} %", busy * 100.0)),
                     whole(
                         row.samples
                             .iter()

@@ -114,7 +114,7 @@ impl Report {
     }
 
     fn goals(&self) -> String {
-        let mut table = Table::new(&["", "measured", "at least", "aim", ""]);
+        let mut table = Table::new(&["", "measured", "at least", "aim", "", "by CPU time"]);
         for goal in &goals::ALL {
             let measured = goal.measured(self);
             table.row([
@@ -123,13 +123,19 @@ impl Report {
                 goal.unit.text(goal.at_least),
                 goal.unit.text(goal.aim),
                 goal.verdict(measured).text().to_owned(),
+                goal.by_processor(self)
+                    .map_or("-".into(), |ratio| goal.unit.text(ratio)),
             ]);
         }
-        table.text()
+        format!(
+            "The last column is the same ratio by the CPU time of a request: it holds too where the load generator, or \
+             another\nprogram on the machine, was the limit.\n\n{}",
+            table.text()
+        )
     }
 
     fn system_calls(&self) -> String {
-        let mut table = Table::new(&["", "work", "calls a request", "which"]);
+        let mut table = Table::new(&["", "work", "calls a request", "which"]).with_text(&[1, 3]);
         for calls in &self.syscalls {
             let kinds = calls
                 .kinds
@@ -206,7 +212,8 @@ impl Report {
     }
 
     fn start(&self) -> String {
-        let mut table = Table::new(&["", "what it serves", "cache empty", "cache warm"]);
+        let mut table =
+            Table::new(&["", "what it serves", "cache empty", "cache warm"]).with_text(&[1]);
         for start in &self.start {
             table.row([
                 start.peer.title().to_owned(),

@@ -47,11 +47,25 @@ impl Row {
     pub fn processor(&self) -> Option<f64> {
         median(self.samples.iter().filter_map(|sample| sample.processor))
     }
+
+    /// The part of one processor that the server used, 0 to 1. Much below 1 the server was not the limit.
+    pub fn busy(&self) -> Option<f64> {
+        let busy = |sample: &Sample| Some(sample.processor? * sample.rate() / 1e6);
+        median(self.samples.iter().filter_map(busy))
+    }
 }
 
 impl Rates {
     pub fn row(&self, peer: Peer) -> Option<&Row> {
         self.rows.iter().find(|row| row.peer == peer)
+    }
+
+    /// The same by processor time: how many of a peer's requests another answers in the time of one of its own. It
+    /// holds even where the load generator is at its limit, or the machine is busy with other programs.
+    pub fn ratio_by_processor(&self, peer: Peer, to: Peer) -> Option<f64> {
+        let (one, other) = (self.row(peer)?, self.row(to)?);
+        let rounds = one.samples.iter().zip(&other.samples);
+        median(rounds.filter_map(|(one, other)| Some(other.processor? / one.processor?)))
     }
 
     /// The part of the machine that other programs used: in the middle one of all samples, and at most.
