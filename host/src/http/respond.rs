@@ -143,12 +143,17 @@ impl<S: Transport> Connection<S> {
     /// Sends what is in `output`, and the body after it. How many bytes the body had.
     async fn send_body(&mut self, body: Body, framing: Framing) -> Result<u64, SendError> {
         match body {
-            Body::Empty => self.send(0, &[]).await.map(|()| 0),
+            Body::Empty => self.send(0, &[], Next::Other).await.map(|()| 0),
             Body::Bytes(bytes) if bytes.len() <= COPIED => {
                 self.output.extend_from_slice(&bytes);
-                self.send(0, &[]).await.map(|()| bytes.len() as u64)
+                self.send(0, &[], Next::Other)
+                    .await
+                    .map(|()| bytes.len() as u64)
             }
-            Body::Bytes(bytes) => self.send(0, &bytes).await.map(|()| bytes.len() as u64),
+            Body::Bytes(bytes) => self
+                .send(0, &bytes, Next::Other)
+                .await
+                .map(|()| bytes.len() as u64),
             Body::File {
                 file,
                 offset,
@@ -156,7 +161,7 @@ impl<S: Transport> Connection<S> {
                 // A read of no bytes would not tell that the offset is past the end.
             } if length <= READ_FILE && (length > 0 || offset == 0) => {
                 self.read_file(&file, offset, length)?;
-                self.send(0, &[]).await.map(|()| length)
+                self.send(0, &[], Next::Other).await.map(|()| length)
             }
             Body::File {
                 file,
@@ -167,7 +172,7 @@ impl<S: Transport> Connection<S> {
                 if offset.checked_add(length).is_none_or(|end| end > size) {
                     return Err(SendError::Short);
                 }
-                self.send(0, &[]).await?;
+                self.send(0, &[], Next::File).await?;
                 self.send_file(&file, offset, length).await.map(|()| length)
             }
             Body::Stream { frames, .. } => self.send_stream(frames, framing).await,
@@ -235,7 +240,7 @@ impl<S: Transport> Connection<S> {
                 Ok(frame) => frame,
                 Err(TryRecvError::Disconnected) => return Err(cut(started, Cut::StreamUnfinished)),
                 Err(TryRecvError::Empty) => {
-                    self.send(unsent, &[]).await?;
+                    self.send(unsent, &[], Next::Other).await?;
                     self.output.truncate(self.sent_head.end);
                     (started, unsent) = (true, self.output.len());
                     self.next_frame(&mut frames).await?
@@ -254,7 +259,7 @@ impl<S: Transport> Connection<S> {
                     if data.len() <= COPIED {
                         self.output.extend_from_slice(&data);
                     } else {
-                        self.send(unsent, &data).await?;
+                        self.send(unsent, &data, Next::Other).await?;
                         self.output.truncate(self.sent_head.end);
                         (started, unsent) = (true, self.output.len());
                     }
@@ -262,7 +267,7 @@ impl<S: Transport> Connection<S> {
                         self.output.extend_from_slice(b"\r\n");
                     }
                     if self.output.len() > BATCH {
-                        self.send(unsent, &[]).await?;
+                        self.send(unsent, &[], Next::Other).await?;
                         self.output.truncate(self.sent_head.end);
                         (started, unsent) = (true, self.output.len());
                     }
@@ -274,7 +279,7 @@ impl<S: Transport> Connection<S> {
                     if chunked {
                         self.output.extend_from_slice(LAST_CHUNK);
                     }
-                    self.send(unsent, &[]).await?;
+                    self.send(unsent, &[], Next::Other).await?;
                     return Ok(body_bytes);
                 }
             }
@@ -292,7 +297,7 @@ impl<S: Transport> Connection<S> {
     }
 
     /// Sends `output` from `start` on, and `tail`, in as few writes as the client allows for.
-    async fn send(&mut self, start: usize, tail: &[u8]) -> Result<(), SendError> {
+    async fn send(&mut self, start: usize, tail: &[u8], next: Next) -> Result<(), SendError> {
         if let Some(incoming) = &mut self.incoming {
             incoming.withhold_interim();
         }
@@ -307,10 +312,10 @@ impl<S: Transport> Connection<S> {
         poll_fn(|cx| {
             while let [first, rest @ ..] = &*parts {
                 let stream = Pin::new(&mut self.stream);
-                let written = if rest.iter().all(|part| part.is_empty()) {
-                    stream.poll_write(cx, first)
-                } else {
-                    stream.poll_write_vectored(cx, parts)
+                let written = match next {
+                    Next::File => stream.poll_write_ahead(cx, first),
+                    _ if rest.iter().all(|part| part.is_empty()) => stream.poll_write(cx, first),
+                    _ => stream.poll_write_vectored(cx, parts),
                 };
                 match written {
                     Poll::Ready(Ok(0)) => {
@@ -333,6 +338,14 @@ impl<S: Transport> Connection<S> {
         })
         .await
     }
+}
+
+/// What is sent after some bytes.
+#[derive(Clone, Copy)]
+enum Next {
+    Other,
+    /// A part of a file, at once.
+    File,
 }
 
 /// What a stream that fails comes to: while its head is still here, another response can be sent.

@@ -2,6 +2,9 @@ use std::fs::File;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
+#[cfg(target_os = "linux")]
+use std::task::ready;
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
@@ -19,6 +22,15 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
         length: u64,
     ) -> impl Future<Output = io::Result<u64>> + Send {
         copy_file(self, file, offset, length)
+    }
+
+    /// As `poll_write`, of bytes that [`Self::send_file`] follows: where the transport can, both go out together.
+    fn poll_write_ahead(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write(cx, bytes)
     }
 
     /// Makes dropping the stream look like a failure to the other side, where the transport can: a response
@@ -50,6 +62,24 @@ impl Transport for TcpStream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable().await?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn poll_write_ahead(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        use rustix::net::{SendFlags, send};
+        loop {
+            ready!(self.poll_write_ready(cx))?;
+            let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+            let write = || Ok(send(&*self, bytes, flags)?);
+            match self.try_io(tokio::io::Interest::WRITABLE, write) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
             }
         }
     }

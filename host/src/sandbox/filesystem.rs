@@ -35,10 +35,12 @@ impl FileSystem {
     /// Names the folder that cannot be opened.
     pub fn open(preopens: &[Preopen]) -> anyhow::Result<Self> {
         // Reading blocks the thread for as long as a web server's sendfile does. Writing, and above all syncing,
-        // can take as long as the disk likes, so a handler that may write leaves the thread for it.
-        let on_thread = preopens
-            .iter()
-            .all(|preopen| preopen.access == Access::ReadOnly);
+        // can take as long as the disk likes, so a handler that may write leaves the thread for it. So does one
+        // whose opening of a FIFO would wait.
+        let on_thread = opening_never_waits()
+            && preopens
+                .iter()
+                .all(|preopen| preopen.access == Access::ReadOnly);
         let mut builder = WasiCtx::builder();
         builder.allow_blocking_current_thread(on_thread);
         for Preopen {
@@ -78,4 +80,14 @@ impl FileSystem {
     pub fn on_thread(&self) -> bool {
         self.on_thread
     }
+}
+
+#[cfg(target_os = "linux")]
+fn opening_never_waits() -> bool {
+    super::lookup::is_available()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn opening_never_waits() -> bool {
+    false
 }

@@ -1,14 +1,16 @@
-//! How a guest finds files by their paths, on Linux: `open-at` and `stat-at` of `wasi:filesystem/types`.
+//! How a guest finds files, on Linux: `open-at`, `stat-at` and `stat` of `wasi:filesystem/types`.
 //!
-//! They replace those of wasmtime-wasi, for two reasons. Opening a FIFO waits for its other end, opening some
+//! They replace those of wasmtime-wasi. Opening a FIFO waits for its other end, opening some
 //! devices for their hardware, and either would take a thread along: these open without waiting, and then refuse
 //! what is neither file nor directory. And looking for what is not there is no failure for a web server, which
-//! does it all day: here it makes no error value, with its allocation and its backtrace.
+//! does it all day: here it makes no error value, with its allocation and its backtrace. `stat` of a file just opened
+//! tells what opening it found out.
 
 use std::fs::File as OsFile;
+use std::sync::{Arc, LazyLock};
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
 use rustix::io::Errno;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
@@ -30,7 +32,17 @@ type OpenAt = (
 );
 type StatAt = (Resource<Descriptor>, PathFlags, String);
 
-/// Defines the two functions, in place of those that the linker has.
+/// Whether the kernel has openat2(2), and the process is let use it: it came with Linux 5.6, and some sandboxes
+/// for system calls do not know it.
+pub(super) fn is_available() -> bool {
+    static AVAILABLE: LazyLock<bool> = LazyLock::new(|| {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        openat2(CWD, ".", flags, Mode::empty(), ResolveFlags::BENEATH).is_ok()
+    });
+    *AVAILABLE
+}
+
+/// Defines the functions, in place of those that the linker has.
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let mut types = linker.instance(TYPES)?;
     types.func_wrap_async(
@@ -41,10 +53,34 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
                     open_at(directory, follow, &path, open, flags, on_thread)
                 });
                 let opened = match opened.await? {
-                    Ok(descriptor) => Ok(store.data_mut().table.push(descriptor)?),
+                    Ok((descriptor, stat)) => {
+                        let state = store.data_mut();
+                        if let Descriptor::File(file) = &descriptor {
+                            state.opened = Some((file.file.clone(), stat));
+                        }
+                        Ok(state.table.push(descriptor)?)
+                    }
                     Err(code) => Err(code),
                 };
                 Ok((opened,))
+            })
+        },
+    )?;
+    types.func_wrap_async(
+        "[method]descriptor.stat",
+        |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
+            Box::new(async move {
+                let state = store.data_mut();
+                let found = state.table.get(&descriptor)?.clone();
+                match (&found, state.opened.take()) {
+                    (Descriptor::File(file), Some((opened, stat)))
+                        if Arc::ptr_eq(&file.file, &opened) =>
+                    {
+                        Ok((Ok(stat),))
+                    }
+                    _ if state.files_on_thread() => Ok((stat(&found),)),
+                    _ => Ok((tokio::task::spawn_blocking(move || stat(&found)).await?,)),
+                }
             })
         },
     )?;
@@ -87,7 +123,7 @@ fn open_at(
     open: OpenFlags,
     flags: DescriptorFlags,
     on_thread: bool,
-) -> Result<Descriptor, ErrorCode> {
+) -> Result<(Descriptor, DescriptorStat), ErrorCode> {
     let unsupported = DescriptorFlags::FILE_INTEGRITY_SYNC
         | DescriptorFlags::DATA_INTEGRITY_SYNC
         | DescriptorFlags::REQUESTED_WRITE_SYNC;
@@ -125,11 +161,21 @@ fn open_at(
 
     let file = OsFile::from(beneath(directory, path, os, permissions)?);
     let perms = directory.perms;
-    match FileType::from_raw_mode(fstat(&file).map_err(code)?.st_mode) {
-        FileType::Directory => Ok(Descriptor::Dir(Dir::new(file, perms, mode, on_thread))),
-        FileType::RegularFile => Ok(Descriptor::File(File::new(file, perms, mode, on_thread))),
-        _ => Err(ErrorCode::Unsupported),
-    }
+    let stat = descriptor_stat(&fstat(&file).map_err(code)?);
+    let descriptor = match stat.type_ {
+        DescriptorType::Directory => Descriptor::Dir(Dir::new(file, perms, mode, on_thread)),
+        DescriptorType::RegularFile => Descriptor::File(File::new(file, perms, mode, on_thread)),
+        _ => return Err(ErrorCode::Unsupported),
+    };
+    Ok((descriptor, stat))
+}
+
+fn stat(descriptor: &Descriptor) -> Result<DescriptorStat, ErrorCode> {
+    let found = match descriptor {
+        Descriptor::File(file) => fstat(&*file.file),
+        Descriptor::Dir(directory) => fstat(&*directory.dir),
+    };
+    Ok(descriptor_stat(&found.map_err(code)?))
 }
 
 fn stat_at(directory: &Dir, follow: PathFlags, path: &str) -> Result<DescriptorStat, ErrorCode> {

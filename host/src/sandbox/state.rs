@@ -9,6 +9,8 @@ use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtx, WasiFilesyste
 use wasmtime_wasi::p2::bindings::cli::environment;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::{self, Datetime};
 use wasmtime_wasi::p2::bindings::filesystem;
+#[cfg(target_os = "linux")]
+use wasmtime_wasi::p2::bindings::filesystem::types::DescriptorStat;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
@@ -22,6 +24,9 @@ pub(super) struct State {
     pub memory: MemoryAccount,
     /// The number of the request that is being answered, for the log.
     request: Arc<AtomicU64>,
+    /// The file that was opened last, and what was found out about it on the way; until it is asked for.
+    #[cfg(target_os = "linux")]
+    pub opened: Option<(Arc<std::fs::File>, DescriptorStat)>,
     grants: Arc<Grants>,
     filesystem: WasiFilesystemCtx,
     /// Standard streams, clocks, random numbers, sockets: made when the guest first asks, which most never do.
@@ -36,6 +41,8 @@ impl State {
             table,
             memory: MemoryAccount::new(limits.memory),
             request: Arc::default(),
+            #[cfg(target_os = "linux")]
+            opened: None,
             filesystem: grants.filesystem.context().clone(),
             grants,
             wasi: None,
@@ -45,6 +52,8 @@ impl State {
     /// Called when a request is about to be answered.
     pub fn begin(&mut self, request: u64) {
         self.request.store(request, Ordering::Relaxed);
+        #[cfg(target_os = "linux")]
+        self.opened.take();
     }
 
     pub fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
@@ -124,7 +133,9 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     filesystem::preopens::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
     filesystem::types::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
     #[cfg(target_os = "linux")]
-    super::lookup::link(linker)?;
+    if super::lookup::is_available() {
+        super::lookup::link(linker)?;
+    }
     linker.allow_shadowing(false);
     Ok(())
 }
