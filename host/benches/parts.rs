@@ -26,7 +26,7 @@ impl Guest {
     fn component(self) -> Vec<u8> {
         match self {
             Self::Hello => hello(),
-            Self::Files => include_bytes!("../../guest/guest.wasm").to_vec(),
+            Self::Files => include_bytes!("../../guest/default/guest.wasm").to_vec(),
         }
     }
 }

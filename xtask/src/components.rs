@@ -10,7 +10,7 @@ use xtask::{digest, section, workspace};
 
 use crate::{call, targets};
 
-/// Builds the default guest and writes `guest/guest.wasm`, with the digest of its sources in it.
+/// Builds the default guest and writes `guest/default/guest.wasm`, with the digest of its sources in it.
 pub fn guest() -> Result<()> {
     targets::install()?;
     let root = workspace::root();
@@ -28,11 +28,11 @@ pub fn guest() -> Result<()> {
     let mut component =
         fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
     section::append(&mut component, digest::SECTION, sources.as_bytes());
-    let embedded = root.join("guest/guest.wasm");
+    let embedded = root.join("guest/default/guest.wasm");
     fs::write(&embedded, &component)
         .with_context(|| format!("cannot write {}", embedded.display()))?;
     println!(
-        "wrote guest/guest.wasm: {} bytes, sources {sources}",
+        "wrote guest/default/guest.wasm: {} bytes, sources {sources}",
         component.len()
     );
     Ok(())

@@ -1,4 +1,4 @@
-//! Whether `guest/guest.wasm` was made from the sources beside it.
+//! Whether `guest/default/guest.wasm` was made from the sources beside it.
 //!
 //! `cargo xtask guest` writes the SHA-256 over the guest's sources into the component, as the custom section
 //! `belljar:sources`; a test computes it again. The component itself cannot be compared: a standard library
@@ -25,7 +25,7 @@ pub const SECTION: &str = "belljar:sources";
 /// The digest over the guest's sources in the repository at `root`, in hex.
 pub fn of_sources(root: &Path) -> Result<String> {
     let mut parts = Vec::new();
-    for folder in ["guest", "wit"] {
+    for folder in ["guest/default", "wit"] {
         add_folder(root, folder, &mut parts)?;
     }
     add_file(root, "rust-toolchain.toml", &mut parts)?;
@@ -134,7 +134,7 @@ fn locked(lock: &Table, package: &str) -> String {
 
 const PACKAGE: &str = "belljar-default-guest";
 const PROFILE: &str = "guest";
-const TESTS: &str = "guest/tests";
+const TESTS: &str = "guest/default/tests";
 
 #[cfg(test)]
 mod tests {

@@ -57,8 +57,8 @@ fn setup() -> Result<()> {
 
 /// Everything the tests need, and then the tests.
 ///
-/// In the release profile and without the example handlers, which have no native tests: so that wasmtime, by far
-/// the largest dependency, is compiled once, with the same features, for the tests and for `cargo run --release`.
+/// In the profile `checked` and without the example handlers, which have no native tests: so that wasmtime, by far
+/// the largest dependency, is compiled once for all of them.
 fn test(args: &[String]) -> Result<()> {
     setup()?;
     components::handlers()?;
@@ -85,9 +85,10 @@ fn output(command: &mut Command) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-const TEST: [&str; 7] = [
+const TEST: [&str; 8] = [
     "test",
-    "--release",
+    "--profile",
+    "checked",
     "--workspace",
     "--exclude",
     "hello",
@@ -100,6 +101,6 @@ Usage: cargo xtask COMMAND
 
   setup        install what the tests need: the wasm32-wasip1 and wasm32-wasip2 targets, Chromium, chromedriver
   test [ARGS]  set up, build the example handlers, and run every test; ARGS go to `cargo test`
-  guest        build the default guest anew and write guest/guest.wasm, which the host embeds
+  guest        build the default guest anew and write guest/default/guest.wasm, which the host embeds
   handlers     build the example handlers (examples/hello, examples/untrusted) as components
   site         renew the compressed twins (.br, .gz, .zst) in examples/site";

@@ -8,13 +8,13 @@ use xtask::{digest, section, site, workspace};
 #[test]
 fn the_embedded_guest_was_made_from_its_sources() {
     let root = workspace::root();
-    let component = fs::read(root.join("guest/guest.wasm")).unwrap_or_default();
+    let component = fs::read(root.join("guest/default/guest.wasm")).unwrap_or_default();
     let built_from = section::find(&component, digest::SECTION).map(String::from_utf8_lossy);
     let sources = digest::of_sources(root).expect("the guest's sources can be read");
     assert_eq!(
         built_from.as_deref(),
         Some(&*sources),
-        "guest/guest.wasm is older than its sources: run cargo xtask guest"
+        "guest/default/guest.wasm is older than its sources: run cargo xtask guest"
     );
 }
 

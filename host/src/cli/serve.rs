@@ -438,8 +438,8 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// The default guest: the component built from guest/ (`cargo xtask guest`).
-static FILES: &[u8] = include_bytes!("../../../guest/guest.wasm");
+/// The default guest: the component built from guest/default/ (`cargo xtask guest`).
+static FILES: &[u8] = include_bytes!("../../../guest/default/guest.wasm");
 
 /// The pool reserves address space for each instance: 8 GiB and more of 128 TiB.
 const MAX_INSTANCES: i64 = 10_000;

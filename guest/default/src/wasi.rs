@@ -30,7 +30,7 @@ mod bindings {
                 import wasi:clocks/wall-clock@0.2.12;
             }
         ",
-        path: ["../wit", "wit"],
+        path: ["../../wit", "wit"],
         world: "belljar:default-guest/guest",
         generate_all,
     });
