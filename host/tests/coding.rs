@@ -108,6 +108,55 @@ fn row_21_vary_and_the_type_of_the_original() {
 }
 
 #[test]
+fn a_copy_that_comes_later_is_sent_from_then_on() {
+    // What is not there is remembered, but only of folders that have been as they are for some seconds.
+    let site = Site::new(&[
+        ("a.js", "plain"),
+        ("folder/a.js", "plain"),
+        ("elsewhere/b.js", "other"),
+    ]);
+    let server = Server::of_site(&site);
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    let coding = |path: &str, accepted: &str| {
+        let answer = server.request("GET", path, &[("Accept-Encoding", accepted)]);
+        let varies = answer.field("vary").is_some();
+        let coding = answer.field("content-encoding").unwrap_or_default();
+        assert_eq!(
+            answer.text(),
+            if coding.is_empty() { "plain" } else { coding }
+        );
+        (coding.to_owned(), varies)
+    };
+    for (name, target) in [
+        ("a.js", "elsewhere/later"),
+        ("folder/a.js", "../elsewhere/later"),
+    ] {
+        let path = format!("/{name}");
+        for accepted in ["", "br", "gzip, br", "br"] {
+            assert_eq!(coding(&path, accepted), (String::new(), false), "{name}");
+        }
+        // A link that leads nowhere is no copy, and is one once it leads somewhere: nothing changes beside it.
+        site.symlink(target, &format!("{name}.gz"));
+        assert_eq!(coding(&path, "gzip"), (String::new(), false), "{name}");
+    }
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    for name in ["a.js", "folder/a.js"] {
+        let path = format!("/{name}");
+        for _ in 0..3 {
+            assert_eq!(coding(&path, "gzip"), (String::new(), false), "{name}");
+        }
+    }
+    site.write("elsewhere/later", b"gzip");
+    for name in ["a.js", "folder/a.js"] {
+        let path = format!("/{name}");
+        assert_eq!(coding(&path, "gzip"), ("gzip".into(), true), "{name}");
+        assert_eq!(coding(&path, ""), (String::new(), true), "{name}");
+        site.write(&format!("{name}.br"), b"br");
+        assert_eq!(coding(&path, "gzip, br"), ("br".into(), true), "{name}");
+    }
+}
+
+#[test]
 fn row_6_each_coding_has_a_tag_of_its_own() {
     let site = site();
     let server = Server::of_site(&site);

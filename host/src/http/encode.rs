@@ -60,7 +60,7 @@ pub(super) fn chunk_size(length: usize, output: &mut Vec<u8>) {
 pub(super) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 fn decimal(number: u64, output: &mut Vec<u8>) {
-    let _ = write!(output, "{number}");
+    output.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// The phrase that goes with a status (RFC 9110, section 15, and the registry of IANA); empty for others.

@@ -6,6 +6,9 @@ use anyhow::Context;
 use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::{FsPerms, WasiCtx};
 
+#[cfg(target_os = "linux")]
+use super::absent::Absent;
+
 /// A folder of the host that a guest sees under a name.
 #[derive(Debug, Clone)]
 pub struct Preopen {
@@ -27,6 +30,8 @@ pub(super) struct FileSystem {
     context: WasiFilesystemCtx,
     #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
     on_thread: bool,
+    #[cfg(target_os = "linux")]
+    absent: Absent,
 }
 
 impl FileSystem {
@@ -68,6 +73,8 @@ impl FileSystem {
         Ok(Self {
             context: builder.build().filesystem().clone(),
             on_thread,
+            #[cfg(target_os = "linux")]
+            absent: Absent::default(),
         })
     }
 
@@ -79,6 +86,12 @@ impl FileSystem {
     #[cfg(target_os = "linux")]
     pub fn on_thread(&self) -> bool {
         self.on_thread
+    }
+
+    /// What is known not to be in the folders.
+    #[cfg(target_os = "linux")]
+    pub fn absent(&self) -> &Absent {
+        &self.absent
     }
 }
 

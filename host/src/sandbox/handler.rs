@@ -58,7 +58,7 @@ impl Handler {
     pub fn load(engine: Arc<Engine>, bytes: &[u8], grants: Grants) -> Result<Self, LoadError> {
         let component = compile(&engine, bytes)?;
         let mut linker = Linker::new(engine.wasmtime());
-        state::link(&mut linker).map_err(LoadError::Mismatch)?;
+        state::link(&mut linker, &grants).map_err(LoadError::Mismatch)?;
         check(&engine, &component)?;
         let component = contract::prepare(&component, &linker).map_err(LoadError::Mismatch)?;
         Ok(Self {

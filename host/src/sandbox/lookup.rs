@@ -8,9 +8,12 @@
 
 use std::fs::File as OsFile;
 use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, statat,
+};
 use rustix::io::Errno;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
@@ -21,6 +24,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 use wasmtime_wasi::{FsPerms, OpenMode};
 
+use super::absent::Snapshot;
 use super::state::State;
 
 type OpenAt = (
@@ -42,78 +46,203 @@ pub(super) fn is_available() -> bool {
     *AVAILABLE
 }
 
-/// Defines the functions, in place of those that the linker has.
-pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+/// Defines the functions, in place of those that the linker has. `on_thread` tells whether they may run on the guest's
+/// own thread (see [`FileSystem`](super::filesystem::FileSystem)): they are then ordinary functions, and cost nothing
+/// but what they do.
+pub(super) fn link(linker: &mut Linker<State>, on_thread: bool) -> wasmtime::Result<()> {
     let mut types = linker.instance(TYPES)?;
-    types.func_wrap_async(
-        "[method]descriptor.open-at",
-        |mut store: StoreContextMut<'_, State>, (descriptor, follow, path, open, flags): OpenAt| {
-            Box::new(async move {
-                let opened = look_up(&mut store, &descriptor, move |directory, on_thread| {
-                    open_at(directory, follow, &path, open, flags, on_thread)
-                });
-                let opened = match opened.await? {
-                    Ok((descriptor, stat)) => {
-                        let state = store.data_mut();
-                        if let Descriptor::File(file) = &descriptor {
-                            state.opened = Some((file.file.clone(), stat));
-                        }
-                        Ok(state.table.push(descriptor)?)
-                    }
-                    Err(code) => Err(code),
-                };
-                Ok((opened,))
-            })
-        },
-    )?;
-    types.func_wrap_async(
-        "[method]descriptor.stat",
-        |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
-            Box::new(async move {
+    if on_thread {
+        types.func_wrap(
+            OPEN_AT,
+            |mut store: StoreContextMut<'_, State>, (on, follow, path, open, flags): OpenAt| {
                 let state = store.data_mut();
-                let found = state.table.get(&descriptor)?.clone();
-                match (&found, state.opened.take()) {
-                    (Descriptor::File(file), Some((opened, stat)))
-                        if Arc::ptr_eq(&file.file, &opened) =>
-                    {
-                        Ok((Ok(stat),))
-                    }
-                    _ if state.files_on_thread() => Ok((stat(&found),)),
-                    _ => Ok((tokio::task::spawn_blocking(move || stat(&found)).await?,)),
+                let what = |on: &Dir| open_at(on, follow, &path, open, flags, true);
+                let opened = match open.contains(OpenFlags::CREATE) {
+                    true => directory(state, &on)?.and_then(what),
+                    false => look(state, &on, &path, what)?,
+                };
+                Ok((keep(state, &on, path, opened)?,))
+            },
+        )?;
+        types.func_wrap(
+            STAT_AT,
+            |mut store: StoreContextMut<'_, State>, (on, follow, path): StatAt| {
+                let found = |on: &Dir| stat_at(on, follow, &path);
+                Ok((look(store.data_mut(), &on, &path, found)?,))
+            },
+        )?;
+        types.func_wrap(
+            STAT,
+            |mut store: StoreContextMut<'_, State>, (of,): (Resource<Descriptor>,)| {
+                let state = store.data_mut();
+                match known(state, &of)? {
+                    Some(found) => Ok((Ok(found),)),
+                    None => Ok((stat(state.table.get(&of)?),)),
                 }
-            })
-        },
-    )?;
-    types.func_wrap_async(
-        "[method]descriptor.stat-at",
-        |mut store: StoreContextMut<'_, State>, (descriptor, follow, path): StatAt| {
-            Box::new(async move {
-                let found = look_up(&mut store, &descriptor, move |directory, _| {
-                    stat_at(directory, follow, &path)
-                });
-                Ok((found.await?,))
-            })
-        },
-    )
+            },
+        )
+    } else {
+        types.func_wrap_async(
+            OPEN_AT,
+            |mut store: StoreContextMut<'_, State>, (on, follow, path, open, flags): OpenAt| {
+                Box::new(async move {
+                    let (directory, from) = (directory(store.data(), &on)?.cloned(), path.clone());
+                    let opened =
+                        elsewhere(move || open_at(&directory?, follow, &from, open, flags, false));
+                    let opened = opened.await?;
+                    Ok((keep(store.data_mut(), &on, path, opened)?,))
+                })
+            },
+        )?;
+        types.func_wrap_async(
+            STAT_AT,
+            |store: StoreContextMut<'_, State>, (on, follow, path): StatAt| {
+                Box::new(async move {
+                    let on = directory(store.data(), &on)?.cloned();
+                    let found = elsewhere(move || stat_at(&on?, follow, &path));
+                    Ok((found.await?,))
+                })
+            },
+        )?;
+        types.func_wrap_async(
+            STAT,
+            |mut store: StoreContextMut<'_, State>, (of,): (Resource<Descriptor>,)| {
+                Box::new(async move {
+                    let state = store.data_mut();
+                    if let Some(found) = known(state, &of)? {
+                        return Ok((Ok(found),));
+                    }
+                    let of = state.table.get(&of)?.clone();
+                    Ok((elsewhere(move || stat(&of)).await?,))
+                })
+            },
+        )
+    }
 }
 
-/// Does `what` to a directory, on this thread or where the handler may write on another (see
-/// [`FileSystem`](super::filesystem::FileSystem)).
-async fn look_up<T: Send + 'static>(
-    store: &mut StoreContextMut<'_, State>,
-    descriptor: &Resource<Descriptor>,
-    what: impl FnOnce(&Dir, bool) -> Result<T, ErrorCode> + Send + 'static,
+/// Does what may take its time on another thread.
+async fn elsewhere<T: Send + 'static>(
+    what: impl FnOnce() -> T + Send + 'static,
+) -> wasmtime::Result<T> {
+    Ok(tokio::task::spawn_blocking(what).await?)
+}
+
+/// The directory behind a handle.
+fn directory<'a>(
+    state: &'a State,
+    handle: &Resource<Descriptor>,
+) -> wasmtime::Result<Result<&'a Dir, ErrorCode>> {
+    Ok(match state.table.get(handle)? {
+        Descriptor::Dir(directory) => Ok(directory),
+        Descriptor::File(_) => Err(ErrorCode::NotDirectory),
+    })
+}
+
+/// The file that a guest opened last, for the questions that come next: what it is, and what lies beside it.
+pub(super) struct Opened {
+    file: Arc<OsFile>,
+    /// What was found out on the way; told once, since it may change.
+    stat: Option<DescriptorStat>,
+    directory: Arc<OsFile>,
+    path: String,
+    /// The folder that it is in, as it was a moment ago.
+    folder: Option<(Snapshot, Instant)>,
+}
+
+impl Opened {
+    /// The folder, if that is what the path from the directory leads to.
+    fn folder(&mut self, directory: &Dir, path: &str) -> Option<Snapshot> {
+        if !Arc::ptr_eq(&self.directory, &directory.dir) || split(&self.path).0 != path {
+            return None;
+        }
+        match self.folder {
+            Some((snapshot, taken)) if taken.elapsed() < MOMENT => Some(snapshot),
+            _ => {
+                let stat = match path {
+                    "" => fstat(&*directory.dir),
+                    path => statat(&*directory.dir, path, AtFlags::empty()),
+                };
+                let snapshot = Snapshot::new(&stat.ok()?);
+                self.folder = Some((snapshot, Instant::now()));
+                Some(snapshot)
+            }
+        }
+    }
+}
+
+/// Gives the guest a handle to what was opened.
+fn keep(
+    state: &mut State,
+    on: &Resource<Descriptor>,
+    path: String,
+    opened: Result<(Descriptor, DescriptorStat), ErrorCode>,
+) -> wasmtime::Result<Result<Resource<Descriptor>, ErrorCode>> {
+    let (descriptor, stat) = match opened {
+        Ok(opened) => opened,
+        Err(code) => return Ok(Err(code)),
+    };
+    if let (Descriptor::File(file), Descriptor::Dir(on)) = (&descriptor, state.table.get(on)?) {
+        state.opened = Some(Opened {
+            file: file.file.clone(),
+            stat: Some(stat),
+            directory: on.dir.clone(),
+            path,
+            folder: None,
+        });
+    }
+    Ok(Ok(state.table.push(descriptor)?))
+}
+
+/// What is known of a file that was just opened.
+fn known(
+    state: &mut State,
+    handle: &Resource<Descriptor>,
+) -> wasmtime::Result<Option<DescriptorStat>> {
+    Ok(match (state.table.get(handle)?, &mut state.opened) {
+        (Descriptor::File(file), Some(opened)) if Arc::ptr_eq(&file.file, &opened.file) => {
+            opened.stat.take()
+        }
+        _ => None,
+    })
+}
+
+/// Looks for a file, unless it would lie beside the one opened last and is known not to be there.
+///
+/// The path to the folder was seen to stay within the directory when that file was opened, and nothing but the absence of
+/// a name is told of it here.
+fn look<T>(
+    state: &mut State,
+    on: &Resource<Descriptor>,
+    path: &str,
+    look: impl FnOnce(&Dir) -> Result<T, ErrorCode>,
 ) -> wasmtime::Result<Result<T, ErrorCode>> {
-    let state = store.data_mut();
-    let on_thread = state.files_on_thread();
-    let Descriptor::Dir(directory) = state.table.get(descriptor)? else {
+    let Descriptor::Dir(on) = state.table.get(on)? else {
         return Ok(Err(ErrorCode::NotDirectory));
     };
-    if on_thread {
-        return Ok(what(directory, true));
+    let (folder, name) = split(path);
+    let folder = match &mut state.opened {
+        Some(opened) if !["", ".", ".."].contains(&name) => opened.folder(on, folder),
+        _ => None,
+    };
+    let Some(folder) = folder else {
+        return Ok(look(on));
+    };
+    if state.absent().has(&folder, name) {
+        return Ok(Err(ErrorCode::NoEntry));
     }
-    let directory = directory.clone();
-    Ok(tokio::task::spawn_blocking(move || what(&directory, false)).await?)
+    let found = look(on);
+    // A symbolic link that leads nowhere is there all the same, and may lead somewhere soon.
+    if matches!(found, Err(ErrorCode::NoEntry))
+        && let Err(ErrorCode::NoEntry) = stat_at(on, PathFlags::empty(), path)
+    {
+        state.absent().learn(&folder, name);
+    }
+    Ok(found)
+}
+
+/// The folder in a path, and the name in it.
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
 }
 
 fn open_at(
@@ -255,5 +384,11 @@ fn code(error: Errno) -> ErrorCode {
 
 /// The interface as wasmtime-wasi names it.
 const TYPES: &str = "wasi:filesystem/types@0.2.12";
+const OPEN_AT: &str = "[method]descriptor.open-at";
+const STAT: &str = "[method]descriptor.stat";
+const STAT_AT: &str = "[method]descriptor.stat-at";
 
 const RETRIES: usize = 8;
+
+/// For how long the folder of a file is taken to be as it was: that of some lookups in a row.
+const MOMENT: Duration = Duration::from_millis(1);

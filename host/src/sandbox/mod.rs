@@ -7,6 +7,8 @@
 //! - [`Handler`] is a loaded component with what it was granted; `call` runs one request in an instance.
 //! - [`Call`] is that run: a future that moves a guest which keeps a thread busy out of the others' way.
 
+#[cfg(target_os = "linux")]
+mod absent;
 mod call;
 mod contract;
 mod engine;

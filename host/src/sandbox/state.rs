@@ -9,8 +9,6 @@ use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtx, WasiFilesyste
 use wasmtime_wasi::p2::bindings::cli::environment;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::{self, Datetime};
 use wasmtime_wasi::p2::bindings::filesystem;
-#[cfg(target_os = "linux")]
-use wasmtime_wasi::p2::bindings::filesystem::types::DescriptorStat;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
@@ -24,9 +22,9 @@ pub(super) struct State {
     pub memory: MemoryAccount,
     /// The number of the request that is being answered, for the log.
     request: Arc<AtomicU64>,
-    /// The file that was opened last, and what was found out about it on the way; until it is asked for.
+    /// The file that was opened last.
     #[cfg(target_os = "linux")]
-    pub opened: Option<(Arc<std::fs::File>, DescriptorStat)>,
+    pub opened: Option<super::lookup::Opened>,
     grants: Arc<Grants>,
     filesystem: WasiFilesystemCtx,
     /// Standard streams, clocks, random numbers, sockets: made when the guest first asks, which most never do.
@@ -56,17 +54,16 @@ impl State {
         self.opened.take();
     }
 
+    #[cfg(target_os = "linux")]
+    pub fn absent(&self) -> &super::absent::Absent {
+        self.grants.filesystem.absent()
+    }
+
     pub fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
         WasiFilesystemCtxView {
             ctx: &mut self.filesystem,
             table: &mut self.table,
         }
-    }
-
-    #[cfg(target_os = "linux")]
-    /// Whether file operations may block the thread of the guest (see [`FileSystem`](super::filesystem::FileSystem)).
-    pub fn files_on_thread(&self) -> bool {
-        self.grants.filesystem.on_thread()
     }
 }
 
@@ -121,7 +118,7 @@ fn datetime(duration: Duration) -> Datetime {
 }
 
 /// Links WASI 0.2 as far as a handler is granted it: all of `wasi:cli/imports`.
-pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(super) fn link(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     // Once more what requests do need often, without the rest of the context.
     linker.allow_shadowing(true);
@@ -134,8 +131,10 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     filesystem::types::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
     #[cfg(target_os = "linux")]
     if super::lookup::is_available() {
-        super::lookup::link(linker)?;
+        super::lookup::link(linker, grants.filesystem.on_thread())?;
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = grants;
     linker.allow_shadowing(false);
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! The access log: a line for each request, or with `-v` its head and the response's.
 
-use std::fmt::{Display, Write as _};
-use std::net::SocketAddr;
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use super::stderr::Stderr;
@@ -38,32 +37,30 @@ impl AccessLog {
 /// What is known of one request, told to the log when it is over.
 pub(super) struct Exchange<'a> {
     log: &'a AccessLog,
-    peer: SocketAddr,
+    /// Address and port.
+    client: &'a str,
     started: Instant,
     /// `GET /path HTTP/1.1`; empty where no head was understood.
     line: String,
 }
 
 impl<'a> Exchange<'a> {
-    pub fn new(log: &'a AccessLog, peer: SocketAddr) -> Self {
+    pub fn new(log: &'a AccessLog, client: &'a str) -> Self {
         Self {
             log,
-            peer,
+            client,
             started: Instant::now(),
             line: String::new(),
         }
     }
 
     pub fn request(&mut self, head: &Head) {
+        let version = head.version().as_str();
         self.line
-            .reserve(head.method().len() + head.target().len() + " / HTTP/1.1".len());
-        let _ = write!(
-            self.line,
-            "{} {} {}",
-            head.method(),
-            head.target(),
-            head.version()
-        );
+            .reserve(head.method().len() + head.target().len() + version.len() + 2);
+        for part in [head.method(), " ", head.target(), " ", version] {
+            self.line.push_str(part);
+        }
         if self.log.detail == Detail::Heads {
             self.show('>', head.raw());
         }
@@ -77,54 +74,71 @@ impl<'a> Exchange<'a> {
     }
 
     pub fn rejected(&self, reason: &Reject) {
-        tracing::info!(client = %self.peer, "request refused with {}: {reason}", reason.status());
+        tracing::info!(
+            client = self.client,
+            "request refused with {}: {reason}",
+            reason.status()
+        );
     }
 
     pub fn failed(&self, failure: &Failure) {
         let failure = legible(&failure.to_string());
-        tracing::error!(client = %self.peer, request = self.line, "{failure}");
+        tracing::error!(client = self.client, request = self.line, "{failure}");
     }
 
     pub fn unsendable(&self, error: &SendError) {
         let error = legible(&error.to_string());
-        tracing::error!(client = %self.peer, request = self.line, "the handler's response cannot be sent: {error}");
+        tracing::error!(
+            client = self.client,
+            request = self.line,
+            "the handler's response cannot be sent: {error}"
+        );
     }
 
     pub fn gone(&self, gone: &Gone) {
-        tracing::debug!(client = %self.peer, request = self.line, "{gone}");
+        tracing::debug!(client = self.client, request = self.line, "{gone}");
         self.line(CLIENT_CLOSED_REQUEST, None);
     }
 
     pub fn cut(&self, error: &SendError, head: &[u8]) {
-        tracing::warn!(client = %self.peer, request = self.line, "connection cut: {error}");
+        tracing::warn!(
+            client = self.client,
+            request = self.line,
+            "connection cut: {error}"
+        );
         match self.log.detail {
             Detail::Heads => self.show('<', head),
             Detail::Line => self.line(CLIENT_CLOSED_REQUEST, None),
         }
     }
 
+    // Written for every request, so without the formatter, which would take as long as the request's head.
     fn line(&self, status: u16, bytes: Option<u64>) {
-        let mut text = String::with_capacity(self.line.len() + 96);
-        let _ = write!(text, "{} - - [", self.peer.ip());
+        let mut text = Vec::with_capacity(self.line.len() + 128);
+        text.extend_from_slice(ip(self.client).as_bytes());
+        text.extend_from_slice(b" - - [");
         time(&mut text);
-        text.push_str("] \"");
-        if self.line.is_empty() {
-            text.push('-')
-        } else {
-            quoted(&mut text, &self.line)
+        text.extend_from_slice(b"] \"");
+        match self.line.as_str() {
+            "" => text.push(b'-'),
+            line => quoted(&mut text, line),
         }
-        let bytes: &dyn Display = match &bytes {
-            Some(bytes) => bytes,
-            None => &"-",
-        };
-        let taken = self.started.elapsed().as_micros();
-        let _ = writeln!(
-            text,
-            "\" {status} {bytes} {}.{:03}ms",
-            taken / 1000,
-            taken % 1000
-        );
-        self.log.stderr.push(text.as_bytes());
+        text.extend_from_slice(b"\" ");
+        number(&mut text, status.into());
+        text.push(b' ');
+        match bytes {
+            Some(bytes) => number(&mut text, bytes),
+            None => text.push(b'-'),
+        }
+        text.push(b' ');
+        let taken = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        number(&mut text, taken / 1000);
+        text.push(b'.');
+        for digit in [taken / 100, taken / 10, taken] {
+            text.push(b'0' + (digit % 10) as u8);
+        }
+        text.extend_from_slice(b"ms\n");
+        self.log.stderr.push(&text);
     }
 
     fn show(&self, direction: char, head: &[u8]) {
@@ -167,27 +181,39 @@ fn legible(reason: &str) -> String {
     text
 }
 
+/// The address without its port, and an IPv6 one without its brackets.
+fn ip(client: &str) -> &str {
+    let address = client
+        .rsplit_once(':')
+        .map_or(client, |(address, _)| address);
+    address.trim_matches(['[', ']'])
+}
+
+fn number(text: &mut Vec<u8>, number: u64) {
+    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
 /// As nginx does: a quote in the target must not end the field.
-fn quoted(text: &mut String, line: &str) {
-    for c in line.chars() {
-        match c {
-            '"' => text.push_str("\\x22"),
-            '\\' => text.push_str("\\x5C"),
-            c => text.push(c),
-        }
+fn quoted(text: &mut Vec<u8>, line: &str) {
+    let mut rest = line.as_bytes();
+    while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
+        let (before, from) = rest.split_at(at);
+        text.extend_from_slice(before);
+        text.extend_from_slice(match from {
+            [b'"', ..] => b"\\x22",
+            _ => b"\\x5C",
+        });
+        rest = from.get(1..).unwrap_or_default();
     }
+    text.extend_from_slice(rest);
 }
 
 /// The time as the Common Log Format has it: `21/Nov/2026:08:05:03 +0000`.
-fn time(text: &mut String) {
+fn time(text: &mut Vec<u8>) {
     let date = http::now();
-    let part = |range| date.get(range).and_then(|part| str::from_utf8(part).ok());
-    if let (Some(day), Some(month), Some(year), Some(clock)) =
-        (part(5..7), part(8..11), part(12..16), part(17..25))
-    {
-        for part in [day, "/", month, "/", year, ":", clock, " +0000"] {
-            text.push_str(part);
-        }
+    for (part, end) in [(5..7, "/"), (8..11, "/"), (12..16, ":"), (17..25, " +0000")] {
+        text.extend_from_slice(date.get(part).unwrap_or_default());
+        text.extend_from_slice(end.as_bytes());
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn serve<S: Transport>(stream: S, peer: SocketAddr, shared: &Sh
         if !another {
             break;
         }
-        let mut exchange = Exchange::new(&shared.log, peer);
+        let mut exchange = Exchange::new(&shared.log, &client);
         match connection.next_request().await {
             Ok(Some(request)) => {
                 exchange.request(&request.head);
