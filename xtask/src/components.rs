@@ -1,4 +1,4 @@
-//! Builds what runs under the glass: the default guest and the example handlers.
+//! Builds what runs under the glass: the default guest, the example handlers, and those of the tests.
 
 use std::env;
 use std::ffi::OsString;
@@ -38,17 +38,13 @@ pub fn guest() -> Result<()> {
     Ok(())
 }
 
-/// Builds the example handlers, for the tests and for trying them out.
+/// Builds the example handlers, for the tests and for trying them out, and those that only the tests use.
 pub fn handlers() -> Result<()> {
     targets::install()?;
-    println!("== building the example handlers");
-    let mut cargo = workspace::cargo();
-    call(
-        cargo
-            .args(BUILD)
-            .args(["--package", "hello", "--package", "untrusted"]),
-    )?;
-    println!("built {}/{{hello,untrusted}}.wasm", artifacts().display());
+    println!("== building the handlers");
+    let packages = HANDLERS.iter().flat_map(|name| ["--package", name]);
+    call(workspace::cargo().args(BUILD).args(packages))?;
+    println!("built {} in {}", HANDLERS.join(", "), artifacts().display());
     Ok(())
 }
 
@@ -73,6 +69,9 @@ fn without_paths(root: &Path) -> OsString {
     }
     flags
 }
+
+/// The packages that are built for components only.
+pub const HANDLERS: [&str; 4] = ["hello", "test-proxy", "test-service", "untrusted"];
 
 const BUILD: [&str; 5] = ["build", "--profile", "guest", "--target", "wasm32-wasip2"];
 

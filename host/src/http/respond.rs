@@ -27,8 +27,10 @@ pub struct Sent {
 pub enum SendError {
     /// It does not fit the request it answers, or the limits. Nothing was sent.
     Invalid(InvalidResponse),
-    /// The body has other than its length of bytes, or closed before its end. Nothing was sent.
+    /// The file has fewer bytes than it should. Nothing was sent.
     Short,
+    /// The stream that is the body failed before anything was sent.
+    Unbegun(Cut),
     /// The file cannot be read. Nothing was sent.
     Unreadable(io::Error),
     /// The body did not come to its end after the head was sent, and the connection was cut.
@@ -57,7 +59,18 @@ pub enum Cut {
 impl SendError {
     /// Whether nothing was sent, so that another response can be.
     pub fn nothing_sent(&self) -> bool {
-        matches!(self, Self::Invalid(_) | Self::Short | Self::Unreadable(_))
+        matches!(
+            self,
+            Self::Invalid(_) | Self::Short | Self::Unbegun(_) | Self::Unreadable(_)
+        )
+    }
+
+    /// Whether the stream that is the body closed without saying that this is its end.
+    pub fn is_unfinished(&self) -> bool {
+        matches!(
+            self,
+            Self::Unbegun(Cut::StreamUnfinished) | Self::Cut(Cut::StreamUnfinished)
+        )
     }
 }
 
@@ -272,10 +285,12 @@ impl<S: Transport> Connection<S> {
                         (started, unsent) = (true, self.output.len());
                     }
                 }
-                Frame::End if length.is_some_and(|length| body_bytes < length) => {
+                Frame::Trailers(_) | Frame::End
+                    if length.is_some_and(|length| body_bytes < length) =>
+                {
                     return Err(cut(started, Cut::StreamLength));
                 }
-                Frame::End => {
+                Frame::Trailers(_) | Frame::End => {
                     if chunked {
                         self.output.extend_from_slice(LAST_CHUNK);
                     }
@@ -353,7 +368,7 @@ fn cut(started: bool, cut: Cut) -> SendError {
     if started {
         SendError::Cut(cut)
     } else {
-        SendError::Short
+        SendError::Unbegun(cut)
     }
 }
 
@@ -361,7 +376,8 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(invalid) => write!(f, "invalid response: {invalid}"),
-            Self::Short => f.write_str("the body has other than its length of bytes"),
+            Self::Short => f.write_str("the file is shorter than its body"),
+            Self::Unbegun(cut) => write!(f, "its body failed: {cut}"),
             Self::Unreadable(error) => write!(f, "the file cannot be read: {error}"),
             Self::Cut(cut) => write!(f, "the response was cut: {cut}"),
             Self::Io(error) => write!(f, "the connection failed: {error}"),

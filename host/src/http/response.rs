@@ -31,7 +31,7 @@ pub enum Body {
         length: u64,
     },
     /// Bytes as they come. Chunked for HTTP/1.1, unless the `length` is known here or from a Content-Length. The
-    /// sender must send [`Frame::End`]: a channel that closes without it cuts the connection.
+    /// sender must send [`Frame::End`] or [`Frame::Trailers`]: a channel that closes without it cuts the connection.
     Stream {
         frames: Receiver<Frame>,
         length: Option<u64>,
@@ -42,6 +42,8 @@ pub enum Body {
 #[derive(Debug)]
 pub enum Frame {
     Data(Bytes),
+    /// The end, with fields that are sent after the content where that is possible (RFC 9110, section 6.5).
+    Trailers(Vec<(String, Vec<u8>)>),
     End,
 }
 

@@ -1,4 +1,4 @@
-//! One request's run in a guest.
+//! One request's run in a guest, up to its response.
 
 use std::future::Future;
 use std::mem;
@@ -6,66 +6,88 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
 use super::engine::{Engine, Slot};
 use super::failure::Failure;
 use super::instance::Instance;
-use super::lanes::{Guest, Metered, Polled};
+use super::lanes::Guest;
+use super::run::Run;
 use crate::http::Response;
 
 /// What a guest answered.
 pub struct Answer {
     pub response: Response,
     /// The guest's instance. Taking it down costs about as much as making it, so the caller keeps it until
-    /// the response is on its way; with it goes the instance's place among `--max-instances`.
+    /// the response is on its way; with it goes the instance's place among `--max-instances`. One that
+    /// [still runs](Instance::is_running) makes the response's body, and must be kept to its end.
     pub instance: Instance,
 }
 
-/// A guest's run, to be polled to its end. Dropping it cancels the guest.
+/// The end of a guest's run.
+pub(super) enum Ended {
+    Answered(Answer),
+    /// The response went ahead.
+    Over(Instance),
+}
+
+/// A guest's run, to be polled until there is a response. Dropping it cancels the guest.
 ///
 /// It waits for a place among the instances, enforces the wall clock, and moves a guest that keeps the thread
 /// busy to the slow lane.
 pub struct Call {
     engine: Arc<Engine>,
     stage: Stage,
+    /// Where a response comes whose body is still being made.
+    early: Option<oneshot::Receiver<Response>>,
     /// Armed when the guest first waits: most never do.
     timer: Option<Pin<Box<Sleep>>>,
     deadline: Instant,
 }
 
-type Output = Result<Answer, Failure>;
-
 enum Stage {
-    Queued(Guest<Result<Guest<Output>, Failure>>),
-    Fast(Metered<Output>),
-    Slow(Cancelled<Output>),
+    Queued(Guest<Result<Guest<Result<Ended, Failure>>, Failure>>),
+    Running(Run<Ended>),
     Done,
 }
 
 impl Call {
-    pub(super) fn new<F>(engine: Arc<Engine>, run: impl FnOnce(Slot) -> F + Send + 'static) -> Self
+    pub(super) fn new<F>(
+        engine: Arc<Engine>,
+        early: Option<oneshot::Receiver<Response>>,
+        run: impl FnOnce(Slot) -> F + Send + 'static,
+    ) -> Self
     where
-        F: Future<Output = Output> + Send + 'static,
+        F: Future<Output = Result<Ended, Failure>> + Send + 'static,
     {
-        let limits = engine.limits();
-        let deadline = Instant::now() + limits.timeout;
+        let deadline = Instant::now() + engine.limits().timeout;
         let stage = match engine.try_admit() {
-            Some(slot) => Stage::Fast(Metered::new(Box::pin(run(slot)), limits.cpu)),
+            Some(slot) => Stage::Running(Run::new(engine.clone(), Box::pin(run(slot)))),
             None => {
                 let engine = engine.clone();
                 Stage::Queued(Box::pin(async move {
                     let slot = engine.admit().await?;
-                    Ok(Box::pin(run(slot)) as Guest<Output>)
+                    Ok(Box::pin(run(slot)) as Guest<Result<Ended, Failure>>)
                 }))
             }
         };
         Self {
             engine,
             stage,
+            early,
             timer: None,
             deadline,
+        }
+    }
+
+    fn poll_early(&mut self, context: &mut Context<'_>) -> Option<Response> {
+        match Pin::new(self.early.as_mut()?).poll(context) {
+            Poll::Ready(response) => {
+                self.early = None;
+                response.ok()
+            }
+            Poll::Pending => None,
         }
     }
 
@@ -79,60 +101,37 @@ impl Call {
 }
 
 impl Future for Call {
-    type Output = Output;
+    type Output = Result<Answer, Failure>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Output> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let call = self.get_mut();
-        loop {
-            match &mut call.stage {
-                Stage::Queued(admission) => {
-                    let guest = ready!(admission.as_mut().poll(context))?;
-                    let limits = call.engine.limits();
-                    call.deadline = Instant::now() + limits.timeout;
-                    call.stage = Stage::Fast(Metered::new(guest, limits.cpu));
-                    continue;
-                }
-                Stage::Fast(guest) => match guest.poll(context) {
-                    Polled::Ready(output) => {
-                        call.stage = Stage::Done;
-                        return Poll::Ready(output);
-                    }
-                    Polled::Waiting => {}
-                    Polled::Busy => {
-                        // Where there is no slow lane the guest goes on here: its yield has woken this task.
-                        if let Some(runtime) = call.engine.slow_lane() {
-                            let Stage::Fast(guest) = mem::replace(&mut call.stage, Stage::Done)
-                            else {
-                                continue;
-                            };
-                            call.stage = Stage::Slow(Cancelled(runtime.spawn(guest.slow())));
-                            continue;
-                        }
-                    }
-                },
-                Stage::Slow(task) => {
-                    if let Poll::Ready(joined) = Pin::new(&mut task.0).poll(context) {
-                        call.stage = Stage::Done;
-                        return Poll::Ready(joined.unwrap_or_else(|error| {
-                            Err(Failure::Trap(wasmtime::Error::new(error)))
-                        }));
-                    }
-                }
-                Stage::Done => return Poll::Pending,
-            }
-            ready!(call.poll_deadline(context));
-            // Dropping the guest unwinds it; its store is never used again.
-            call.stage = Stage::Done;
-            return Poll::Ready(Err(Failure::Timeout(call.engine.limits().timeout)));
+        if let Stage::Queued(admission) = &mut call.stage {
+            let guest = ready!(admission.as_mut().poll(context))?;
+            call.deadline = Instant::now() + call.engine.limits().timeout;
+            call.stage = Stage::Running(Run::new(call.engine.clone(), guest));
         }
-    }
-}
-
-/// A task that ends with its handle, at its next yield.
-struct Cancelled<T>(JoinHandle<T>);
-
-impl<T> Drop for Cancelled<T> {
-    fn drop(&mut self) {
-        self.0.abort();
+        let Stage::Running(run) = &mut call.stage else {
+            return Poll::Pending;
+        };
+        let ended = Pin::new(run).poll(context);
+        if let Some(response) = call.poll_early(context) {
+            let instance = match (ended, mem::replace(&mut call.stage, Stage::Done)) {
+                (Poll::Pending, Stage::Running(run)) => Instance::running(run),
+                (Poll::Ready(ended), _) => Instance::ended(ended),
+                _ => return Poll::Pending,
+            };
+            return Poll::Ready(Ok(Answer { response, instance }));
+        }
+        if let Poll::Ready(ended) = ended {
+            call.stage = Stage::Done;
+            return Poll::Ready(match ended? {
+                Ended::Answered(answer) => Ok(answer),
+                Ended::Over(_) => Err(Failure::NoResponse),
+            });
+        }
+        ready!(call.poll_deadline(context));
+        // Dropping the guest unwinds it; its store is never used again.
+        call.stage = Stage::Done;
+        Poll::Ready(Err(Failure::Timeout(call.engine.limits().timeout)))
     }
 }

@@ -1,6 +1,6 @@
 //! The engine: how components are compiled, where their instances live, how many there may be.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,7 +18,10 @@ use super::limits::Limits;
 
 /// Compiles components and holds what all their instances share: memory, clock, threads, places.
 pub struct Engine {
-    wasmtime: wasmtime::Engine,
+    /// Without the bookkeeping for concurrent tasks, for components that need none: 10 % more requests.
+    synchronous: wasmtime::Engine,
+    /// With it, for components of WASI 0.3; made for the first of them.
+    concurrent: OnceLock<wasmtime::Engine>,
     limits: Limits,
     slots: Arc<Semaphore>,
     ticker: Ticker,
@@ -35,25 +38,16 @@ impl Engine {
     ///
     /// Where the system lacks what even on-demand allocation needs, or gives no thread for the clock.
     pub fn new(limits: Limits, threads: usize) -> anyhow::Result<Self> {
-        let wasmtime = match wasmtime::Engine::new(&config(Some(&limits))) {
-            Ok(engine) => engine,
-            Err(error) => {
-                tracing::warn!(
-                    "instances are allocated on demand, which is slower: the address space does not hold a pool of \
-                     {} ({error:#}); a lower --max-instances or a higher `ulimit -v` allows one",
-                    limits.max_instances
-                );
-                wasmtime::Engine::new(&config(None))
-                    .map_err(anyhow::Error::from)
-                    .context("the WebAssembly engine does not start")?
-            }
-        };
+        let synchronous = start(&limits, Tasks::One)
+            .map_err(anyhow::Error::from)
+            .context("the WebAssembly engine does not start")?;
         let total = limits.max_instances as usize;
         let slots = Arc::new(Semaphore::new(total));
-        let ticker =
-            Ticker::start(&wasmtime, &slots, total).context("no thread for the epoch's clock")?;
+        let ticker = Ticker::start(&synchronous, &slots, total)
+            .context("no thread for the epoch's clock")?;
         Ok(Self {
-            wasmtime,
+            synchronous,
+            concurrent: OnceLock::new(),
             limits,
             slots,
             ticker,
@@ -70,8 +64,20 @@ impl Engine {
         self.limits.max_instances as usize - self.slots.available_permits()
     }
 
-    pub(super) fn wasmtime(&self) -> &wasmtime::Engine {
-        &self.wasmtime
+    /// The engine for components of WASI 0.2 and of belljar's own contract.
+    pub(super) fn synchronous(&self) -> &wasmtime::Engine {
+        &self.synchronous
+    }
+
+    /// The engine for components of WASI 0.3.
+    pub(super) fn concurrent(&self) -> wasmtime::Result<&wasmtime::Engine> {
+        if let Some(engine) = self.concurrent.get() {
+            return Ok(engine);
+        }
+        let engine = start(&self.limits, Tasks::Many)?;
+        let engine = self.concurrent.get_or_init(|| engine);
+        self.ticker.add(engine);
+        Ok(engine)
     }
 
     pub(super) fn slow_lane(&self) -> Option<&Runtime> {
@@ -98,22 +104,43 @@ impl Engine {
     }
 }
 
+/// The tasks that an engine's instances have at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tasks {
+    One,
+    /// The async ABI of WASI 0.3.
+    Many,
+}
+
+fn start(limits: &Limits, tasks: Tasks) -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&config(Some(limits), tasks)).or_else(|error| {
+        tracing::warn!(
+            "instances are allocated on demand, which is slower: the address space does not hold a pool of \
+             {} ({error:#}); a lower --max-instances or a higher `ulimit -v` allows one",
+            limits.max_instances
+        );
+        wasmtime::Engine::new(&config(None, tasks))
+    })
+}
+
 /// The settings of an engine: pooled for `limits`, or on demand.
-fn config(pool: Option<&Limits>) -> Config {
+fn config(pool: Option<&Limits>, tasks: Tasks) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
-        // Contracts of today are synchronous: without the bookkeeping for concurrent tasks, 10 % more requests.
-        .concurrency_support(false)
         .shared_memory(false)
         .cranelift_opt_level(OptLevel::Speed)
         // A wall against surprises: a guest's stack is its own, and small.
         .max_wasm_stack(STACK / 2)
         .async_stack_size(STACK)
         .cache(cache());
+    match tasks {
+        Tasks::One => config.concurrency_support(false),
+        Tasks::Many => config.wasm_component_model_async(true),
+    };
     match pool {
         Some(limits) => {
-            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(limits)))
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(limits, tasks)))
         }
         // Where there is no room for the pool there is none for a reservation of 4 GiB a memory either.
         None => config
@@ -126,7 +153,7 @@ fn config(pool: Option<&Limits>) -> Config {
 
 /// The pool, with the settings that make a fresh instance cheap: what an instance touched is wiped by
 /// copying over it, found by the kernel's page scan, instead of being given back and faulted in again.
-fn pooling(limits: &Limits) -> PoolingAllocationConfig {
+fn pooling(limits: &Limits, tasks: Tasks) -> PoolingAllocationConfig {
     // What was freed waits in batches to be wiped, and is not free before.
     let instances = limits.max_instances.saturating_add(SLACK);
     let mut pool = PoolingAllocationConfig::new();
@@ -140,7 +167,10 @@ fn pooling(limits: &Limits) -> PoolingAllocationConfig {
         .table_elements(TABLE_ELEMENTS)
         .max_component_instance_size(1 << 20)
         .max_core_instance_size(1 << 20)
-        .total_stacks(instances)
+        .total_stacks(match tasks {
+            Tasks::One => instances,
+            Tasks::Many => instances.saturating_mul(STACKS),
+        })
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)
         .async_stack_keep_resident(STACK_KEEP_RESIDENT)
@@ -203,6 +233,9 @@ fn private_folder() -> anyhow::Result<std::path::PathBuf> {
 /// Bytes of a guest's stack, host functions included; the guest's own part is half of it.
 const STACK: usize = 1 << 20;
 const STACK_KEEP_RESIDENT: usize = 64 << 10;
+
+/// Stacks for each instance of WASI 0.3, of which each task that waits in the middle of a call takes one.
+const STACKS: u32 = 4;
 
 /// Bytes of a memory or table that stay resident in the pool for the next instance.
 const KEEP_RESIDENT: usize = 2 << 20;

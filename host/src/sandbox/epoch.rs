@@ -1,7 +1,7 @@
 //! The ticking clock by which running guests are interrupted.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use tokio::sync::Semaphore;
 /// Time between two epochs. A guest that keeps a thread busy is interrupted after one to two of them.
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
-/// Increments an engine's epoch every [`TICK`] for as long as guests run.
+/// Increments the engines' epochs every [`TICK`] for as long as guests run.
 ///
 /// An OS thread, never a task: guests that keep every worker busy must not be able to stop the clock.
 /// With no guest about it sleeps, so that an idle server wakes nobody.
 pub(super) struct Ticker {
     thread: Thread,
     parked: Arc<AtomicBool>,
+    second: Arc<OnceLock<wasmtime::EngineWeak>>,
 }
 
 impl Ticker {
@@ -28,13 +29,22 @@ impl Ticker {
     ) -> std::io::Result<Self> {
         let parked = Arc::new(AtomicBool::new(false));
         let (engine, slots, flag) = (engine.weak(), Arc::downgrade(slots), parked.clone());
+        let second: Arc<OnceLock<wasmtime::EngineWeak>> = Arc::default();
+        let other = second.clone();
         let handle = thread::Builder::new()
             .name("epoch".into())
-            .spawn(move || tick(&engine, &slots, total, &flag))?;
+            .spawn(move || tick(&engine, &other, &slots, total, &flag))?;
         Ok(Self {
             thread: handle.thread().clone(),
             parked,
+            second,
         })
+    }
+
+    /// Has the clock tick for a second engine, too.
+    pub fn add(&self, engine: &wasmtime::Engine) {
+        // There is no third.
+        let _ = self.second.set(engine.weak());
     }
 
     /// Called when a guest is about to run.
@@ -46,11 +56,20 @@ impl Ticker {
     }
 }
 
-fn tick(engine: &wasmtime::EngineWeak, slots: &Weak<Semaphore>, total: usize, parked: &AtomicBool) {
+fn tick(
+    engine: &wasmtime::EngineWeak,
+    second: &OnceLock<wasmtime::EngineWeak>,
+    slots: &Weak<Semaphore>,
+    total: usize,
+    parked: &AtomicBool,
+) {
     let mut idle_ticks = 0;
     // Ends with the engine.
     while let (Some(engine), Some(slots)) = (engine.upgrade(), slots.upgrade()) {
         engine.increment_epoch();
+        if let Some(second) = second.get().and_then(wasmtime::EngineWeak::upgrade) {
+            second.increment_epoch();
+        }
         idle_ticks = if slots.available_permits() == total {
             idle_ticks + 1
         } else {

@@ -10,9 +10,15 @@ pub enum Failure {
     Trap(wasmtime::Error),
     /// It answered with what cannot be sent.
     InvalidResponse(String),
+    /// It came to its end without a response.
+    NoResponse,
+    /// It answered with an error of wasi:http.
+    ErrorCode(String),
+    /// The body of its response did not come to its end.
+    Body(String),
     /// It used up the processor time of a request.
     Cpu(Duration),
-    /// It had no answer within the wall clock of a request.
+    /// It had no answer within the wall clock of a request, or did not end within as long after it.
     Timeout(Duration),
     /// No instance came free within the queue's wait.
     NoInstance(Duration),
@@ -22,7 +28,11 @@ impl Failure {
     /// The status that the client is answered with.
     pub fn status(&self) -> u16 {
         match self {
-            Failure::Trap(_) | Failure::InvalidResponse(_) => 500,
+            Failure::Trap(_)
+            | Failure::InvalidResponse(_)
+            | Failure::NoResponse
+            | Failure::ErrorCode(_)
+            | Failure::Body(_) => 500,
             Failure::NoInstance(_) => 503,
             Failure::Cpu(_) | Failure::Timeout(_) => 504,
         }
@@ -42,6 +52,9 @@ impl fmt::Display for Failure {
             Failure::InvalidResponse(reason) => {
                 write!(f, "the handler's response cannot be sent: {reason}")
             }
+            Failure::NoResponse => f.write_str("the handler ended without a response"),
+            Failure::ErrorCode(code) => write!(f, "the handler answered with the error {code}"),
+            Failure::Body(reason) => write!(f, "the body of the handler's response: {reason}"),
             Failure::Cpu(limit) => write!(
                 f,
                 "the handler used up its processor time of {limit:?} (--cpu)"
@@ -64,6 +77,8 @@ pub enum LoadError {
     CoreModule,
     /// The bytes are no WebAssembly component at all, or a damaged one.
     NotAComponent(wasmtime::Error),
+    /// The engine that components of WASI 0.3 need does not start.
+    NoEngine(wasmtime::Error),
     /// It exports no function that belljar knows how to call. Lists what it exports instead.
     NoHandler(Vec<String>),
     /// It imports what nobody granted it.
@@ -88,25 +103,29 @@ impl fmt::Display for LoadError {
                     "it is no WebAssembly component ({reason}); build one with `cargo build --target wasm32-wasip2`"
                 )
             }
-            LoadError::NoHandler(exports) if exports.is_empty() => write!(
-                f,
-                "it exports nothing; a handler exports `handle` of the world belljar:handler/handler (see wit/)"
-            ),
+            LoadError::NoEngine(error) => {
+                write!(
+                    f,
+                    "the engine for components of WASI 0.3 does not start ({error:#})"
+                )
+            }
+            LoadError::NoHandler(exports) if exports.is_empty() => {
+                write!(f, "it exports nothing; a handler exports {CONTRACTS}")
+            }
             LoadError::NoHandler(exports) => write!(
                 f,
-                "it exports no known handler, only {}; a handler exports `handle` of the world \
-                 belljar:handler/handler (see wit/)",
+                "it exports no known handler, only {}; a handler exports {CONTRACTS}",
                 exports.join(", ")
             ),
             LoadError::NotGranted(imports) => write!(
                 f,
-                "it imports {}, which a handler is not granted; build it without, for the world \
-                 belljar:handler/handler (see wit/)",
+                "it imports {}, which a handler is not granted; build it without",
                 imports.join(", ")
             ),
             LoadError::Mismatch(error) => write!(
                 f,
-                "its types are not those of belljar:handler@0.1.0 ({}); build it again with the current wit/",
+                "its types are not those that belljar knows by these names ({}); build it again with the current wit/, \
+                 or a released version of WASI",
                 format!("{error:#}").replace('\n', " ")
             ),
         }
@@ -114,6 +133,9 @@ impl fmt::Display for LoadError {
 }
 
 impl std::error::Error for LoadError {}
+
+const CONTRACTS: &str = "`handle` of belljar:handler/handler (see wit/), wasi:http/incoming-handler@0.2 or \
+                         wasi:http/handler@0.3";
 
 /// Raised in a guest that used up its processor time.
 #[derive(Debug)]

@@ -28,6 +28,8 @@ pub enum Access {
 /// The folders of a handler, opened once and shared by all its instances.
 pub(super) struct FileSystem {
     context: WasiFilesystemCtx,
+    /// For WASI 0.3, whose operations never run on the guest's own thread.
+    context_of_async: WasiFilesystemCtx,
     #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
     on_thread: bool,
     #[cfg(target_os = "linux")]
@@ -46,32 +48,9 @@ impl FileSystem {
             && preopens
                 .iter()
                 .all(|preopen| preopen.access == Access::ReadOnly);
-        let mut builder = WasiCtx::builder();
-        builder.allow_blocking_current_thread(on_thread);
-        for Preopen {
-            host,
-            guest,
-            access,
-        } in preopens
-        {
-            let permissions = match access {
-                Access::ReadOnly => FsPerms::ReadOnly,
-                Access::ReadWrite => FsPerms::ReadWrite,
-            };
-            let found = std::fs::metadata(host)
-                .with_context(|| format!("the folder {} cannot be opened", host.display()))?;
-            anyhow::ensure!(
-                found.is_dir(),
-                "{} is no folder; name the folder that it is in",
-                host.display()
-            );
-            builder
-                .preopened_dir(host, guest, permissions)
-                .map_err(anyhow::Error::from)
-                .with_context(|| format!("the folder {} cannot be opened", host.display()))?;
-        }
         Ok(Self {
-            context: builder.build().filesystem().clone(),
+            context: context(preopens, on_thread)?,
+            context_of_async: context(preopens, false)?,
             on_thread,
             #[cfg(target_os = "linux")]
             absent: Absent::default(),
@@ -80,6 +59,10 @@ impl FileSystem {
 
     pub fn context(&self) -> &WasiFilesystemCtx {
         &self.context
+    }
+
+    pub fn context_of_async(&self) -> &WasiFilesystemCtx {
+        &self.context_of_async
     }
 
     /// Whether file operations run on the guest's own thread.
@@ -93,6 +76,34 @@ impl FileSystem {
     pub fn absent(&self) -> &Absent {
         &self.absent
     }
+}
+
+fn context(preopens: &[Preopen], on_thread: bool) -> anyhow::Result<WasiFilesystemCtx> {
+    let mut builder = WasiCtx::builder();
+    builder.allow_blocking_current_thread(on_thread);
+    for Preopen {
+        host,
+        guest,
+        access,
+    } in preopens
+    {
+        let permissions = match access {
+            Access::ReadOnly => FsPerms::ReadOnly,
+            Access::ReadWrite => FsPerms::ReadWrite,
+        };
+        let found = std::fs::metadata(host)
+            .with_context(|| format!("the folder {} cannot be opened", host.display()))?;
+        anyhow::ensure!(
+            found.is_dir(),
+            "{} is no folder; name the folder that it is in",
+            host.display()
+        );
+        builder
+            .preopened_dir(host, guest, permissions)
+            .map_err(anyhow::Error::from)
+            .with_context(|| format!("the folder {} cannot be opened", host.display()))?;
+    }
+    Ok(builder.build().filesystem().clone())
 }
 
 #[cfg(target_os = "linux")]

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime::component::{Component, Linker};
 
-use super::call::{Answer, Call};
-use super::contract::{self, Prepared};
+use super::call::{Answer, Call, Ended};
+use super::contract::{Contract, Early, Outside, Prepared};
 use super::engine::Engine;
 use super::failure::{CpuExceeded, Failure, LoadError};
 use super::filesystem::{FileSystem, Preopen};
@@ -45,7 +46,8 @@ impl Grants {
 /// A loaded component and its grants.
 pub struct Handler {
     engine: Arc<Engine>,
-    component: Prepared<State>,
+    wasmtime: wasmtime::Engine,
+    component: Prepared,
     grants: Arc<Grants>,
     /// Requests that an instance may answer, one after the other.
     reuse: u32,
@@ -56,13 +58,22 @@ pub struct Handler {
 impl Handler {
     /// Compiles a component (or takes it from the cache) and checks that it can be run with its grants.
     pub fn load(engine: Arc<Engine>, bytes: &[u8], grants: Grants) -> Result<Self, LoadError> {
-        let component = compile(&engine, bytes)?;
-        let mut linker = Linker::new(engine.wasmtime());
-        state::link(&mut linker, &grants).map_err(LoadError::Mismatch)?;
-        check(&engine, &component)?;
-        let component = contract::prepare(&component, &linker).map_err(LoadError::Mismatch)?;
+        let outside = look_at(bytes)?;
+        let wasmtime = match outside.is_concurrent() {
+            true => engine.concurrent().map_err(LoadError::NoEngine)?,
+            false => engine.synchronous(),
+        };
+        let wasmtime = wasmtime.clone();
+        let component =
+            Component::from_binary(&wasmtime, bytes).map_err(LoadError::NotAComponent)?;
+        let contract = check(&outside)?;
+        let linker = link(&wasmtime, &outside, &grants).map_err(LoadError::Mismatch)?;
+        let component = contract
+            .prepare(&component, &linker)
+            .map_err(LoadError::Mismatch)?;
         Ok(Self {
             engine,
+            wasmtime,
             component,
             grants: Arc::new(grants),
             reuse: 1,
@@ -82,15 +93,24 @@ impl Handler {
     /// Runs one request in an instance of its own. `client` is the client's address as the guest sees it.
     pub fn call(self: &Arc<Self>, request: Request, client: Arc<str>) -> Call {
         let handler = self.clone();
-        Call::new(self.engine.clone(), move |slot| async move {
+        let (early, ahead) = self.contract().streams().then(oneshot::channel).unzip();
+        Call::new(self.engine.clone(), ahead, move |slot| async move {
             let mut live = match handler.kept.take() {
                 Some(live) => live,
                 None => handler.instantiate().await?,
             };
-            let response = handler.answer(&mut live, request, &client).await?;
+            let response = handler.answer(&mut live, request, &client, early).await?;
             let instance = Instance::new(live, handler, slot);
-            Ok(Answer { response, instance })
+            Ok(match response {
+                Some(response) => Ended::Answered(Answer { response, instance }),
+                None => Ended::Over(instance),
+            })
         })
+    }
+
+    /// The contract that the component follows.
+    pub fn contract(&self) -> Contract {
+        self.component.contract()
     }
 
     pub(super) fn give_back(&self, live: Live) {
@@ -102,13 +122,13 @@ impl Handler {
     async fn instantiate(&self) -> Result<Live, Failure> {
         let limits = self.engine.limits();
         let state = State::new(self.grants.clone(), limits);
-        let mut store = Store::new(self.engine.wasmtime(), state);
+        let mut store = Store::new(&self.wasmtime, state);
         store.limiter(|state| &mut state.memory);
         // What the host copies out of a guest in one call, however often the guest lists the same bytes.
         store.set_hostcall_fuel(limits.memory);
         store.set_epoch_deadline(DEADLINE);
         store.epoch_deadline_callback(|_| lanes::on_tick());
-        let exports = self.component.instantiate_async(&mut store).await;
+        let exports = self.component.instantiate(&mut store).await;
         Ok(Live {
             exports: exports.map_err(|error| self.trapped(error))?,
             store,
@@ -121,7 +141,8 @@ impl Handler {
         live: &mut Live,
         request: Request,
         client: &str,
-    ) -> Result<Response, Failure> {
+        early: Option<oneshot::Sender<Response>>,
+    ) -> Result<Option<Response>, Failure> {
         let Live {
             store,
             exports,
@@ -131,7 +152,11 @@ impl Handler {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         store.data_mut().begin(number);
         store.set_epoch_deadline(DEADLINE);
-        match contract::answer(store, exports, request, client).await {
+        let early = early.map(|response| Early {
+            response,
+            timeout: self.engine.limits().timeout,
+        });
+        match exports.answer(store, request, client, early).await {
             Err(Failure::Trap(error)) => Err(self.trapped(error)),
             outcome => outcome,
         }
@@ -148,13 +173,13 @@ impl Handler {
 /// In ticks. The one that is under way is a part of one: the second is the first whole one.
 const DEADLINE: u64 = 2;
 
-fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
+/// The component's imports and exports, if the bytes are a component's.
+fn look_at(bytes: &[u8]) -> Result<Outside, LoadError> {
     // Component Model, binary format: the preamble's magic, version and layer.
     match bytes.first_chunk() {
         Some([b'\0', b'a', b's', b'm', _, _, 0, 0]) => Err(LoadError::CoreModule),
-        Some([b'\0', b'a', b's', b'm', ..]) => {
-            Component::from_binary(engine.wasmtime(), bytes).map_err(LoadError::NotAComponent)
-        }
+        Some([b'\0', b'a', b's', b'm', ..]) => Outside::of(bytes)
+            .map_err(|error| LoadError::NotAComponent(wasmtime::Error::new(error))),
         // Never the text format: whoever names a file means a built component.
         _ => Err(LoadError::NotAComponent(wasmtime::format_err!(
             "its first bytes are not those of WebAssembly"
@@ -163,25 +188,32 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
 }
 
 /// Names all that is missing at once; the linker would stop at the first.
-fn check(engine: &Engine, component: &Component) -> Result<(), LoadError> {
-    let (engine, types) = (engine.wasmtime(), component.component_type());
-    if types.get_export(engine, contract::EXPORT).is_none() {
-        return Err(LoadError::NoHandler(
-            types
-                .exports(engine)
-                .map(|(name, _)| name.to_owned())
-                .collect(),
-        ));
-    }
-    let missing: Vec<String> = types
-        .imports(engine)
-        .map(|(name, _)| name)
-        .filter(|name| !contract::provides(name) && !state::provides(name))
-        .map(str::to_owned)
+fn check(outside: &Outside) -> Result<Contract, LoadError> {
+    let contract =
+        Contract::of(outside).ok_or_else(|| LoadError::NoHandler(outside.exports.clone()))?;
+    let provided = |name: &String| contract.provides(name) || state::provides(name);
+    let missing: Vec<String> = outside
+        .imports
+        .iter()
+        .filter(|name| !provided(name))
+        .cloned()
         .collect();
     if missing.is_empty() {
-        Ok(())
+        Ok(contract)
     } else {
         Err(LoadError::NotGranted(missing))
     }
+}
+
+fn link(
+    engine: &wasmtime::Engine,
+    outside: &Outside,
+    grants: &Grants,
+) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    state::link(&mut linker, grants)?;
+    if outside.is_concurrent() {
+        state::link_concurrent(&mut linker)?;
+    }
+    Ok(linker)
 }

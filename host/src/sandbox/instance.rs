@@ -4,9 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::Store;
 
+use super::call::Ended;
 use super::contract;
 use super::engine::Slot;
+use super::failure::Failure;
 use super::handler::Handler;
+use super::run::{Cancelled, Run};
 use super::state::State;
 
 /// A guest that is ready for a request.
@@ -19,9 +22,20 @@ pub(super) struct Live {
 
 /// The instance that answered a request, for as long as the answer is on its way.
 ///
-/// Dropping it takes the instance down or keeps it for the next request; either way its place among the instances
-/// is free then.
-pub struct Instance {
+/// Dropping it cancels the guest if it still runs, and else takes the instance down or keeps it for the next request;
+/// either way its place among the instances is free then.
+pub struct Instance(Phase);
+
+enum Phase {
+    /// The guest is over.
+    Over(#[expect(dead_code, reason = "held for its drop")] Place),
+    /// It is making the response's body, or does what it has to do after that.
+    Running(Cancelled<Result<Ended, Failure>>),
+    Failed(Failure),
+}
+
+/// An instance at rest, and its place.
+struct Place {
     live: Option<Live>,
     handler: Arc<Handler>,
     // Dropped last: a place is free when the memory behind it is.
@@ -30,15 +44,68 @@ pub struct Instance {
 
 impl Instance {
     pub(super) fn new(live: Live, handler: Arc<Handler>, slot: Slot) -> Self {
-        Self {
+        Self(Phase::Over(Place {
             live: Some(live),
             handler,
             _slot: slot,
+        }))
+    }
+
+    /// The guest goes on in a task of its own.
+    pub(super) fn running(run: Run<Ended>) -> Self {
+        Self(Phase::Running(Cancelled(tokio::spawn(run))))
+    }
+
+    pub(super) fn ended(ended: Result<Ended, Failure>) -> Self {
+        match ended {
+            Ok(Ended::Answered(answer)) => answer.instance,
+            Ok(Ended::Over(instance)) => instance,
+            Err(failure) => Self(Phase::Failed(failure)),
+        }
+    }
+
+    /// Whether the guest may still be making the response's body.
+    pub fn is_running(&self) -> bool {
+        matches!(self.0, Phase::Running(_))
+    }
+
+    /// Why the stream that is the response's body closed without an end. Waits for the end of the guest, which is
+    /// near in this case and no other.
+    pub async fn failure(self) -> Option<Failure> {
+        match self.0 {
+            Phase::Over(_) => None,
+            Phase::Running(mut task) => std::future::poll_fn(|context| task.poll(context))
+                .await
+                .err(),
+            Phase::Failed(failure) => Some(failure),
+        }
+    }
+
+    /// The response is sent. A guest that still has something to do may finish it, within its limits.
+    pub fn finish(self) {
+        match self.0 {
+            Phase::Over(_) => {}
+            Phase::Running(mut task) => {
+                if !task.0.is_finished() {
+                    tokio::spawn(async move {
+                        let ended = std::future::poll_fn(|context| task.poll(context)).await;
+                        after_response(&ended.err());
+                    });
+                }
+            }
+            Phase::Failed(failure) => after_response(&Some(failure)),
         }
     }
 }
 
-impl Drop for Instance {
+/// What a guest does after its response is nobody's business any more but its author's.
+fn after_response(failure: &Option<Failure>) {
+    if let Some(failure) = failure {
+        tracing::debug!("after its response: {failure}");
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         if let Some(live) = self.live.take() {
             self.handler.give_back(live);

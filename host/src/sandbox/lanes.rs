@@ -101,6 +101,17 @@ impl<T> Metered<T> {
         }
     }
 
+    /// Takes the guest out, to go on elsewhere: what is left here is not to be polled again.
+    pub fn leave(&mut self) -> Self
+    where
+        T: 'static,
+    {
+        Self {
+            guest: std::mem::replace(&mut self.guest, Box::pin(std::future::pending())),
+            ..*self
+        }
+    }
+
     /// For the slow lane, where threads wait for processors and only their own clocks are fair.
     pub fn slow(mut self) -> Self {
         self.slow = true;

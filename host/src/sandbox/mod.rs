@@ -21,11 +21,14 @@ mod lanes;
 mod limits;
 #[cfg(target_os = "linux")]
 mod lookup;
+mod outbound;
 mod output;
 mod request_body;
+mod run;
 mod state;
 
 pub use call::{Answer, Call};
+pub use contract::Contract;
 pub use engine::Engine;
 pub use failure::{Failure, LoadError};
 pub use filesystem::{Access, Preopen};

@@ -10,10 +10,12 @@ use wasmtime_wasi::p2::bindings::cli::environment;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::{self, Datetime};
 use wasmtime_wasi::p2::bindings::filesystem;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 use super::handler::Grants;
 use super::limits::{Limits, MemoryAccount};
+use super::outbound::Outbound;
 use super::output;
 
 /// The host's side of one instance.
@@ -29,6 +31,8 @@ pub(super) struct State {
     filesystem: WasiFilesystemCtx,
     /// Standard streams, clocks, random numbers, sockets: made when the guest first asks, which most never do.
     wasi: Option<Box<WasiCtx>>,
+    http: WasiHttpCtx,
+    outbound: Outbound,
 }
 
 impl State {
@@ -44,6 +48,8 @@ impl State {
             filesystem: grants.filesystem.context().clone(),
             grants,
             wasi: None,
+            http: WasiHttpCtx::new(),
+            outbound: Outbound,
         }
     }
 
@@ -75,13 +81,27 @@ impl WasiView for State {
             let mut builder = WasiCtx::builder();
             builder
                 .max_random_size(MAX_RANDOM)
+                .envs(&grants.environment)
+                .arg(&grants.name)
                 .stdout(output::Log::new("stdout", &grants.name, request))
                 .stderr(output::Log::new("stderr", &grants.name, request));
-            Box::new(builder.build())
+            let mut wasi = Box::new(builder.build());
+            *wasi.filesystem() = grants.filesystem.context_of_async().clone();
+            wasi
         });
         WasiCtxView {
             ctx: wasi,
             table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.outbound,
+            table: &mut self.table,
+            ctx: &mut self.http,
         }
     }
 }
@@ -117,9 +137,16 @@ fn datetime(duration: Duration) -> Datetime {
     }
 }
 
-/// Links WASI 0.2 as far as a handler is granted it: all of `wasi:cli/imports`.
+/// Links WASI 0.3 as far as a handler is granted it: all of `wasi:cli/imports` and `wasi:http/service`.
+pub(super) fn link_concurrent(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p3::add_to_linker(linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(linker)
+}
+
+/// Links WASI 0.2 as far as a handler is granted it: all of `wasi:cli/imports` and `wasi:http/proxy`.
 pub(super) fn link(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     // Once more what requests do need often, without the rest of the context.
     linker.allow_shadowing(true);
     io::error::add_to_linker::<State, HasTable>(linker, |state| &mut state.table)?;
@@ -139,7 +166,7 @@ pub(super) fn link(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Res
     Ok(())
 }
 
-/// Whether [`link`] provides what a component imports under this name.
+/// Whether [`link`] and [`link_concurrent`] provide what a component imports under this name.
 pub(super) fn provides(import: &str) -> bool {
     let Some((interface, version)) = import.split_once('@') else {
         return false;
@@ -148,11 +175,13 @@ pub(super) fn provides(import: &str) -> bool {
         "wasi:cli/",
         "wasi:clocks/",
         "wasi:filesystem/",
+        "wasi:http/",
         "wasi:io/",
         "wasi:random/",
         "wasi:sockets/",
     ];
-    granted.iter().any(|package| interface.starts_with(package)) && version.starts_with("0.2.")
+    granted.iter().any(|package| interface.starts_with(package))
+        && (version.starts_with("0.2.") || version.starts_with("0.3."))
 }
 
 /// Bytes of random numbers in one call, which nothing can interrupt.

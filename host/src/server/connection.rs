@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::access_log::Exchange;
-use crate::http::{Connection, Reject, Request, Response, Transport};
+use crate::http::{Connection, Reject, Request, Response, SendError, Sent, Transport};
 use crate::sandbox::{Answer, Failure, Instance};
 
 /// Serves a connection to its end.
@@ -86,31 +86,56 @@ async fn send<S: Transport>(
     exchange: &mut Exchange<'_>,
 ) {
     // The answer leaves before its instance is taken down. But where it has to wait for its client, it must not hold
-    // an instance's place.
+    // an instance's place, unless the guest is still making what is to be sent.
     let sent = {
         let mut sending = pin!(connection.respond(response));
         poll_fn(|context| {
             let sent = sending.as_mut().poll(context);
-            if sent.is_pending() {
+            if sent.is_pending() && !instance.as_ref().is_some_and(Instance::is_running) {
                 instance = None;
             }
             sent
         })
         .await
     };
-    drop(instance);
-    let sent = match sent {
-        // The client can still be told.
-        Err(error) if error.nothing_sent() => {
-            exchange.unsendable(&error);
-            connection.respond(Response::error(500)).await
+    let sent = match (sent, instance) {
+        (Ok(sent), instance) => {
+            if let Some(instance) = instance {
+                instance.finish();
+            }
+            Ok(sent)
         }
-        sent => sent,
+        (Err(error), Some(instance)) if error.is_unfinished() => {
+            let failure = instance.failure().await;
+            match (error.nothing_sent(), failure) {
+                (true, Some(failure)) => connection.respond(failed(&failure, exchange)).await,
+                (true, None) => unsendable(connection, &error, exchange).await,
+                (false, failure) => {
+                    failure.iter().for_each(|failure| exchange.failed(failure));
+                    Err(error)
+                }
+            }
+        }
+        // The guest is cancelled, and the client can still be told.
+        (Err(error), instance) if error.nothing_sent() => {
+            drop(instance);
+            unsendable(connection, &error, exchange).await
+        }
+        (Err(error), _) => Err(error),
     };
     match sent {
         Ok(sent) => exchange.sent(&sent, connection.sent_head()),
         Err(error) => exchange.cut(&error, connection.sent_head()),
     }
+}
+
+async fn unsendable<S: Transport>(
+    connection: &mut Connection<S>,
+    error: &SendError,
+    exchange: &Exchange<'_>,
+) -> Result<Sent, SendError> {
+    exchange.unsendable(error);
+    connection.respond(Response::error(500)).await
 }
 
 async fn reject<S: Transport>(

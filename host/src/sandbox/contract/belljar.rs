@@ -2,15 +2,15 @@
 
 use bytes::Bytes;
 use wasmtime::Store;
-use wasmtime::component::{Component, Linker, Resource};
+use wasmtime::component::Resource;
 use wasmtime_wasi::OpenMode;
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::DynInputStream;
 
-use super::failure::Failure;
-use super::request_body::BodyStream;
-use super::state::State;
 use crate::http::{Body, Request, Response};
+use crate::sandbox::failure::Failure;
+use crate::sandbox::request_body::BodyStream;
+use crate::sandbox::state::State;
 
 use bindings::belljar::handler::types;
 pub(super) use bindings::{Handler as Exports, HandlerPre as Prepared};
@@ -31,14 +31,6 @@ pub(super) const EXPORT: &str = "handle";
 /// Whether a component's import belongs to the contract itself.
 pub(super) fn provides(import: &str) -> bool {
     import.starts_with("belljar:handler/types@0.1.")
-}
-
-/// Links a component, and looks its exports up once for all instances.
-pub(super) fn prepare(
-    component: &Component,
-    linker: &Linker<State>,
-) -> wasmtime::Result<Prepared<State>> {
-    Prepared::new(linker.instantiate_pre(component)?)
 }
 
 /// Has an instance answer one request.

@@ -1,0 +1,137 @@
+//! A request as the host side of wasi:http takes it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::uri::{PathAndQuery, Uri};
+use hyper::{Method, Request};
+use wasmtime_wasi_http::Error;
+
+use crate::http::{self, BodyError, Head, RequestBody};
+
+/// The request's content: nothing is read from the client before the guest asks.
+pub(super) struct Content(Option<RequestBody>);
+
+/// Method, path and query as sent, and the fields that do not belong to the connection. The Host field is the
+/// request's authority, from wherever it came; wasi:http hides it from the guest's fields and tells it by itself.
+pub(super) fn convert(request: http::Request) -> Request<Content> {
+    let http::Request { head, body } = request;
+    let mut converted = Request::new(Content(body));
+    // The parser has checked it: a method is a token.
+    *converted.method_mut() = Method::from_bytes(head.method().as_bytes()).unwrap_or_default();
+    *converted.uri_mut() = path_with_query(&head).map(Uri::from).unwrap_or_default();
+    *converted.headers_mut() = fields(&head);
+    converted
+}
+
+/// A request has some bytes more than a URI may have, of which some browsers send a few as they are. They are
+/// given percent-encoded, which means the same (RFC 3986, section 2.4).
+fn path_with_query(head: &Head) -> Option<PathAndQuery> {
+    let mut text = head.path().to_owned();
+    if let Some(query) = head.query() {
+        text.push('?');
+        text.push_str(query);
+    }
+    PathAndQuery::try_from(text.as_str())
+        .or_else(|_| PathAndQuery::try_from(encoded(&text)))
+        .ok()
+}
+
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}' => {
+                encoded.push_str(&format!("%{:02X}", u32::from(c)));
+            }
+            c => encoded.push(c),
+        }
+    }
+    encoded
+}
+
+fn fields(head: &Head) -> HeaderMap {
+    let mut fields = HeaderMap::with_capacity(16);
+    for (name, value) in head.handler_fields() {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_bytes(value);
+        if let (Ok(name), Ok(value)) = (name, value)
+            && name != HOST
+        {
+            // There are fewer than it can hold.
+            let _ = fields.try_append(name, value);
+        }
+    }
+    let authority = head.authority().map(HeaderValue::from_str);
+    if let Some(Ok(authority)) = authority {
+        fields.insert(HOST, authority);
+    }
+    fields
+}
+
+impl http_body::Body for Content {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(body) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let frame = match ready!(body.poll_read(context, MAX_FRAME)) {
+            Ok(Some(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Ok(None) => None,
+            Err(error) => Some(Err(code(error))),
+        };
+        self.0 = None;
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.0 {
+            Some(_) => SizeHint::default(),
+            None => SizeHint::with_exact(0),
+        }
+    }
+}
+
+fn code(error: BodyError) -> Error {
+    match error {
+        BodyError::TooLarge => Error::HttpRequestBodySize(None),
+        BodyError::TooSlow => Error::ConnectionReadTimeout,
+        BodyError::Malformed(_) => Error::HttpProtocolError,
+        BodyError::CutShort | BodyError::Answered => Error::ConnectionTerminated,
+    }
+}
+
+/// Bytes that the guest is given at a time.
+const MAX_FRAME: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_uri_may_have_is_encoded() {
+        for (text, expected) in [
+            ("/?q=<b>", "/?q=%3Cb%3E"),
+            ("/\"{}|\\^`", "/%22%7B%7D%7C%5C%5E%60"),
+            ("/%41/;a=b,c?d=e/?:@!$'()*+", "/%41/;a=b,c?d=e/?:@!$'()*+"),
+        ] {
+            assert_eq!(encoded(text), expected);
+            assert!(PathAndQuery::try_from(encoded(text)).is_ok(), "{text}");
+        }
+        // All that the target of a request may consist of.
+        let all: String = ('!'..='~').filter(|c| *c != '#').collect();
+        assert!(PathAndQuery::try_from(format!("/{}", encoded(&all))).is_ok());
+    }
+}
