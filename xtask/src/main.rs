@@ -63,7 +63,9 @@ fn test(args: &[String]) -> Result<()> {
     setup()?;
     components::handlers()?;
     println!("== cargo {} {}", TEST.join(" "), args.join(" "));
-    let handlers = components::HANDLERS.iter().flat_map(|name| ["--exclude", name]);
+    let handlers = components::HANDLERS
+        .iter()
+        .flat_map(|name| ["--exclude", name]);
     call(workspace::cargo().args(TEST).args(handlers).args(args))
 }
 

@@ -138,6 +138,10 @@ struct LimitFlags {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::some_duration)]
     send_timeout: Duration,
 
+    /// Wait for a handler that sends nothing more of a response it has begun
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = units::some_duration)]
+    stream_timeout: Duration,
+
     /// For requests in flight to finish, once the server is told to stop
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
     grace: Duration,
@@ -308,6 +312,7 @@ impl LimitFlags {
             body_timeout: self.body_timeout,
             idle_timeout: self.idle_timeout,
             send_timeout: self.send_timeout,
+            stream_timeout: self.stream_timeout,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::{ChunkError, Reject};
+use super::{ChunkError, Reject, Trailers};
 
 /// The body of a request, as its reader sees it.
 ///
@@ -65,6 +65,11 @@ impl RequestBody {
         outcome
     }
 
+    /// The fields that came after the content, once it was read to its end.
+    pub fn take_trailers(&mut self) -> Trailers {
+        std::mem::take(&mut self.shared.lock().trailers)
+    }
+
     /// Ready when a read would be: bytes, the end or a failure are there.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.shared.lock();
@@ -101,6 +106,8 @@ struct State {
     content: Bytes,
     /// What comes after it, once that is known.
     end: Option<Result<(), BodyError>>,
+    /// Known with the end.
+    trailers: Trailers,
     /// Whether the reader was told of the failure in `end`.
     failure_seen: bool,
     /// Whether the reader asked for more than there is.
@@ -166,6 +173,11 @@ impl Shared {
         {
             reader.wake();
         }
+    }
+
+    /// To be called before the end is delivered.
+    pub(super) fn set_trailers(&self, trailers: Trailers) {
+        self.lock().trailers = trailers;
     }
 
     /// How reading failed, if the reader knows of it.

@@ -3,19 +3,20 @@ use std::fmt;
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 
-use super::{is_token_byte, is_value_byte};
+use super::{Trailers, is_token_byte, is_value_byte, trailers, trim};
 
 /// Takes the chunked coding off a body (RFC 9112, section 7.1).
 ///
 /// As strict as the grammar, and stricter where leniency was used to smuggle requests: sizes are hexadecimal
-/// digits only, lines end in CRLF only, extensions and trailers are bounded and thrown away.
+/// digits only, lines end in CRLF only, extensions and trailers are bounded. Extensions are thrown away.
 #[derive(Debug, Default)]
 pub struct Chunked {
     state: State,
     /// Bytes of extensions so far, so that a body cannot consist of them.
     extensions: usize,
     /// Bytes of trailers so far.
-    trailers: usize,
+    trailers_length: usize,
+    trailers: Trailers,
 }
 
 /// What is expected next.
@@ -97,23 +98,32 @@ impl Chunked {
                     _ => return Err(ChunkError::LineEnd),
                 },
                 State::Trailers => {
-                    let room = MAX_TRAILERS - self.trailers;
+                    let room = MAX_TRAILERS - self.trailers_length;
                     let Some(line) = line(input, room, ChunkError::TrailersTooLong)? else {
                         return Ok(false);
                     };
                     let length = line.len() + CRLF;
                     if line.is_empty() {
                         self.state = State::End;
-                    } else if is_field_line(line) {
-                        self.trailers += length;
                     } else {
-                        return Err(ChunkError::Trailer);
+                        let (name, value) = field(line).ok_or(ChunkError::Trailer)?;
+                        if trailers::is_allowed(name) {
+                            self.trailers
+                                .push((name.to_ascii_lowercase(), value.to_vec()));
+                        }
+                        self.trailers_length += length;
                     }
                     input.advance(length);
                 }
                 State::End => return Ok(true),
             }
         }
+    }
+
+    /// The fields after the content, once all of it was decoded: their names are in lower case, and those that may
+    /// not come there are left out.
+    pub fn take_trailers(&mut self) -> Trailers {
+        std::mem::take(&mut self.trailers)
     }
 }
 
@@ -151,13 +161,13 @@ fn parse_size(line: &[u8]) -> Result<(u64, usize), ChunkError> {
     Ok((size.ok_or(ChunkError::Size)?, extensions.len()))
 }
 
-fn is_field_line(line: &[u8]) -> bool {
-    memchr(b':', line).is_some_and(|colon| {
-        let (name, value) = line.split_at(colon);
-        !name.is_empty()
-            && name.iter().copied().all(is_token_byte)
-            && value.iter().copied().all(is_value_byte)
-    })
+fn field(line: &[u8]) -> Option<(&str, &[u8])> {
+    let (name, value) = line.split_at(memchr(b':', line)?);
+    let well_formed = !name.is_empty()
+        && name.iter().copied().all(is_token_byte)
+        && value.iter().copied().all(is_value_byte);
+    let name = str::from_utf8(name).ok().filter(|_| well_formed)?;
+    Some((name, trim(value.get(1..)?)))
 }
 
 impl fmt::Display for ChunkError {
@@ -232,6 +242,21 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn trailers_are_kept_but_for_those_that_may_not_come_there() {
+        let body = b"0\r\nX-One: a b \r\nContent-Length: 5\r\nx-two:\r\nHOST: h\r\n\r\n";
+        let (mut decoder, mut content) = (Chunked::default(), BytesMut::new());
+        assert_eq!(
+            decoder.decode(&mut BytesMut::from(&body[..]), &mut content),
+            Ok(true)
+        );
+        let expected = [
+            ("x-one".to_owned(), b"a b".to_vec()),
+            ("x-two".to_owned(), vec![]),
+        ];
+        assert_eq!(decoder.take_trailers(), expected);
     }
 
     #[test]

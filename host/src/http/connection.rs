@@ -25,6 +25,8 @@ pub struct Connection<S> {
     pub(super) output: Vec<u8>,
     pub(super) sent_head: Range<usize>,
     pub(super) timer: Timer,
+    /// Beside `timer`, for the source of a stream.
+    pub(super) stream_timer: Timer,
     pub(super) incoming: Option<Incoming>,
     pub(super) current: Current,
     pub(super) state: State,
@@ -38,6 +40,7 @@ pub(super) struct Current {
     pub(super) version: Version,
     pub(super) head_only: bool,
     pub(super) persistent: bool,
+    pub(super) accepts_trailers: bool,
 }
 
 /// What may still happen on a connection.
@@ -66,11 +69,13 @@ impl<S: Transport> Connection<S> {
             output: Vec::new(),
             sent_head: 0..0,
             timer: Timer::default(),
+            stream_timer: Timer::default(),
             incoming: None,
             current: Current {
                 version: Version::Http11,
                 head_only: false,
                 persistent: false,
+                accepts_trailers: false,
             },
             state: State::Persistent,
             finishing: false,
@@ -124,6 +129,7 @@ impl<S: Transport> Connection<S> {
                     version: Version::Http11,
                     head_only,
                     persistent: false,
+                    accepts_trailers: false,
                 };
                 Err(reject)
             }
@@ -273,6 +279,7 @@ impl<S: Transport> Connection<S> {
             version: head.version(),
             head_only: head.method() == "HEAD",
             persistent: framing.persistent,
+            accepts_trailers: framing.accepts_trailers,
         };
         if framing.length == BodyLength::Known(0) {
             return Ok(Some((head, None)));

@@ -1,7 +1,7 @@
 use std::io::Write;
 
-use super::date;
 use super::response::{Framing, Response};
+use super::{Trailers, date, is_token_byte, is_value_byte, trailers};
 
 /// What the head says of the connection (RFC 9112, section 9.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +29,7 @@ pub(super) fn head(
     output.extend_from_slice(&date::now());
     output.extend_from_slice(b"\r\n");
     for (name, value) in response.fields() {
-        output.extend_from_slice(name.as_bytes());
-        output.extend_from_slice(b": ");
-        output.extend_from_slice(value);
-        output.extend_from_slice(b"\r\n");
+        field(name, value, output);
     }
     match framing {
         Framing::Length(length) => {
@@ -56,8 +53,26 @@ pub(super) fn chunk_size(length: usize, output: &mut Vec<u8>) {
     let _ = write!(output, "{length:x}\r\n");
 }
 
-/// The end of a chunked body, without trailers.
-pub(super) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+/// Appends the end of a chunked body. Trailers that may not be sent are left out.
+pub(super) fn last_chunk(trailers: &Trailers, output: &mut Vec<u8>) {
+    output.extend_from_slice(b"0\r\n");
+    for (name, value) in trailers {
+        let well_formed = !name.is_empty()
+            && name.bytes().all(is_token_byte)
+            && value.iter().copied().all(is_value_byte);
+        if well_formed && trailers::is_allowed(name) {
+            field(name, value, output);
+        }
+    }
+    output.extend_from_slice(b"\r\n");
+}
+
+fn field(name: &str, value: &[u8], output: &mut Vec<u8>) {
+    output.extend_from_slice(name.as_bytes());
+    output.extend_from_slice(b": ");
+    output.extend_from_slice(value);
+    output.extend_from_slice(b"\r\n");
+}
 
 fn decimal(number: u64, output: &mut Vec<u8>) {
     output.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
@@ -184,6 +199,22 @@ mod tests {
         let response = Response::new(299, Vec::new(), Body::Empty).unwrap();
         let text = text(&response, Framing::Length(0), Persistence::Silent);
         assert!(text.starts_with("HTTP/1.1 299 \r\n"), "{text}");
+    }
+
+    #[test]
+    fn the_last_chunk_has_the_trailers_that_may_be_sent() {
+        let field = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+        let trailers = vec![
+            field("X-Sum", "7"),
+            field("Content-Length", "1"),
+            field("set-cookie", "a=b"),
+            field("x y", "z"),
+            field("x", "y\r\nz: 1"),
+        ];
+        let mut output = Vec::new();
+        last_chunk(&trailers, &mut output);
+        last_chunk(&Vec::new(), &mut output);
+        assert_eq!(output, b"0\r\nX-Sum: 7\r\n\r\n0\r\n\r\n");
     }
 
     #[test]

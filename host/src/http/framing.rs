@@ -8,6 +8,8 @@ pub(super) struct Framing {
     pub(super) persistent: bool,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub(super) expects_continue: bool,
+    /// Whether the client takes fields after the content of the response (RFC 9110, section 10.1.4).
+    pub(super) accepts_trailers: bool,
 }
 
 /// The length of a request's body.
@@ -31,6 +33,7 @@ impl Framing {
         let mut close = false;
         let mut keep_alive = false;
         let mut expects_continue = false;
+        let mut accepts_trailers = false;
         for (name, value) in fields {
             if name.eq_ignore_ascii_case("content-length") {
                 let length = decimal(value).ok_or(Reject::ContentLength)?;
@@ -50,6 +53,9 @@ impl Framing {
                     close |= option.eq_ignore_ascii_case(b"close");
                     keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
                 }
+            } else if name.eq_ignore_ascii_case("te") {
+                let mut codings = value.split(|&byte| byte == b',').map(trim);
+                accepts_trailers |= codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers"));
             } else if name.eq_ignore_ascii_case("expect") {
                 if !value.eq_ignore_ascii_case(b"100-continue") {
                     return Err(Reject::Expectation);
@@ -68,6 +74,7 @@ impl Framing {
             length,
             persistent,
             expects_continue,
+            accepts_trailers,
         })
     }
 }
@@ -200,6 +207,20 @@ mod tests {
         ] {
             let outcome = framing(version, fields).map(|framing| framing.persistent);
             assert_eq!(outcome, Ok(expected), "{version:?} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn trailers_are_taken_by_those_who_say_so() {
+        for (te, expected) in [
+            ("trailers", true),
+            ("gzip;q=0.5, Trailers", true),
+            ("", false),
+            ("gzip, deflate", false),
+            ("xtrailers", false),
+        ] {
+            let framing = framing(Version::Http11, &[("TE", te)]).unwrap();
+            assert_eq!(framing.accepts_trailers, expected, "{te}");
         }
     }
 

@@ -249,6 +249,9 @@ impl Incoming {
                 let end = chunked
                     .decode(input, &mut content)
                     .map_err(BodyError::Malformed)?;
+                if end {
+                    self.shared.set_trailers(chunked.take_trailers());
+                }
                 self.received += content.len() as u64;
                 if self.received > self.max_length {
                     return Err(BodyError::TooLarge);

@@ -31,6 +31,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod trailers;
 mod transport;
 
 use std::time::Duration;
@@ -44,6 +45,7 @@ pub use reject::Reject;
 pub use request::Request;
 pub use respond::{Cut, SendError, Sent};
 pub use response::{Body, Frame, InvalidResponse, Response};
+pub use trailers::Trailers;
 pub use transport::Transport;
 
 /// How much a client may send, and how long it may take.
@@ -63,6 +65,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long sending may go without any progress.
     pub send_timeout: Duration,
+    /// How long the source of a body that is a stream may go without sending anything.
+    pub stream_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -74,6 +78,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             send_timeout: Duration::from_secs(30),
+            stream_timeout: Duration::from_secs(60),
         }
     }
 }

@@ -8,11 +8,13 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::connection::{Connection, State};
-use super::encode::{self, LAST_CHUNK, Persistence};
+use super::encode::{self, Persistence};
 use super::response::Framing;
 use super::timer::deadline;
 use super::transport::read_at;
-use super::{Body, Frame, InvalidResponse, Reject, Response, Transport, Version};
+use super::{
+    Body, Frame, InvalidResponse, MAX_FIELDS, Reject, Response, Trailers, Transport, Version,
+};
 
 /// What was sent as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,10 @@ pub enum Cut {
     StreamUnfinished,
     /// The stream has more or fewer bytes than its length says.
     StreamLength,
+    /// The stream had nothing to send for too long.
+    StreamSilent,
+    /// The stream ended in more trailers than a head may have of fields.
+    TrailersTooLarge,
     /// The request's body failed while the stream's source was reading it.
     RequestBody(Reject),
     /// The client went away while the stream had nothing to send.
@@ -141,12 +147,7 @@ impl<S: Transport> Connection<S> {
 
     fn check_size(&self, response: &Response) -> Result<(), SendError> {
         let max = self.limits.max_head;
-        let size: usize = response
-            .fields()
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + 4)
-            .sum();
-        if size <= max {
+        if size(response.fields()) <= max {
             Ok(())
         } else {
             Err(SendError::Invalid(InvalidResponse::FieldsTooLarge { max }))
@@ -290,10 +291,19 @@ impl<S: Transport> Connection<S> {
                 {
                     return Err(cut(started, Cut::StreamLength));
                 }
-                Frame::Trailers(_) | Frame::End => {
-                    if chunked {
-                        self.output.extend_from_slice(LAST_CHUNK);
+                Frame::Trailers(_) | Frame::End if !chunked => {
+                    self.send(unsent, &[], Next::Other).await?;
+                    return Ok(body_bytes);
+                }
+                frame => {
+                    let trailers = match frame {
+                        Frame::Trailers(trailers) if self.current.accepts_trailers => trailers,
+                        _ => Trailers::new(),
+                    };
+                    if size(&trailers) > self.limits.max_head || trailers.len() > MAX_FIELDS {
+                        return Err(cut(started, Cut::TrailersTooLarge));
                     }
+                    encode::last_chunk(&trailers, &mut self.output);
                     self.send(unsent, &[], Next::Other).await?;
                     return Ok(body_bytes);
                 }
@@ -303,11 +313,18 @@ impl<S: Transport> Connection<S> {
 
     /// Waits for a frame. Its source may be reading the request's body meanwhile.
     async fn next_frame(&mut self, frames: &mut Receiver<Frame>) -> Result<Frame, SendError> {
-        let frame = self.drive(poll_fn(|cx| frames.poll_recv(cx))).await;
+        let mut timer = std::mem::take(&mut self.stream_timer);
+        let until = deadline(self.limits.stream_timeout);
+        let frame = poll_fn(|cx| match frames.poll_recv(cx) {
+            Poll::Ready(frame) => Poll::Ready(frame.ok_or(Cut::StreamUnfinished)),
+            Poll::Pending => timer.poll(until, cx).map(|()| Err(Cut::StreamSilent)),
+        });
+        let frame = self.drive(frame).await;
+        self.stream_timer = timer;
         let frame = frame.map_err(|_| SendError::Cut(Cut::ClientGone))?;
         match self.body_failure() {
             Some(reject) => Err(SendError::Cut(Cut::RequestBody(reject))),
-            None => frame.ok_or(SendError::Cut(Cut::StreamUnfinished)),
+            None => frame.map_err(SendError::Cut),
         }
     }
 
@@ -363,6 +380,14 @@ enum Next {
     File,
 }
 
+/// Bytes of the fields as they are sent.
+fn size(fields: &[(String, Vec<u8>)]) -> usize {
+    let lines = fields
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 4);
+    lines.sum()
+}
+
 /// What a stream that fails comes to: while its head is still here, another response can be sent.
 fn cut(started: bool, cut: Cut) -> SendError {
     if started {
@@ -394,6 +419,10 @@ impl fmt::Display for Cut {
             Self::FileShrank => "the file became shorter while it was sent",
             Self::StreamUnfinished => "the stream closed without an end",
             Self::StreamLength => "the stream has other than its length of bytes",
+            Self::StreamSilent => {
+                "the handler sent nothing for longer than it may (--stream-timeout)"
+            }
+            Self::TrailersTooLarge => "the stream has more trailers than a head may have fields",
             Self::RequestBody(reject) => return write!(f, "the request's body failed: {reject}"),
             Self::ClientGone => "the client went away",
         })

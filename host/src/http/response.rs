@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::encode::reason;
 use super::framing::decimal;
-use super::{MAX_FIELDS, Version, is_token_byte, is_value_byte};
+use super::{MAX_FIELDS, Trailers, Version, is_token_byte, is_value_byte};
 
 /// A response whose form was checked. How it is framed is decided when it is sent.
 #[derive(Debug)]
@@ -42,8 +42,9 @@ pub enum Body {
 #[derive(Debug)]
 pub enum Frame {
     Data(Bytes),
-    /// The end, with fields that are sent after the content where that is possible (RFC 9110, section 6.5).
-    Trailers(Vec<(String, Vec<u8>)>),
+    /// The end, with fields that are sent after the content where the client takes them and the body is chunked. Those
+    /// that may not come there are left out (RFC 9110, section 6.5).
+    Trailers(Trailers),
     End,
 }
 

@@ -15,7 +15,7 @@ use tokio_util::sync::PollSender;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::Early;
-use crate::http::{Body, Frame, Response};
+use crate::http::{Body, Frame, Response, Trailers};
 use crate::sandbox::failure::Failure;
 
 /// The run of a guest, and the response that comes out of it.
@@ -183,7 +183,7 @@ where
 enum Gathered {
     Part,
     Whole,
-    Trailers(Vec<(String, Vec<u8>)>),
+    Trailers(Trailers),
 }
 
 /// Takes what there is of a body while the guest does not wait for anything else, up to a bound.
@@ -265,7 +265,7 @@ impl Rest {
 fn broken(error: &Error) -> Failure {
     match error {
         // What wasmtime-wasi-http makes of a body that the guest dropped.
-        Error::HttpProtocolError => unfinished(),
+        Error::HttpProtocolError | Error::HttpResponseBodySize(_) => unfinished(),
         error => Failure::Body(error.to_string()),
     }
 }

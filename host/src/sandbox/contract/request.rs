@@ -10,7 +10,7 @@ use hyper::http::uri::{PathAndQuery, Uri};
 use hyper::{Method, Request};
 use wasmtime_wasi_http::Error;
 
-use crate::http::{self, BodyError, Head, RequestBody};
+use crate::http::{self, BodyError, Head, RequestBody, Trailers};
 
 /// The request's content: nothing is read from the client before the guest asks.
 pub(super) struct Content(Option<RequestBody>);
@@ -85,7 +85,7 @@ impl http_body::Body for Content {
         };
         let frame = match ready!(body.poll_read(context, MAX_FRAME)) {
             Ok(Some(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            Ok(None) => None,
+            Ok(None) => trailers(body.take_trailers()),
             Err(error) => Some(Err(code(error))),
         };
         self.0 = None;
@@ -102,6 +102,19 @@ impl http_body::Body for Content {
             None => SizeHint::with_exact(0),
         }
     }
+}
+
+fn trailers(trailers: Trailers) -> Option<Result<Frame<Bytes>, Error>> {
+    if trailers.is_empty() {
+        return None;
+    }
+    let mut fields = HeaderMap::new();
+    for (name, value) in trailers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            let _ = fields.try_append(name, value);
+        }
+    }
+    Some(Ok(Frame::trailers(fields)))
 }
 
 fn code(error: BodyError) -> Error {

@@ -1,0 +1,51 @@
+/// The fields that follow a chunked body: names and values (RFC 9110, section 6.5).
+pub type Trailers = Vec<(String, Vec<u8>)>;
+
+/// Whether a field may come after the content (RFC 9110, section 6.5.1): not where it frames the message, steers,
+/// authenticates or describes what was processed before it came.
+pub(super) fn is_allowed(name: &str) -> bool {
+    !FORBIDDEN
+        .iter()
+        .any(|field| field.eq_ignore_ascii_case(name))
+}
+
+const FORBIDDEN: [&str; 38] = [
+    "age",
+    "authorization",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "date",
+    "expect",
+    "expires",
+    "host",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "keep-alive",
+    "location",
+    "max-forwards",
+    "pragma",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "retry-after",
+    "server",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "via",
+    "warning",
+    "www-authenticate",
+    "x-forwarded-for",
+];
