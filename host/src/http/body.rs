@@ -147,6 +147,12 @@ impl Shared {
         wanted
     }
 
+    /// Whether the reader waits for something to be delivered, whoever is told when it does.
+    pub(super) fn is_waited_for(&self) -> bool {
+        let state = self.lock();
+        state.wanted && state.end.is_none()
+    }
+
     /// The feeder is awake and about to look: it need not be woken.
     pub(super) fn feeder_is_awake(&self) {
         self.lock().feeder = None;

@@ -21,6 +21,8 @@ pub(super) struct Incoming {
     shared: Arc<Shared>,
     decoder: Decoder,
     interim: Interim,
+    /// Whether an interim response that is still owed goes out ahead of the final one.
+    interim_ahead: bool,
     max_length: u64,
     received: u64,
     discarded: u64,
@@ -79,6 +81,7 @@ impl Incoming {
             } else {
                 Interim::NotExpected
             },
+            interim_ahead: false,
             max_length,
             received: 0,
             discarded: 0,
@@ -176,12 +179,20 @@ impl Incoming {
             Decoder::Chunked(_) | Decoder::End => true,
             Decoder::Failed => false,
         };
-        small && !self.is_interim_owed() && self.interim != Interim::Withheld
+        let is_asked_for = !self.is_interim_owed() || self.interim_ahead;
+        small && is_asked_for && self.interim != Interim::Withheld
     }
 
-    /// What is to be sent before the final response: the rest of an interim one that was begun.
+    /// A final response is about to be sent, whose source reads the body on if it `streams`: where it has begun to, it
+    /// is late but not too late to ask the client for it.
+    pub(super) fn before_final(&mut self, streams: bool) {
+        self.interim_ahead = streams && self.is_interim_owed() && self.shared.is_waited_for();
+    }
+
+    /// What is to be sent before the final response: an interim one, or the rest of it.
     pub(super) fn unsent_interim(&self) -> &'static [u8] {
         match self.interim {
+            _ if self.interim_ahead => CONTINUE,
             Interim::Sending(rest) if !self.is_interim_owed() => rest,
             _ => b"",
         }
@@ -190,10 +201,12 @@ impl Incoming {
     /// The final response is being sent: no interim one may follow.
     pub(super) fn withhold_interim(&mut self) {
         self.interim = match self.interim {
+            _ if self.interim_ahead => Interim::NotExpected,
             _ if self.is_interim_owed() => Interim::Withheld,
             Interim::Sending(_) => Interim::NotExpected,
             other => other,
         };
+        self.interim_ahead = false;
     }
 
     /// Whether the client waits for an interim response of which it has not got a byte.

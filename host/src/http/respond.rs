@@ -87,6 +87,9 @@ impl<S: Transport> Connection<S> {
         let framing = response.framing(self.current.version, self.current.head_only);
         let framing = framing.map_err(SendError::Invalid)?;
         self.check_size(&response)?;
+        if let Some(incoming) = &mut self.incoming {
+            incoming.before_final(response.streams());
+        }
         let persistent = self.state == State::Persistent
             && self.current.persistent
             && !self.finishing

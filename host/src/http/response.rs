@@ -158,6 +158,11 @@ impl Response {
         self.body
     }
 
+    /// Whether the body is still being made.
+    pub(super) fn streams(&self) -> bool {
+        matches!(self.body, Body::Stream { .. })
+    }
+
     /// Whether the status has no body, whatever the method (RFC 9110, section 6.4.1).
     pub(super) fn is_bodiless(&self) -> bool {
         matches!(self.status, 204 | 304)

@@ -150,6 +150,36 @@ impl Client {
         }
     }
 
+    /// The next chunk of a body whose head was read; the last one is empty, and what comes after it is left.
+    pub fn try_chunk(&mut self, response: &Response) -> Result<Vec<u8>, Broken> {
+        let malformed = |why: &str| Broken::Malformed(format!("{why}: {}", response.head));
+        let line = self.take_line(response, 0)?;
+        let size = std::str::from_utf8(&line)
+            .ok()
+            .filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
+        let size = size.and_then(|text| usize::from_str_radix(text, 16).ok());
+        let size = size.ok_or_else(|| malformed("a chunk's size that is no number"))?;
+        if size == 0 {
+            return Ok(Vec::new());
+        }
+        let chunk = self.take_body(response, size)?;
+        if !self.take_line(response, size)?.is_empty() {
+            return Err(malformed("a chunk that is longer than it says"));
+        }
+        Ok(chunk)
+    }
+
+    /// All that comes before the connection's end.
+    pub fn rest(&mut self) -> Vec<u8> {
+        loop {
+            match self.fill() {
+                Ok(true) => {}
+                Ok(false) => return std::mem::take(&mut self.buffer),
+                Err(why) => panic!("the connection stayed open: {why:?}"),
+            }
+        }
+    }
+
     /// Fails unless the server ends the connection, in order or by a reset, without a further byte.
     pub fn assert_closed(&mut self, after: &str) {
         loop {
@@ -256,25 +286,24 @@ impl Client {
     }
 
     fn take_chunks(&mut self, response: &Response) -> Result<Vec<u8>, Broken> {
-        let malformed = |why: &str| Broken::Malformed(format!("{why}: {}", response.head));
         let mut body = Vec::new();
         loop {
-            let line = self.take_line(response, body.len())?;
-            let size = std::str::from_utf8(&line)
-                .ok()
-                .filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
-            let size = size.and_then(|text| usize::from_str_radix(text, 16).ok());
-            let size = size.ok_or_else(|| malformed("a chunk's size that is no number"))?;
-            if size == 0 {
-                return match self.take_line(response, body.len())?.as_slice() {
-                    b"" => Ok(body),
-                    _ => Err(malformed("trailers, which nobody asked for")),
-                };
+            let chunk = self.try_chunk(response).map_err(|why| match why {
+                Broken::CutShort { head, body_bytes } => Broken::CutShort {
+                    head,
+                    body_bytes: body_bytes + body.len() as u64,
+                },
+                other => other,
+            })?;
+            if !chunk.is_empty() {
+                body.extend(chunk);
+                continue;
             }
-            body.extend(self.take_body(response, size)?);
-            if !self.take_line(response, body.len())?.is_empty() {
-                return Err(malformed("a chunk that is longer than it says"));
-            }
+            let why = "trailers, which nobody asked for";
+            return match self.take_line(response, body.len())?.as_slice() {
+                b"" => Ok(body),
+                _ => Err(Broken::Malformed(format!("{why}: {}", response.head))),
+            };
         }
     }
 

@@ -231,11 +231,22 @@ impl Server {
     /// Bytes of memory that the process holds.
     #[cfg(target_os = "linux")]
     pub fn memory(&self) -> u64 {
+        self.memory_as("VmRSS:")
+    }
+
+    /// Bytes of memory that the process held at most.
+    #[cfg(target_os = "linux")]
+    pub fn most_memory(&self) -> u64 {
+        self.memory_as("VmHWM:")
+    }
+
+    #[cfg(target_os = "linux")]
+    fn memory_as(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id()))
             .expect("the process is there");
         let kilobytes = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix(name))
             .and_then(|rest| rest.split_whitespace().next())
             .and_then(|number| number.parse::<u64>().ok());
         kilobytes.expect("the system says how much memory a process has") * 1024

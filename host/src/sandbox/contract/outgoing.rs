@@ -196,11 +196,14 @@ where
 {
     let mut content = Vec::new();
     let gathered = poll_fn(|context| {
+        // A guest with tasks may have more to do although its run has just waited.
+        let mut idle = 0;
         loop {
             let before = content.len();
             let gathered = take(Pin::new(body), &mut content, context);
+            idle = if content.len() == before { idle + 1 } else { 0 };
             let is_part = matches!(gathered, Ok(Gathered::Part));
-            if !is_part || run.over || content.len() == before || content.len() >= GATHERED {
+            if !is_part || run.over || idle > 1 || content.len() >= GATHERED {
                 return Poll::Ready(gathered);
             }
             run.poll(context)?;

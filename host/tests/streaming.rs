@@ -1,0 +1,253 @@
+//! Bodies on their way through handlers of wasi:http: as they come, in both directions, and no more than is taken.
+
+mod support;
+
+use std::io::Write;
+use std::thread;
+
+use support::{Client, Response, Server, head};
+
+/// The same handler in both versions; see the folder guests.
+const GUESTS: [&str; 2] = ["test_proxy", "test_service"];
+
+fn started(guest: &str, arguments: &str) -> Server {
+    Server::options().handler(guest).args(arguments).start()
+}
+
+const CHUNKED: (&str, &str) = ("Transfer-Encoding", "chunked");
+
+fn next_chunk(client: &mut Client, answer: &Response) -> String {
+    let chunk = client.try_chunk(answer);
+    let chunk = chunk.unwrap_or_else(|why| panic!("no chunk: {why:?}"));
+    String::from_utf8(chunk).expect("text")
+}
+
+/// In lockstep: the client sends the next piece when it has seen the event of the last, so that nothing may be held
+/// back in either direction.
+#[test]
+fn events_arrive_as_they_are_written() {
+    for guest in GUESTS {
+        let server = started(guest, "");
+        let mut client = server.connect();
+        client.send(head("POST", "/events", &[CHUNKED]));
+        let answer = client.try_head().expect("the head comes before the body");
+        assert_eq!(answer.need("content-type"), "text/event-stream");
+        assert_eq!(
+            next_chunk(&mut client, &answer),
+            "data: ready\n\n",
+            "{guest}"
+        );
+        for length in 1..=20 {
+            client.send(format!("{length:x}\r\n{}\r\n", "x".repeat(length)));
+            let event = next_chunk(&mut client, &answer);
+            assert_eq!(event, format!("data: {length}\n\n"), "{guest}");
+        }
+        client.send("0\r\n\r\n");
+        assert_eq!(next_chunk(&mut client, &answer), "", "{guest}");
+        client.send(b"");
+        let _ = client;
+    }
+}
+
+/// Neither direction is held in memory, whoever is the slower one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_upload_passes_through_in_constant_memory() {
+    for guest in GUESTS {
+        let server = started(guest, "--max-body 1GiB --cpu 10min");
+        assert_eq!(server.get("/hello").text(), "hello\n");
+        let before = server.most_memory();
+        let mut client = server.connect();
+        let mut stream = client.stream();
+        let length = UPLOAD.to_string();
+        client.send(head("POST", "/echo", &[("Content-Length", &length)]));
+        let sender = thread::spawn(move || {
+            let piece = vec![b'x'; 1 << 20];
+            for _ in 0..UPLOAD >> 20 {
+                stream
+                    .write_all(&piece)
+                    .expect("the server takes all of it");
+            }
+        });
+        let answer = client.try_head().expect("a head");
+        let mut received = 0;
+        loop {
+            match client.try_chunk(&answer) {
+                Ok(chunk) if chunk.is_empty() => break,
+                Ok(chunk) => received += chunk.len(),
+                Err(why) => panic!("{guest}: after {received}: {why:?}; {}", server.log()),
+            }
+        }
+        sender.join().expect("it was sent");
+        assert_eq!(received, UPLOAD, "{guest}");
+        let grown = server.most_memory() - before;
+        assert!(grown < BOUND, "{guest}: {grown} bytes more than before");
+    }
+}
+
+/// A handler that could send for ever makes no more than its client takes, and ends with it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_client_that_takes_nothing_holds_its_handler_back() {
+    for guest in GUESTS {
+        let server = started(guest, "--max-instances 1 --queue-timeout 100ms --cpu 10min");
+        assert_eq!(server.get("/hello").text(), "hello\n");
+        let before = server.most_memory();
+        let mut client = server.connect();
+        client.send(head("GET", "/big?n=1000000000000", &[]));
+        let answer = client.try_head().expect("a head");
+        for _ in 0..100 {
+            assert!(!next_chunk(&mut client, &answer).is_empty());
+        }
+        // Nothing is taken any more. The handler keeps its place, for which others wait in vain.
+        assert_eq!(server.get("/hello").status, 503, "{guest}");
+        let grown = server.most_memory() - before;
+        assert!(grown < BOUND, "{guest}: {grown} bytes more than before");
+        drop(client);
+        wait_for_place(&server, guest);
+    }
+}
+
+/// Before its head and after, while it waits, works, reads or writes: a handler ends with its client.
+#[test]
+fn a_client_that_goes_away_cancels_its_handler() {
+    for guest in GUESTS {
+        let server = started(
+            guest,
+            "--max-instances 1 --queue-timeout 100ms --cpu 10min --timeout 10min",
+        );
+        for (target, fields) in [
+            ("/wait", &[][..]),
+            ("/wait-after-head", &[]),
+            ("/loop", &[]),
+            ("/loop-after-head", &[]),
+            ("/events", &[CHUNKED]),
+            ("/big?n=1000000000000", &[]),
+        ] {
+            let mut client = server.connect();
+            client.send(head("GET", target, fields));
+            if !["/wait", "/loop"].contains(&target) {
+                let answer = client.try_head();
+                assert_eq!(answer.expect("a head").status, 200, "{guest}: {target}");
+            }
+            assert_eq!(server.get("/hello").status, 503, "{guest}: {target}");
+            drop(client);
+            wait_for_place(&server, &format!("{guest}: {target}"));
+        }
+    }
+}
+
+/// Asks until an instance is free again.
+fn wait_for_place(server: &Server, case: &str) {
+    let begin = std::time::Instant::now();
+    while server.get("/hello").status != 200 {
+        assert!(
+            begin.elapsed() < support::PATIENCE,
+            "{case}: the place is not free again"
+        );
+    }
+}
+
+/// The client is asked for its body when the handler first reads it, and not before.
+#[test]
+fn a_body_is_asked_for_when_it_is_read() {
+    let expecting = [CHUNKED, ("Expect", "100-continue")];
+    for guest in GUESTS {
+        let server = started(guest, "");
+        let mut client = server.connect();
+        client.send(head("POST", "/hello", &expecting));
+        assert_eq!(client.try_head().expect("a head").status, 200, "{guest}");
+
+        let mut client = server.connect();
+        client.send(head("POST", "/echo", &expecting));
+        assert_eq!(client.try_head().expect("a head").status, 100, "{guest}");
+        client.send("5\r\nhello\r\n0\r\n\r\n");
+        assert_eq!(client.response().text(), "hello", "{guest}");
+    }
+}
+
+#[test]
+fn a_body_that_fails_is_no_whole_response() {
+    for guest in GUESTS {
+        let server = started(guest, "--max-body 100kB --body-timeout 300ms");
+        for (coded, status) in [
+            ("zz\r\n", 400),
+            // Nothing follows.
+            ("5\r\nhe", 408),
+        ] {
+            let mut client = server.connect();
+            client.send(head("POST", "/echo", &[CHUNKED]));
+            client.send(coded);
+            // Either it failed before the handler answered, or the answer was cut.
+            match client.try_response(false) {
+                Ok(answer) => assert_eq!(answer.status, status, "{guest}: {coded}"),
+                Err(support::Broken::CutShort { head, .. }) => {
+                    assert!(head.starts_with("HTTP/1.1 200"), "{guest}: {coded}: {head}");
+                }
+                Err(why) => panic!("{guest}: {coded}: {why:?}"),
+            }
+        }
+        // Too large, found out when a part is already on its way back.
+        let mut client = server.connect();
+        client.send(head("POST", "/echo", &[CHUNKED]));
+        let mut stream = client.stream();
+        let sender = thread::spawn(move || {
+            let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
+            while stream.write_all(chunk.as_bytes()).is_ok() {}
+        });
+        let answer = client.try_response(false);
+        assert!(
+            matches!(answer, Err(support::Broken::CutShort { .. })),
+            "{guest}: {answer:?}"
+        );
+        sender.join().expect("it ends");
+    }
+}
+
+/// Fields after the content, for clients that say that they take them.
+#[test]
+fn trailers_pass_in_both_directions() {
+    let te = [("TE", "trailers"), ("Connection", "close")];
+    let close = [("Connection", "close")];
+    let upload = [CHUNKED, ("TE", "trailers"), ("Connection", "close")];
+    for guest in GUESTS {
+        let server = started(guest, "");
+        for (target, fields, body, end) in [
+            (
+                "/trailers",
+                &te[..],
+                "",
+                "content\r\n0\r\nx-checksum: 7\r\n\r\n",
+            ),
+            (
+                "/trailers?pause=1",
+                &te,
+                "",
+                "content\r\n0\r\nx-checksum: 7\r\n\r\n",
+            ),
+            ("/trailers", &close, "", "content\r\n0\r\n\r\n"),
+            ("/trailers?pause=1", &close, "", "content\r\n0\r\n\r\n"),
+            (
+                "/echo",
+                &upload,
+                "3\r\nabc\r\n0\r\nX-Sum: 5\r\nHost: evil\r\n\r\n",
+                "abc\r\n0\r\nx-sum: 5\r\n\r\n",
+            ),
+        ] {
+            let mut client = server.connect();
+            client.send(head("POST", target, fields) + body);
+            let answer = client.try_head().expect("a head");
+            assert_eq!(
+                answer.need("transfer-encoding"),
+                "chunked",
+                "{guest}: {target}"
+            );
+            let rest = String::from_utf8(client.rest()).expect("text");
+            assert!(rest.ends_with(end), "{guest}: {target}: {rest:?}");
+        }
+    }
+}
+
+/// Bytes, and how much of them the server may come to hold at once.
+const UPLOAD: usize = 128 << 20;
+const BOUND: u64 = 24 << 20;
