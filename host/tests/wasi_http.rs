@@ -124,7 +124,7 @@ fn requests_are_given_as_they_came() {
 #[test]
 fn failures_before_the_head_is_sent_are_answered() {
     for guest in GUESTS {
-        let server = started(guest, "--cpu 100ms --timeout 60s");
+        let server = started(guest, "--cpu 20ms --timeout 10min");
         let mut client = server.connect();
         for (target, status, reason) in [
             ("/trap", 500, "unreachable"),
@@ -163,7 +163,9 @@ fn failures_before_the_head_is_sent_are_answered() {
 #[test]
 fn failures_after_the_head_was_sent_cut_the_connection() {
     for guest in GUESTS {
-        let server = started(guest, "--cpu 100ms --timeout 60s --stream-timeout 1s");
+        // Little time, since on a machine that is busy with other things the slow lane gets next to nothing.
+        let server = started(guest, "--cpu 20ms --timeout 10min --stream-timeout 10min");
+        let impatient = started(guest, "--stream-timeout 300ms");
         for (target, reason) in [
             ("/trap-after-head?pause=1", "unreachable"),
             ("/unfinished?pause=1", "not finished"),
@@ -175,6 +177,10 @@ fn failures_after_the_head_was_sent_cut_the_connection() {
             if target.contains("forgotten") && guest == "test_service" {
                 continue;
             }
+            let server = match reason {
+                "--stream-timeout" => &impatient,
+                _ => &server,
+            };
             let mut client = server.connect();
             client.send(head("GET", target, &[]));
             let case = format!("{guest}: {target}");
@@ -227,7 +233,7 @@ fn an_instance_is_kept_for_as_many_requests_as_it_may() {
             }
         }
         // And for none after one that it failed.
-        let server = started(guest, "--reuse 100 --cpu 100ms --timeout 300ms");
+        let server = started(guest, "--reuse 100 --cpu 20ms --timeout 1s");
         for target in [
             "/trap",
             "/error-code",
