@@ -75,7 +75,8 @@ where
             .map_err(|error| Failure::InvalidResponse(error.to_string()))?;
         if rest.is_none() {
             tell(&mut transmitted);
-            poll_fn(|context| Poll::Ready(run.poll(context))).await?;
+            // Most have nothing more to do, and need not be left to a task of their own.
+            poll_fn(|context| Poll::Ready((0..IDLE).try_for_each(|_| run.poll(context)))).await?;
         }
         if run.over {
             return Ok(Some(response));
@@ -196,14 +197,13 @@ where
 {
     let mut content = Vec::new();
     let gathered = poll_fn(|context| {
-        // A guest with tasks may have more to do although its run has just waited.
         let mut idle = 0;
         loop {
             let before = content.len();
             let gathered = take(Pin::new(body), &mut content, context);
             idle = if content.len() == before { idle + 1 } else { 0 };
             let is_part = matches!(gathered, Ok(Gathered::Part));
-            if !is_part || run.over || idle > 1 || content.len() >= GATHERED {
+            if !is_part || run.over || idle >= IDLE || content.len() >= GATHERED {
                 return Poll::Ready(gathered);
             }
             run.poll(context)?;
@@ -286,6 +286,10 @@ fn fields(map: &HeaderMap) -> Vec<(String, Vec<u8>)> {
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .collect()
 }
+
+/// How often a run is polled in vain before its guest is taken to wait: one with tasks may have more to do although it
+/// has just waited.
+const IDLE: u32 = 2;
 
 /// Bytes of a body that are taken before the head goes ahead, and some more.
 const GATHERED: usize = 64 << 10;
