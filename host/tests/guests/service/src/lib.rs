@@ -148,7 +148,7 @@ impl Guest for Handler {
             // Answered once another request has come to the same instance.
             "/meet" => {
                 let before = COUNT.fetch_add(1, Ordering::Relaxed);
-                while before % 2 == 0 && COUNT.load(Ordering::Relaxed) == before + 1 {
+                while before.is_multiple_of(2) && COUNT.load(Ordering::Relaxed) == before + 1 {
                     pause(1).await;
                 }
                 whole(200, &[], b"met")
