@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime::component::{Component, Linker};
+use wasmtime_wasi_config::WasiConfigVariables;
 
 use super::call::{Answer, Call, Ended};
 use super::contract::{Contract, Early, Outside, Prepared};
@@ -13,7 +14,9 @@ use super::engine::Engine;
 use super::failure::{CpuExceeded, Failure, LoadError};
 use super::filesystem::{FileSystem, Preopen};
 use super::instance::{Instance, Kept, Live};
+use super::keyvalue::Buckets;
 use super::lanes;
+use super::outbound::Outbound;
 use super::state::{self, State};
 use crate::http::{Request, Response};
 
@@ -22,6 +25,9 @@ pub struct Grants {
     pub(super) name: String,
     pub(super) environment: Vec<(String, String)>,
     pub(super) filesystem: FileSystem,
+    pub(super) outbound: Outbound,
+    pub(super) config: WasiConfigVariables,
+    pub(super) store: Option<Buckets>,
 }
 
 impl Grants {
@@ -39,7 +45,28 @@ impl Grants {
             name,
             environment,
             filesystem: FileSystem::open(preopens)?,
+            outbound: Outbound::default(),
+            config: WasiConfigVariables::new(),
+            store: None,
         })
+    }
+
+    /// Lets the handler send requests to other servers.
+    pub fn outbound(mut self, outbound: Outbound) -> Self {
+        self.outbound = outbound;
+        self
+    }
+
+    /// Gives the handler values by name (`wasi:config/store`).
+    pub fn config(mut self, values: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.config = values.into_iter().collect();
+        self
+    }
+
+    /// Gives the handler a store for keys and values.
+    pub fn store(mut self, store: Buckets) -> Self {
+        self.store = Some(store);
+        self
     }
 }
 

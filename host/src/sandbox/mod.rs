@@ -17,6 +17,7 @@ mod failure;
 mod filesystem;
 mod handler;
 mod instance;
+mod keyvalue;
 mod lanes;
 mod limits;
 #[cfg(target_os = "linux")]
@@ -34,4 +35,6 @@ pub use failure::{Failure, LoadError};
 pub use filesystem::{Access, Preopen};
 pub use handler::{Grants, Handler};
 pub use instance::Instance;
+pub use keyvalue::{Buckets, Database, StoreLimits};
 pub use limits::Limits;
+pub use outbound::{AllowedOrigin, Network, Outbound};

@@ -10,13 +10,13 @@ use wasmtime_wasi::p2::bindings::cli::environment;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::{self, Datetime};
 use wasmtime_wasi::p2::bindings::filesystem;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_config::WasiConfig;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 use super::handler::Grants;
 use super::limits::{Limits, MemoryAccount};
-use super::outbound::Outbound;
-use super::output;
+use super::{keyvalue, outbound, output};
 
 /// The host's side of one instance.
 pub(super) struct State {
@@ -32,7 +32,8 @@ pub(super) struct State {
     /// Standard streams, clocks, random numbers, sockets: made when the guest first asks, which most never do.
     wasi: Option<Box<WasiCtx>>,
     http: WasiHttpCtx,
-    outbound: Outbound,
+    /// Requests to other servers: as `wasi`.
+    client: Option<Box<outbound::Client>>,
 }
 
 impl State {
@@ -49,7 +50,7 @@ impl State {
             grants,
             wasi: None,
             http: WasiHttpCtx::new(),
-            outbound: Outbound,
+            client: None,
         }
     }
 
@@ -69,6 +70,14 @@ impl State {
         WasiFilesystemCtxView {
             ctx: &mut self.filesystem,
             table: &mut self.table,
+        }
+    }
+
+    pub fn keyvalue(&mut self) -> keyvalue::View<'_> {
+        keyvalue::View {
+            table: &mut self.table,
+            store: self.grants.store.as_ref(),
+            handler: &self.grants.name,
         }
     }
 }
@@ -98,10 +107,14 @@ impl WasiView for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let (grants, request) = (&self.grants, &self.request);
+        let client = self.client.get_or_insert_with(|| {
+            Box::new(outbound::Client::new(grants.clone(), request.clone()))
+        });
         WasiHttpCtxView {
-            hooks: &mut self.outbound,
-            table: &mut self.table,
             ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: client.as_mut(),
         }
     }
 }
@@ -143,7 +156,8 @@ pub(super) fn link_concurrent(linker: &mut Linker<State>) -> wasmtime::Result<()
     wasmtime_wasi_http::p3::add_to_linker(linker)
 }
 
-/// Links WASI 0.2 as far as a handler is granted it: all of `wasi:cli/imports` and `wasi:http/proxy`.
+/// Links WASI 0.2 as far as a handler is granted it: all of `wasi:cli/imports` and `wasi:http/proxy`, and the drafts of
+/// `wasi:config` and `wasi:keyvalue`.
 pub(super) fn link(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
@@ -163,7 +177,8 @@ pub(super) fn link(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Res
     #[cfg(not(target_os = "linux"))]
     let _ = grants;
     linker.allow_shadowing(false);
-    Ok(())
+    wasmtime_wasi_config::add_to_linker(linker, |state| WasiConfig::from(&state.grants.config))?;
+    keyvalue::link(linker)
 }
 
 /// Whether [`link`] and [`link_concurrent`] provide what a component imports under this name.
@@ -175,13 +190,23 @@ pub(super) fn provides(import: &str) -> bool {
         "wasi:cli/",
         "wasi:clocks/",
         "wasi:filesystem/",
-        "wasi:http/",
+        "wasi:http/outgoing-handler",
+        "wasi:http/client",
+        "wasi:http/types",
         "wasi:io/",
         "wasi:random/",
         "wasi:sockets/",
     ];
-    granted.iter().any(|package| interface.starts_with(package))
-        && (version.starts_with("0.2.") || version.starts_with("0.3."))
+    match interface {
+        "wasi:config/store" => version == "0.2.0-rc.1",
+        "wasi:keyvalue/store" | "wasi:keyvalue/atomics" | "wasi:keyvalue/batch" => {
+            version == "0.2.0-draft"
+        }
+        _ => {
+            granted.iter().any(|package| interface.starts_with(package))
+                && (version.starts_with("0.2.") || version.starts_with("0.3."))
+        }
+    }
 }
 
 /// Bytes of random numbers in one call, which nothing can interrupt.

@@ -1,0 +1,502 @@
+//! What is kept, in one file of redb: entries by handler, bucket and key, within a quota.
+
+use std::collections::HashMap;
+
+use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError, WriteTransaction};
+
+/// A handler's part of a store, and what it may hold.
+#[derive(Debug, Clone)]
+pub(super) struct Space {
+    pub handler: String,
+    pub limits: StoreLimits,
+}
+
+/// How much a handler may keep.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreLimits {
+    /// Bytes of all that a handler keeps. An entry counts with its key, its value, its bucket's name and
+    /// [`ENTRY_COST`](StoreLimits::ENTRY_COST).
+    pub max_bytes: u64,
+    /// Bytes of a key, in UTF-8.
+    pub max_key: usize,
+    /// Bytes of a value.
+    pub max_value: usize,
+}
+
+impl StoreLimits {
+    /// Bytes that an entry takes besides its own, about.
+    pub const ENTRY_COST: u64 = 64;
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 64 << 20,
+            max_key: 1 << 10,
+            max_value: 1 << 20,
+        }
+    }
+}
+
+/// A change to a bucket. It is made as a whole or not at all.
+#[derive(Debug)]
+pub(super) enum Change {
+    Set(Vec<(String, Vec<u8>)>),
+    Delete(Vec<String>),
+    /// The value is a number in decimal digits; a missing one is 0.
+    Increment(String, u64),
+}
+
+/// Why a change is not made, for the people who wrote the handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused(pub String);
+
+/// One page of a bucket's keys.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Page {
+    pub keys: Vec<String>,
+    /// Where the next page begins.
+    pub next: Option<u64>,
+}
+
+impl Space {
+    /// The value of a key.
+    pub fn get(
+        &self,
+        transaction: &ReadTransaction,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, redb::Error> {
+        let name = self.entries();
+        let Some(entries) = present(transaction.open_table(entries_table(&name)))? else {
+            return Ok(None);
+        };
+        let entry = entries.get((bucket, key))?;
+        Ok(entry.map(|entry| entry.value().1.to_vec()))
+    }
+
+    pub fn exists(
+        &self,
+        transaction: &ReadTransaction,
+        bucket: &str,
+        key: &str,
+    ) -> Result<bool, redb::Error> {
+        let name = self.entries();
+        match present(transaction.open_table(entries_table(&name)))? {
+            Some(entries) => Ok(entries.get((bucket, key))?.is_some()),
+            None => Ok(false),
+        }
+    }
+
+    /// The keys in the order in which they were first set, from the number `from` on.
+    pub fn list(
+        &self,
+        transaction: &ReadTransaction,
+        bucket: &str,
+        from: u64,
+    ) -> Result<Page, redb::Error> {
+        let name = self.keys();
+        let mut page = Page::default();
+        let Some(keys) = present(transaction.open_table(keys_table(&name)))? else {
+            return Ok(page);
+        };
+        let mut bytes = 0;
+        for entry in keys.range((bucket, from)..=(bucket, u64::MAX))? {
+            let (number, key) = entry?;
+            let key = key.value();
+            bytes += key.len();
+            if page.keys.len() == PAGE_KEYS || bytes > PAGE_BYTES && !page.keys.is_empty() {
+                page.next = Some(number.value().1);
+                break;
+            }
+            page.keys.push(key.to_owned());
+        }
+        Ok(page)
+    }
+
+    /// Makes a change, and gives the number that an increment made; of other changes 0.
+    ///
+    /// A change that is refused leaves the transaction as it was. After an error it is to be aborted.
+    pub fn change(
+        &self,
+        transaction: &WriteTransaction,
+        bucket: &str,
+        change: Change,
+    ) -> Result<Result<u64, Refused>, redb::Error> {
+        match change {
+            Change::Set(entries) => Ok(self.set(transaction, bucket, entries)?.map(|()| 0)),
+            Change::Delete(keys) => self.delete(transaction, bucket, &keys).map(|()| Ok(0)),
+            Change::Increment(key, delta) => self.increment(transaction, bucket, key, delta),
+        }
+    }
+
+    fn set(
+        &self,
+        transaction: &WriteTransaction,
+        bucket: &str,
+        entries: Vec<(String, Vec<u8>)>,
+    ) -> Result<Result<(), Refused>, redb::Error> {
+        for (key, value) in &entries {
+            if let Err(refused) = self.check(key, value) {
+                return Ok(Err(refused));
+            }
+        }
+        // Of several values for a key the last one counts.
+        let entries: HashMap<String, Vec<u8>> = entries.into_iter().collect();
+        let (entries_name, keys_name) = (self.entries(), self.keys());
+        let mut table = transaction.open_table(entries_table(&entries_name))?;
+        let mut usage = Usage::of(transaction, &self.handler)?;
+        let before = usage.bytes;
+        let mut numbers = HashMap::new();
+        for (key, value) in &entries {
+            match table.get((bucket, key.as_str()))? {
+                Some(old) => {
+                    let (number, old) = old.value();
+                    usage.bytes = usage.bytes.saturating_sub(cost(bucket, key, old));
+                    numbers.insert(key.clone(), number);
+                }
+                None => {
+                    numbers.insert(key.clone(), usage.next);
+                    usage.next += 1;
+                }
+            }
+            usage.bytes = usage.bytes.saturating_add(cost(bucket, key, value));
+        }
+        let most = self.limits.max_bytes;
+        if usage.bytes > most && usage.bytes > before {
+            let (handler, wanted) = (&self.handler, usage.bytes);
+            return Ok(Err(Refused(format!(
+                "the store of `{handler}` is full: it would hold {wanted} bytes, and may hold {most} \
+                 (--store-max-bytes)"
+            ))));
+        }
+        let mut keys = transaction.open_table(keys_table(&keys_name))?;
+        for (key, value) in &entries {
+            // Every key has got a number above.
+            let number = numbers.get(key).copied().unwrap_or_default();
+            let old = table.insert((bucket, key.as_str()), (number, value.as_slice()))?;
+            if old.is_none() {
+                keys.insert((bucket, number), key.as_str())?;
+            }
+        }
+        usage.store(transaction, &self.handler)?;
+        Ok(Ok(()))
+    }
+
+    fn delete(
+        &self,
+        transaction: &WriteTransaction,
+        bucket: &str,
+        deleted: &[String],
+    ) -> Result<(), redb::Error> {
+        let (entries_name, keys_name) = (self.entries(), self.keys());
+        let mut entries = transaction.open_table(entries_table(&entries_name))?;
+        let mut keys = transaction.open_table(keys_table(&keys_name))?;
+        let mut usage = Usage::of(transaction, &self.handler)?;
+        for key in deleted {
+            if let Some(old) = entries.remove((bucket, key.as_str()))? {
+                let (number, value) = old.value();
+                usage.bytes = usage.bytes.saturating_sub(cost(bucket, key, value));
+                keys.remove((bucket, number))?;
+            }
+        }
+        usage.store(transaction, &self.handler)
+    }
+
+    fn increment(
+        &self,
+        transaction: &WriteTransaction,
+        bucket: &str,
+        key: String,
+        delta: u64,
+    ) -> Result<Result<u64, Refused>, redb::Error> {
+        let name = self.entries();
+        let current = {
+            let entries = transaction.open_table(entries_table(&name))?;
+            let entry = entries.get((bucket, key.as_str()))?;
+            match &entry {
+                None => Some(0),
+                Some(entry) => str::from_utf8(entry.value().1)
+                    .ok()
+                    .and_then(|digits| digits.parse::<u64>().ok()),
+            }
+        };
+        let Some(current) = current else {
+            return Ok(Err(Refused(format!(
+                "the value of `{}` is no number in decimal digits, so it cannot be incremented",
+                shown(&key)
+            ))));
+        };
+        let Some(sum) = current.checked_add(delta) else {
+            return Ok(Err(Refused(format!(
+                "{current} and {delta} are more than a number of 64 bits holds"
+            ))));
+        };
+        let entry = (key, sum.to_string().into_bytes());
+        Ok(self.set(transaction, bucket, vec![entry])?.map(|()| sum))
+    }
+
+    fn check(&self, key: &str, value: &[u8]) -> Result<(), Refused> {
+        let StoreLimits {
+            max_key, max_value, ..
+        } = self.limits;
+        if key.len() > max_key {
+            return Err(Refused(format!(
+                "the key `{}` has {} bytes, and may have {max_key} (--store-max-key)",
+                shown(key),
+                key.len()
+            )));
+        }
+        if value.len() > max_value {
+            return Err(Refused(format!(
+                "the value of `{}` has {} bytes, and may have {max_value} (--store-max-value)",
+                shown(key),
+                value.len()
+            )));
+        }
+        Ok(())
+    }
+
+    fn entries(&self) -> String {
+        format!("entries/{}", self.handler)
+    }
+
+    fn keys(&self) -> String {
+        format!("keys/{}", self.handler)
+    }
+}
+
+/// What a handler keeps at present, in bytes, and the number for its next key.
+struct Usage {
+    bytes: u64,
+    next: u64,
+}
+
+impl Usage {
+    fn of(transaction: &WriteTransaction, handler: &str) -> Result<Self, redb::Error> {
+        let table = transaction.open_table(USAGE)?;
+        let usage = table.get(handler)?;
+        let (bytes, next) = usage.map_or((0, 0), |usage| usage.value());
+        Ok(Self { bytes, next })
+    }
+
+    fn store(&self, transaction: &WriteTransaction, handler: &str) -> Result<(), redb::Error> {
+        let mut table = transaction.open_table(USAGE)?;
+        table.insert(handler, (self.bytes, self.next))?;
+        Ok(())
+    }
+}
+
+fn cost(bucket: &str, key: &str, value: &[u8]) -> u64 {
+    let bytes = bucket.len() + key.len() + value.len();
+    bytes as u64 + StoreLimits::ENTRY_COST
+}
+
+/// By bucket and key: the number of the key, and the value.
+fn entries_table(
+    name: &str,
+) -> TableDefinition<'_, (&'static str, &'static str), (u64, &'static [u8])> {
+    TableDefinition::new(name)
+}
+
+/// By bucket and number: the key. A page of keys can begin anywhere without a walk to it.
+fn keys_table(name: &str) -> TableDefinition<'_, (&'static str, u64), &'static str> {
+    TableDefinition::new(name)
+}
+
+/// By handler: the bytes that it keeps, and the number for its next key.
+const USAGE: TableDefinition<&str, (u64, u64)> = TableDefinition::new("usage");
+
+/// A table is there from its first entry on.
+fn present<T>(table: Result<T, TableError>) -> Result<Option<T>, TableError> {
+    match table {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The beginning of a key, for a message.
+fn shown(key: &str) -> String {
+    key.chars()
+        .take(40)
+        .flat_map(char::escape_default)
+        .collect()
+}
+
+/// Keys of a page.
+const PAGE_KEYS: usize = 1000;
+
+/// Bytes of a page's keys, if there is more than one.
+const PAGE_BYTES: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use redb::backends::InMemoryBackend;
+    use redb::{Database, ReadableDatabase};
+
+    use super::*;
+
+    struct Fixture {
+        database: Database,
+        space: Space,
+    }
+
+    impl Fixture {
+        fn new(max_bytes: u64) -> Self {
+            let backend = InMemoryBackend::new();
+            let database = Database::builder().create_with_backend(backend).unwrap();
+            let limits = StoreLimits {
+                max_bytes,
+                ..StoreLimits::default()
+            };
+            let handler = "test".into();
+            Self {
+                database,
+                space: Space { handler, limits },
+            }
+        }
+
+        fn change(&self, bucket: &str, change: Change) -> Result<u64, Refused> {
+            let transaction = self.database.begin_write().unwrap();
+            let outcome = self.space.change(&transaction, bucket, change).unwrap();
+            transaction.commit().unwrap();
+            outcome
+        }
+
+        fn set(&self, bucket: &str, key: &str, value: &[u8]) -> Result<u64, Refused> {
+            self.change(bucket, Change::Set(vec![(key.into(), value.into())]))
+        }
+
+        fn get(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
+            let transaction = self.database.begin_read().unwrap();
+            self.space.get(&transaction, bucket, key).unwrap()
+        }
+
+        fn list(&self, bucket: &str, from: u64) -> Page {
+            let transaction = self.database.begin_read().unwrap();
+            self.space.list(&transaction, bucket, from).unwrap()
+        }
+
+        fn used(&self) -> u64 {
+            let transaction = self.database.begin_write().unwrap();
+            Usage::of(&transaction, "test").unwrap().bytes
+        }
+    }
+
+    #[test]
+    fn buckets_and_handlers_are_apart() {
+        let mut fixture = Fixture::new(1 << 20);
+        assert_eq!(fixture.get("a", "key"), None);
+        assert_eq!(fixture.list("a", 0), Page::default());
+        fixture.set("a", "key", b"1").unwrap();
+        fixture.set("b", "key", b"2").unwrap();
+        assert_eq!(fixture.get("a", "key"), Some(b"1".to_vec()));
+        assert_eq!(fixture.list("b", 0).keys, ["key"]);
+        fixture.space.handler = "other".into();
+        assert_eq!(fixture.get("a", "key"), None);
+        fixture.set("a", "key", b"3").unwrap();
+        fixture.space.handler = "test".into();
+        assert_eq!(fixture.get("a", "key"), Some(b"1".to_vec()));
+    }
+
+    #[test]
+    fn what_is_kept_is_counted_and_bounded() {
+        let fixture = Fixture::new(300);
+        let entry = 1 + 1 + 3 + StoreLimits::ENTRY_COST;
+        fixture.set("a", "x", b"123").unwrap();
+        assert_eq!(fixture.used(), entry);
+        fixture.set("a", "x", b"456").unwrap();
+        assert_eq!(fixture.used(), entry);
+        fixture.set("a", "x", b"").unwrap();
+        assert_eq!(fixture.used(), entry - 3);
+        let full = fixture.set("a", "y", &[0; 200]).unwrap_err();
+        assert!(full.0.contains("--store-max-bytes"), "{full:?}");
+        assert_eq!((fixture.get("a", "y"), fixture.used()), (None, entry - 3));
+
+        // The whole of a change is refused, and a key that is set twice counts once.
+        let many =
+            |count: usize| Change::Set((0..count).map(|n| (n.to_string(), vec![0; 10])).collect());
+        fixture.change("a", many(9)).unwrap_err();
+        assert_eq!(fixture.get("a", "0"), None);
+        let twice = vec![("y".into(), vec![0; 100]), ("y".into(), vec![1; 100])];
+        fixture.change("a", Change::Set(twice)).unwrap();
+        assert_eq!(fixture.get("a", "y"), Some(vec![1; 100]));
+
+        // What makes it no larger is always allowed.
+        let mut fixture = fixture;
+        fixture.space.limits.max_bytes = 10;
+        fixture.set("a", "y", &[2; 50]).unwrap();
+        fixture.set("a", "y", &[2; 51]).unwrap_err();
+        let all = vec!["x".into(), "y".into(), "missing".into()];
+        fixture.change("a", Change::Delete(all)).unwrap();
+        assert_eq!((fixture.used(), fixture.list("a", 0)), (0, Page::default()));
+    }
+
+    #[test]
+    fn keys_and_values_are_bounded() {
+        let fixture = Fixture::new(u64::MAX);
+        let StoreLimits {
+            max_key, max_value, ..
+        } = fixture.space.limits;
+        fixture.set("a", &"k".repeat(max_key), b"").unwrap();
+        let key = fixture.set("a", &"k".repeat(max_key + 1), b"").unwrap_err();
+        assert!(key.0.contains("--store-max-key"), "{key:?}");
+        fixture.set("a", "k", &vec![0; max_value]).unwrap();
+        let value = fixture.set("a", "k", &vec![0; max_value + 1]).unwrap_err();
+        assert!(value.0.contains("--store-max-value"), "{value:?}");
+    }
+
+    #[test]
+    fn counters() {
+        let fixture = Fixture::new(1 << 20);
+        let add = |key: &str, delta| fixture.change("a", Change::Increment(key.into(), delta));
+        assert_eq!(add("n", 5), Ok(5));
+        assert_eq!(add("n", 0), Ok(5));
+        assert_eq!(add("n", 37), Ok(42));
+        assert_eq!(fixture.get("a", "n"), Some(b"42".to_vec()));
+        add("n", u64::MAX).unwrap_err();
+        assert_eq!(fixture.get("a", "n"), Some(b"42".to_vec()));
+        for value in ["", "many", "-1", "18446744073709551616"] {
+            fixture.set("a", "n", value.as_bytes()).unwrap();
+            add("n", 1).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn keys_come_in_pages() {
+        let fixture = Fixture::new(u64::MAX);
+        let keys: Vec<String> = (0..2500).map(|number| format!("key {number}")).collect();
+        let entries = keys.iter().map(|key| (key.clone(), Vec::new())).collect();
+        fixture.change("a", Change::Set(entries)).unwrap();
+        fixture.set("b", "other", b"").unwrap();
+        let (mut seen, mut from, mut pages) = (Vec::new(), Some(0), 0);
+        while let Some(next) = from {
+            let page = fixture.list("a", next);
+            assert!(page.keys.len() <= PAGE_KEYS);
+            seen.extend(page.keys);
+            from = page.next;
+            pages += 1;
+            // What is deleted between two pages shifts none of the others.
+            let first = seen.first().cloned().unwrap();
+            fixture.change("a", Change::Delete(vec![first])).unwrap();
+        }
+        assert_eq!(pages, 3);
+        seen.sort();
+        let mut keys = keys;
+        keys.sort();
+        assert_eq!(seen, keys);
+        assert_eq!(fixture.list("a", u64::MAX), Page::default());
+
+        let long = "k".repeat(1000);
+        for number in 0..600 {
+            fixture.set("c", &format!("{number}{long}"), b"").unwrap();
+        }
+        let page = fixture.list("c", 0);
+        assert!(
+            page.next.is_some() && page.keys.len() < 300,
+            "{}",
+            page.keys.len()
+        );
+    }
+}

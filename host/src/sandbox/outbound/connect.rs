@@ -1,0 +1,161 @@
+//! From an origin to a connection: names are looked up, addresses are checked, and the ones that were checked are
+//! connected to.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use wasmtime_wasi_http::Error;
+
+use super::policy::{Host, Origin};
+
+/// A connection in the clear or under TLS.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Connects to an origin, to one of those of its addresses that are `permitted`.
+pub(super) async fn connect(
+    origin: &Origin,
+    permitted: impl Fn(IpAddr) -> bool,
+    deadline: Instant,
+) -> Result<Box<dyn Stream>, Refused> {
+    let addresses = addresses(origin, deadline).await?;
+    let checked: Vec<SocketAddr> = addresses
+        .iter()
+        .filter(|address| permitted(address.ip()))
+        .copied()
+        .collect();
+    if let (Some(first), []) = (addresses.first(), checked.as_slice()) {
+        return Err(Refused::Prohibited(first.ip()));
+    }
+    let stream = reach(&checked, deadline).await?;
+    // The head goes out in one write; nothing is gained by waiting for more.
+    let _ = stream.set_nodelay(true);
+    if !origin.tls {
+        return Ok(Box::new(stream));
+    }
+    let name = match &origin.host {
+        Host::Name(name) => {
+            ServerName::try_from(name.clone()).map_err(|_| Error::HttpRequestUriInvalid)?
+        }
+        Host::Address(address) => ServerName::from(*address),
+    };
+    let connector = TLS.clone().ok_or(Error::ConfigurationError)?;
+    match timeout_at(deadline, connector.connect(name, stream)).await {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Err(error)) => Err(of_tls(&error).into()),
+        Err(_) => Err(Error::ConnectionTimeout.into()),
+    }
+}
+
+/// Why there is no connection.
+pub(super) enum Refused {
+    /// The name leads to addresses that are not permitted, such as this one.
+    Prohibited(IpAddr),
+    Failed(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+async fn addresses(origin: &Origin, deadline: Instant) -> Result<Vec<SocketAddr>, Error> {
+    let name = match &origin.host {
+        Host::Address(address) => return Ok(vec![SocketAddr::new(*address, origin.port)]),
+        Host::Name(name) => name.clone(),
+    };
+    let port = origin.port;
+    let lookup = async {
+        let Ok(place) = LOOKUPS.acquire().await else {
+            return Err(io::ErrorKind::Other.into());
+        };
+        // The system's resolver blocks, and goes on when nobody waits for it any more: so does its place.
+        let lookup = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            (name.as_str(), port).to_socket_addrs()
+        });
+        lookup.await.map_err(io::Error::other)?
+    };
+    match timeout_at(deadline, lookup).await {
+        Ok(Ok(addresses)) => Ok(addresses.collect()),
+        Ok(Err(error)) => {
+            tracing::debug!("{origin} cannot be looked up: {error}");
+            Err(Error::DnsError {
+                rcode: Some("address not available".into()),
+                info_code: None,
+            })
+        }
+        Err(_) => Err(Error::DnsTimeout),
+    }
+}
+
+/// Connects to the first of the addresses that answers, each having its share of the time that is left.
+async fn reach(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Error> {
+    let mut failure = Error::DestinationNotFound;
+    for (position, address) in addresses.iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let others = u32::try_from(addresses.len() - position).unwrap_or(u32::MAX);
+        let share = left.checked_div(others).unwrap_or(Duration::ZERO);
+        match tokio::time::timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failure = of_connect(&error),
+            Err(_) => failure = Error::ConnectionTimeout,
+        }
+    }
+    Err(failure)
+}
+
+fn of_connect(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Error::DestinationIpUnroutable
+        }
+        io::ErrorKind::TimedOut => Error::ConnectionTimeout,
+        io::ErrorKind::ConnectionReset => Error::ConnectionTerminated,
+        _ => Error::DestinationUnavailable,
+    }
+}
+
+fn of_tls(error: &io::Error) -> Error {
+    let cause = error.get_ref();
+    match cause.and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(_)) => Error::TlsCertificateError,
+        Some(rustls::Error::AlertReceived(alert)) => Error::TlsAlertReceived {
+            alert_id: Some((*alert).into()),
+            alert_message: Some(format!("{alert:?}")),
+        },
+        _ => Error::TlsProtocolError,
+    }
+}
+
+/// Trusts who the Mozilla root programme trusts. None where the cryptography lacks what TLS needs.
+static TLS: LazyLock<Option<TlsConnector>> = LazyLock::new(|| {
+    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions();
+    let mut config = match config {
+        Ok(config) => config.with_root_certificates(roots).with_no_client_auth(),
+        Err(error) => {
+            tracing::error!("no https to other servers: {error}");
+            return None;
+        }
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Some(TlsConnector::from(Arc::new(config)))
+});
+
+/// Threads that wait for the system's resolver, of all handlers.
+static LOOKUPS: Semaphore = Semaphore::const_new(32);

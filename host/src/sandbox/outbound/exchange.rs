@@ -1,0 +1,229 @@
+//! One request to another server over a connection of its own, and its response.
+
+use std::error::Error as _;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, Uri};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, Sleep, sleep, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::connect::Stream;
+
+/// The bounds of an exchange.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    pub connected_by: Instant,
+    /// Between the last of the request and the first of the response.
+    pub first_byte: Duration,
+    /// Between the response's parts.
+    pub between_bytes: Duration,
+    /// Bytes of the response's head.
+    pub max_head: usize,
+}
+
+/// The connection, which moves while this is held.
+pub(super) type Driver = AbortOnDropHandle<hyper::Result<()>>;
+
+/// Sends a request and waits for the head of its response.
+pub(super) async fn exchange(
+    stream: Box<dyn Stream>,
+    mut request: Request<WasiBody>,
+    bounds: Bounds,
+) -> Result<(Response<WasiBody>, Driver), Error> {
+    *request.uri_mut() = origin_form(request.uri())?;
+    let mut builder = http1::Builder::new();
+    builder
+        .max_header_size(bounds.max_head)
+        .max_buf_size(bounds.max_head.max(MIN_BUFFER));
+    let handshake = builder.handshake(TokioIo::new(stream));
+    let (mut sender, connection) = match timeout_at(bounds.connected_by, handshake).await {
+        Ok(connection) => connection.map_err(|error| of_hyper(&error, bounds.max_head))?,
+        Err(_) => return Err(Error::ConnectionTimeout),
+    };
+    let driver = Driver::new(tokio::spawn(connection));
+    let progress = Arc::new(Progress::default());
+    let request = request.map(|body| Sent {
+        body,
+        progress: progress.clone(),
+    });
+    let response = first_byte(sender.send_request(request), &progress, bounds.first_byte)
+        .await
+        .ok_or(Error::ConnectionReadTimeout)?
+        .map_err(|error| of_hyper(&error, bounds.max_head))?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        // Nobody asked for it.
+        return Err(Error::HttpProtocolError);
+    }
+    let response = response.map(|incoming| {
+        let received = Received {
+            incoming,
+            between_bytes: bounds.between_bytes,
+            timer: None,
+            max_head: bounds.max_head,
+        };
+        received.boxed_unsync()
+    });
+    Ok((response, driver))
+}
+
+/// The request's target (RFC 9112, section 3.2.1).
+fn origin_form(uri: &Uri) -> Result<Uri, Error> {
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = match target.starts_with('/') {
+        true => target.parse(),
+        false => format!("/{target}").parse(),
+    };
+    target.map_err(|_| Error::HttpRequestUriInvalid)
+}
+
+/// Waits for the response, no longer than `patience` after the last sign that the request is still on its way.
+async fn first_byte<T>(
+    response: impl Future<Output = T>,
+    progress: &Progress,
+    patience: Duration,
+) -> Option<T> {
+    let mut response = pin!(response);
+    loop {
+        match tokio::time::timeout(patience, response.as_mut()).await {
+            Ok(response) => return Some(response),
+            Err(_) if progress.is_under_way() => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// How the request's body gets on.
+#[derive(Default)]
+struct Progress(AtomicU8);
+
+impl Progress {
+    /// The other server has all there is, and nothing was sent since the last time this was asked.
+    const STILL: u8 = 0;
+    const MOVED: u8 = 1;
+    /// The handler has more to give, and has not given it yet.
+    const HANDLER: u8 = 2;
+
+    fn is_under_way(&self) -> bool {
+        let moved = self.0.compare_exchange(
+            Self::MOVED,
+            Self::STILL,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        moved.is_ok() || moved == Err(Self::HANDLER)
+    }
+}
+
+/// A request's body that says how it gets on.
+struct Sent {
+    body: WasiBody,
+    progress: Arc<Progress>,
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let state = match polled {
+            Poll::Pending => Progress::HANDLER,
+            Poll::Ready(_) => Progress::MOVED,
+        };
+        self.progress.0.store(state, Ordering::Relaxed);
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A response's body. Nothing is read ahead of the handler but what a buffer holds.
+struct Received {
+    incoming: Incoming,
+    between_bytes: Duration,
+    /// Runs while the handler waits.
+    timer: Option<Pin<Box<Sleep>>>,
+    max_head: usize,
+}
+
+impl Body for Received {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let body = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut body.incoming).poll_frame(context) {
+            body.timer = None;
+            let max_head = body.max_head;
+            return Poll::Ready(
+                frame.map(|frame| frame.map_err(|error| of_hyper(&error, max_head))),
+            );
+        }
+        let between_bytes = body.between_bytes;
+        let timer = body
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep(between_bytes)));
+        timer
+            .as_mut()
+            .poll(context)
+            .map(|()| Some(Err(Error::ConnectionReadTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+fn of_hyper(error: &hyper::Error, max_head: usize) -> Error {
+    if error.is_parse_too_large() {
+        Error::HttpResponseHeaderSectionSize(u32::try_from(max_head).ok())
+    } else if error.is_parse() {
+        Error::HttpProtocolError
+    } else if error.is_incomplete_message() {
+        Error::HttpResponseIncomplete
+    } else if error.is_timeout() {
+        Error::HttpResponseTimeout
+    } else if error.is_user() {
+        match error.source().and_then(|cause| cause.downcast_ref()) {
+            Some(Error::HttpRequestBodySize(size)) => Error::HttpRequestBodySize(*size),
+            _ => Error::InternalError(Some("the request's body broke off".into())),
+        }
+    } else {
+        tracing::debug!(
+            "a request to another server failed: {error} ({:?})",
+            error.source()
+        );
+        Error::ConnectionTerminated
+    }
+}
+
+/// The least that hyper takes.
+const MIN_BUFFER: usize = 8 << 10;
