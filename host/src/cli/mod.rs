@@ -1,6 +1,8 @@
 //! The command line: what can be said, and what is said back when it goes wrong.
 
+mod check;
 mod get;
+mod grants;
 mod serve;
 mod units;
 
@@ -20,16 +22,18 @@ struct Arguments {
 enum Command {
     Serve(Box<serve::Serve>),
     Get(get::Get),
+    Check(Box<check::Check>),
 }
 
 /// Runs the program to its end.
 ///
-/// Exit status: 0 when all went well, 1 when `get` was answered with an error or not at all, 2 when the command
-/// could not be carried out as given.
+/// Exit status: 0 when all went well; 1 when `get` was answered with an error or not at all, or when `check` found what
+/// `serve` could not run; 2 when the command could not be carried out as given.
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Get(get) => get.run(),
+        Command::Check(check) => check.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("belljar: {error:#}");

@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use belljar::http;
-use belljar::sandbox::{Access, Engine, Grants, Handler, Limits, Preopen};
+use belljar::sandbox::{Access, Engine, Handler, Limits, Preopen};
 use belljar::server::{self, AccessLog, Detail, Stderr};
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
+use super::grants::{GrantFlags, name_of};
 use super::units;
 
 /// Serve a folder, or a handler
@@ -30,14 +31,6 @@ pub struct Serve {
     #[arg(long, value_name = "FILE.wasm")]
     handler: Option<PathBuf>,
 
-    /// Folder that the handler sees as well: HOST::GUEST, writable only as HOST::GUEST:rw
-    #[arg(long = "dir", value_name = "HOST::GUEST[:rw]", value_parser = preopen)]
-    dirs: Vec<Preopen>,
-
-    /// Environment variable of the handler
-    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
-    environment: Vec<(String, String)>,
-
     /// Requests that an instance answers, one after the other; 1: a fresh one for each
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     reuse: u32,
@@ -49,6 +42,9 @@ pub struct Serve {
     /// Show the heads of requests and responses in place of the access log
     #[arg(short, long)]
     verbose: bool,
+
+    #[command(flatten)]
+    grants: GrantFlags,
 
     #[command(flatten)]
     files: Files,
@@ -85,7 +81,7 @@ struct Files {
 /// Every limit has a default that is safe.
 #[derive(Args)]
 #[command(next_help_heading = "Limits")]
-struct LimitFlags {
+pub struct LimitFlags {
     /// Wall clock of a request in the handler
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::some_duration)]
     timeout: Duration,
@@ -163,8 +159,16 @@ impl Serve {
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
         let addresses = addresses(&self.listen)?;
-        let preopens = self.preopens()?;
-        let grants = Grants::new(self.name(), self.variables(), &preopens)?;
+        let name = match &self.handler {
+            Some(file) => name_of(file),
+            None => "files".into(),
+        };
+        let mut grants = self
+            .grants
+            .grants(name.clone(), self.variables(), self.site())?;
+        if let Some(buckets) = self.grants.store(&name)? {
+            grants = grants.store(buckets);
+        }
         let component = match &self.handler {
             Some(file) => std::fs::read(file)
                 .with_context(|| format!("the handler {} cannot be read", file.display()))?,
@@ -213,45 +217,22 @@ impl Serve {
         Ok(())
     }
 
-    fn name(&self) -> String {
-        let stem = self.handler.as_deref().and_then(Path::file_stem);
-        stem.map_or_else(
-            || "files".into(),
-            |stem| stem.to_string_lossy().into_owned(),
-        )
-    }
-
-    fn preopens(&self) -> anyhow::Result<Vec<Preopen>> {
+    /// The folder that is served.
+    fn site(&self) -> Option<Preopen> {
         let site = match (&self.site, &self.handler) {
-            (Some(site), _) => Some(site.clone()),
-            (None, None) => Some(PathBuf::from(".")),
+            (Some(site), _) => site.clone(),
+            (None, None) => PathBuf::from("."),
             // A stranger's handler sees nothing that it was not given.
-            (None, Some(_)) => None,
+            (None, Some(_)) => return None,
         };
-        let site = site.map(|host| Preopen {
-            host,
+        Some(Preopen {
+            host: site,
             guest: "/".into(),
             access: Access::ReadOnly,
-        });
-        let preopens: Vec<Preopen> = site.into_iter().chain(self.dirs.iter().cloned()).collect();
-        for (position, preopen) in preopens.iter().enumerate() {
-            let name = preopen.guest.trim_end_matches('/');
-            let before = preopens.iter().take(position);
-            if let Some(other) = before
-                .into_iter()
-                .find(|other| other.guest.trim_end_matches('/') == name)
-            {
-                bail!(
-                    "the handler would see both {} and {} as {}; give one of them another name with --dir",
-                    other.host.display(),
-                    preopen.host.display(),
-                    preopen.guest
-                );
-            }
-        }
-        Ok(preopens)
+        })
     }
 
+    /// What the flags tell the handler that serves files.
     fn variables(&self) -> Vec<(String, String)> {
         let Files {
             index,
@@ -268,15 +249,13 @@ impl Serve {
             ("BELLJAR_CACHE_CONTROL", cache_control.clone()),
             ("BELLJAR_DOTFILES", flag(*dotfiles)),
         ];
-        let settings = settings
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        settings.chain(self.environment.iter().cloned()).collect()
+        let set = |(name, value): (&str, Option<String>)| Some((name.to_owned(), value?));
+        settings.into_iter().filter_map(set).collect()
     }
 }
 
 impl LimitFlags {
-    fn sandbox(&self) -> Limits {
+    pub fn sandbox(&self) -> Limits {
         Limits {
             timeout: self.timeout,
             cpu: self.cpu,
@@ -317,25 +296,6 @@ impl LimitFlags {
     }
 }
 
-/// `HOST::GUEST` or `HOST::GUEST:rw`.
-fn preopen(text: &str) -> Result<Preopen, String> {
-    let Some((host, guest)) = text.split_once("::") else {
-        return Err("write it as HOST::GUEST, such as ./data::/data, or ./data::/data:rw to let the handler write".into());
-    };
-    let (guest, access) = match guest.strip_suffix(":rw") {
-        Some(guest) => (guest, Access::ReadWrite),
-        None => (guest, Access::ReadOnly),
-    };
-    if host.is_empty() || guest.is_empty() {
-        return Err("both HOST and GUEST need a name, such as ./data::/data".into());
-    }
-    Ok(Preopen {
-        host: host.into(),
-        guest: guest.into(),
-        access,
-    })
-}
-
 /// A header's value, such as `max-age=3600`.
 fn field_value(text: &str) -> Result<String, String> {
     if text
@@ -345,13 +305,6 @@ fn field_value(text: &str) -> Result<String, String> {
         Ok(text.into())
     } else {
         Err("a header's value is visible ASCII on one line, such as max-age=3600".into())
-    }
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
-        _ => Err("write it as NAME=VALUE".into()),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Engine {
     synchronous: wasmtime::Engine,
     /// With it, for components of WASI 0.3; made for the first of them.
     concurrent: OnceLock<wasmtime::Engine>,
+    /// Of compiled components. None where there is no place for it.
+    cache: Option<Cache>,
     limits: Limits,
     slots: Arc<Semaphore>,
     ticker: Ticker,
@@ -38,7 +40,8 @@ impl Engine {
     ///
     /// Where the system lacks what even on-demand allocation needs, or gives no thread for the clock.
     pub fn new(limits: Limits, threads: usize) -> anyhow::Result<Self> {
-        let synchronous = start(&limits, Tasks::One)
+        let cache = cache();
+        let synchronous = start(&limits, Tasks::One, cache.as_ref())
             .map_err(anyhow::Error::from)
             .context("the WebAssembly engine does not start")?;
         let total = limits.max_instances as usize;
@@ -48,6 +51,7 @@ impl Engine {
         Ok(Self {
             synchronous,
             concurrent: OnceLock::new(),
+            cache,
             limits,
             slots,
             ticker,
@@ -64,6 +68,11 @@ impl Engine {
         self.limits.max_instances as usize - self.slots.available_permits()
     }
 
+    /// Components that were found compiled, in the cache.
+    pub(super) fn found_compiled(&self) -> usize {
+        self.cache.as_ref().map_or(0, Cache::cache_hits)
+    }
+
     /// The engine for components of WASI 0.2 and of belljar's own contract.
     pub(super) fn synchronous(&self) -> &wasmtime::Engine {
         &self.synchronous
@@ -74,7 +83,7 @@ impl Engine {
         if let Some(engine) = self.concurrent.get() {
             return Ok(engine);
         }
-        let engine = start(&self.limits, Tasks::Many)?;
+        let engine = start(&self.limits, Tasks::Many, self.cache.as_ref())?;
         let engine = self.concurrent.get_or_init(|| engine);
         self.ticker.add(engine);
         Ok(engine)
@@ -112,19 +121,23 @@ enum Tasks {
     Many,
 }
 
-fn start(limits: &Limits, tasks: Tasks) -> wasmtime::Result<wasmtime::Engine> {
-    wasmtime::Engine::new(&config(Some(limits), tasks)).or_else(|error| {
+fn start(
+    limits: &Limits,
+    tasks: Tasks,
+    cache: Option<&Cache>,
+) -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&config(Some(limits), tasks, cache)).or_else(|error| {
         tracing::warn!(
             "instances are allocated on demand, which is slower: the address space does not hold a pool of \
              {} ({error:#}); a lower --max-instances or a higher `ulimit -v` allows one",
             limits.max_instances
         );
-        wasmtime::Engine::new(&config(None, tasks))
+        wasmtime::Engine::new(&config(None, tasks, cache))
     })
 }
 
 /// The settings of an engine: pooled for `limits`, or on demand.
-fn config(pool: Option<&Limits>, tasks: Tasks) -> Config {
+fn config(pool: Option<&Limits>, tasks: Tasks, cache: Option<&Cache>) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -133,7 +146,7 @@ fn config(pool: Option<&Limits>, tasks: Tasks) -> Config {
         // A wall against surprises: a guest's stack is its own, and small.
         .max_wasm_stack(STACK / 2)
         .async_stack_size(STACK)
-        .cache(cache());
+        .cache(cache.cloned());
     match tasks {
         Tasks::One => config.concurrency_support(false),
         Tasks::Many => config.wasm_component_model_async(true),

@@ -30,6 +30,7 @@ pub(super) struct FileSystem {
     context: WasiFilesystemCtx,
     /// For WASI 0.3, whose operations never run on the guest's own thread.
     context_of_async: WasiFilesystemCtx,
+    is_empty: bool,
     #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
     on_thread: bool,
     #[cfg(target_os = "linux")]
@@ -51,10 +52,16 @@ impl FileSystem {
         Ok(Self {
             context: context(preopens, on_thread)?,
             context_of_async: context(preopens, false)?,
+            is_empty: preopens.is_empty(),
             on_thread,
             #[cfg(target_os = "linux")]
             absent: Absent::default(),
         })
+    }
+
+    /// Whether there is no folder at all.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     pub fn context(&self) -> &WasiFilesystemCtx {

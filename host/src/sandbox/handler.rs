@@ -27,7 +27,9 @@ pub struct Grants {
     pub(super) filesystem: FileSystem,
     pub(super) outbound: Outbound,
     pub(super) config: WasiConfigVariables,
+    pub(super) has_config: bool,
     pub(super) store: Option<Buckets>,
+    pub(super) has_store: bool,
 }
 
 impl Grants {
@@ -47,7 +49,9 @@ impl Grants {
             filesystem: FileSystem::open(preopens)?,
             outbound: Outbound::default(),
             config: WasiConfigVariables::new(),
+            has_config: false,
             store: None,
+            has_store: false,
         })
     }
 
@@ -59,13 +63,22 @@ impl Grants {
 
     /// Gives the handler values by name (`wasi:config/store`).
     pub fn config(mut self, values: impl IntoIterator<Item = (String, String)>) -> Self {
-        self.config = values.into_iter().collect();
+        for (name, value) in values {
+            self.config.insert(name, value);
+            self.has_config = true;
+        }
         self
     }
 
     /// Gives the handler a store for keys and values.
     pub fn store(mut self, store: Buckets) -> Self {
         self.store = Some(store);
+        self.store_to_come()
+    }
+
+    /// Counts a store as granted that is not opened, for an [`Inspection`](super::Inspection).
+    pub fn store_to_come(mut self) -> Self {
+        self.has_store = true;
         self
     }
 }
@@ -201,7 +214,7 @@ impl Handler {
 const DEADLINE: u64 = 2;
 
 /// The component's imports and exports, if the bytes are a component's.
-fn look_at(bytes: &[u8]) -> Result<Outside, LoadError> {
+pub(super) fn look_at(bytes: &[u8]) -> Result<Outside, LoadError> {
     // Component Model, binary format: the preamble's magic, version and layer.
     match bytes.first_chunk() {
         Some([b'\0', b'a', b's', b'm', _, _, 0, 0]) => Err(LoadError::CoreModule),
@@ -218,11 +231,10 @@ fn look_at(bytes: &[u8]) -> Result<Outside, LoadError> {
 fn check(outside: &Outside) -> Result<Contract, LoadError> {
     let contract =
         Contract::of(outside).ok_or_else(|| LoadError::NoHandler(outside.exports.clone()))?;
-    let provided = |name: &String| contract.provides(name) || state::provides(name);
     let missing: Vec<String> = outside
         .imports
         .iter()
-        .filter(|name| !provided(name))
+        .filter(|name| !provides(Some(contract), name))
         .cloned()
         .collect();
     if missing.is_empty() {
@@ -230,6 +242,11 @@ fn check(outside: &Outside) -> Result<Contract, LoadError> {
     } else {
         Err(LoadError::NotGranted(missing))
     }
+}
+
+/// Whether a component of this contract finds what it imports by this name.
+pub(super) fn provides(contract: Option<Contract>, import: &str) -> bool {
+    contract.is_some_and(|contract| contract.provides(import)) || state::provides(import)
 }
 
 fn link(

@@ -8,6 +8,7 @@ mod proxy;
 mod request;
 mod service;
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -58,6 +59,17 @@ pub(super) struct Early {
     pub response: oneshot::Sender<Response>,
     /// How long the guest may go on after its response's end.
     pub timeout: Duration,
+}
+
+impl fmt::Display for Contract {
+    /// The world's name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Belljar => "belljar:handler/handler@0.1",
+            Self::Proxy => "wasi:http/proxy@0.2",
+            Self::Service => "wasi:http/service@0.3",
+        })
+    }
 }
 
 impl Contract {

@@ -172,6 +172,14 @@ impl WasiHttpHooks for Client {
             Ok((response, Box::new(driver) as Driver))
         })
     }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        MAX_FRAME
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        MAX_FRAME
+    }
 }
 
 type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -204,3 +212,6 @@ impl Log {
 
 /// Lines that an instance may cause in the log.
 const MAX_COMPLAINTS: u64 = 8;
+
+/// Bytes of a body that a guest may write at a time. Two or three of them are held on their way.
+const MAX_FRAME: usize = 64 << 10;
