@@ -1,0 +1,72 @@
+//! A handler that uses what it was granted, for the tests: requests to other servers, configuration, a key-value store.
+//!
+//! The path says what to do, the query with what; the answer is text.
+
+mod fetch;
+mod keyvalue;
+mod query;
+
+wit_bindgen::generate!({
+    inline: "
+        package belljar:grants;
+
+        world grants {
+            include belljar:handler/handler@0.1.0;
+            include wasi:keyvalue/imports@0.2.0-draft;
+            import wasi:http/outgoing-handler@0.2.12;
+            import wasi:config/store@0.2.0-rc.1;
+        }
+
+        package wasi:config@0.2.0-rc.1 {
+            interface store {
+                variant error {
+                    upstream(string),
+                    io(string),
+                }
+                get: func(key: string) -> result<option<string>, error>;
+                get-all: func() -> result<list<tuple<string, string>>, error>;
+            }
+        }
+    ",
+    path: ["../../../../wit", "../../../wit/keyvalue", "wit"],
+    world: "belljar:grants/grants",
+    generate_all,
+});
+
+use belljar::handler::types::Body;
+use query::Query;
+use wasi::config::store as config;
+
+struct Grants;
+
+impl Guest for Grants {
+    fn handle(request: Request) -> Response {
+        let query = Query::of(&request);
+        let outcome = match request.path.as_str() {
+            "/fetch" => fetch::fetch(&query),
+            "/fetch-many" => fetch::fetch_many(&query),
+            "/leave" => fetch::leave(&query),
+            "/config" => Ok(format!("{:?}\n", config::get(query.text("name")))),
+            "/config-all" => {
+                let mut all = config::get_all().expect("the configuration is there");
+                all.sort();
+                Ok(format!("{all:?}\n"))
+            }
+            path => match path.strip_prefix("/kv/") {
+                Some(operation) => keyvalue::run(operation, &query),
+                None => Err("no such thing".into()),
+            },
+        };
+        let (status, text) = match outcome {
+            Ok(text) => (200, text),
+            Err(text) => (502, text),
+        };
+        Response {
+            status,
+            headers: vec![("Content-Type".into(), b"text/plain".to_vec())],
+            body: Body::Bytes(text.into_bytes()),
+        }
+    }
+}
+
+export!(Grants);
