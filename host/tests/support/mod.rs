@@ -7,11 +7,13 @@
 #![allow(dead_code, unused_imports)]
 
 mod client;
+mod peer;
 mod program;
 mod server;
 mod site;
 
 pub use client::{Broken, Client, PATIENCE, Response};
+pub use peer::Peer;
 pub use program::{Ended, component, handler_of, program, run};
 pub use server::{Server, ServerOptions, start_unread};
 pub use site::{Site, past};

@@ -4,7 +4,7 @@ use crate::query::Query;
 use crate::wasi::http::outgoing_handler::{self, RequestOptions};
 use crate::wasi::http::types::{
     ErrorCode, Fields, FutureIncomingResponse, IncomingResponse, Method, OutgoingBody,
-    OutgoingRequest, Scheme,
+    OutgoingRequest, Scheme, http_error_code,
 };
 use crate::wasi::io::streams::StreamError;
 
@@ -16,8 +16,15 @@ pub fn fetch(query: &Query) -> Result<String, String> {
     for (name, value) in response.headers().entries() {
         text += &format!("{name}: {}\n", String::from_utf8_lossy(&value));
     }
-    let body = read(response)?;
+    let mut body = Vec::new();
+    read(response, |part| body.extend(part))?;
     Ok(format!("{text}\n{}", String::from_utf8_lossy(&body)))
+}
+
+/// Counts the bytes of the body.
+pub fn count(query: &Query) -> Result<String, String> {
+    let read = read(answered(send(query)?)?, |_| ())?;
+    Ok(format!("{read} bytes\n"))
 }
 
 /// Asks for `url` `count` times at once, keeps all the responses, and only then reads them. The answer counts the
@@ -33,7 +40,7 @@ pub fn fetch_many(query: &Query) -> Result<String, String> {
         }
     }
     errors.dedup();
-    let answers = answers.into_iter().filter_map(|answer| read(answer).ok());
+    let answers = answers.into_iter().filter_map(|answer| read(answer, |_| ()).ok());
     Ok(format!("{} answers, errors: {errors:?}\n", answers.count()))
 }
 
@@ -96,17 +103,20 @@ fn answered(response: FutureIncomingResponse) -> Result<IncomingResponse, String
     outcome.expect("the first time it is asked for").map_err(shown)
 }
 
-fn read(response: IncomingResponse) -> Result<Vec<u8>, String> {
+fn read(response: IncomingResponse, mut take: impl FnMut(Vec<u8>)) -> Result<usize, String> {
     let body = response.consume().expect("the first time it is asked for");
     let stream = body.stream().expect("the first time it is asked for");
-    let mut bytes = Vec::new();
+    let mut read = 0;
     loop {
         match stream.blocking_read(64 << 10) {
-            Ok(part) => bytes.extend(part),
-            Err(StreamError::Closed) => return Ok(bytes),
+            Ok(part) => {
+                read += part.len();
+                take(part);
+            }
+            Err(StreamError::Closed) => return Ok(read),
             Err(StreamError::LastOperationFailed(error)) => {
-                let code = crate::wasi::http::types::http_error_code(&error);
-                return Err(format!("after {} bytes: {code:?}\n", bytes.len()));
+                let code = http_error_code(&error);
+                return Err(format!("after {read} bytes: {code:?}\n"));
             }
         }
     }

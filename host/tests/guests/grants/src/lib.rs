@@ -45,6 +45,7 @@ impl Guest for Grants {
         let outcome = match request.path.as_str() {
             "/fetch" => fetch::fetch(&query),
             "/fetch-many" => fetch::fetch_many(&query),
+            "/count" => fetch::count(&query),
             "/leave" => fetch::leave(&query),
             "/config" => Ok(format!("{:?}\n", config::get(query.text("name")))),
             "/config-all" => {

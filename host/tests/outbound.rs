@@ -1,0 +1,327 @@
+//! Requests that a handler sends to other servers: which are allowed, and what becomes of them.
+
+mod support;
+
+use std::io::{BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+
+use support::{PATIENCE, Peer, Server, head};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Peer: yes\r\n\r\nhello";
+
+fn server(flags: &str) -> Server {
+    Server::options().handler("grants").args(flags).start()
+}
+
+/// What the handler got for its request; `query` has the URL and what else there is.
+fn fetch(server: &Server, query: &str) -> String {
+    server.get(&format!("/fetch?url={query}")).text()
+}
+
+#[test]
+fn a_response_comes_as_it_was_sent() {
+    let peer = Peer::of(OK);
+    let server = server(&format!("--allow-outbound {}", peer.url()));
+    let text = fetch(&server, &format!("{}/path", peer.url()));
+    assert_eq!(text, "200\ncontent-length: 5\nx-peer: yes\n\nhello");
+
+    let trailers = Peer::of(
+        "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\nX: 1\r\nX: 2\r\n\r\n\
+         3\r\nabc\r\n3\r\ndef\r\n0\r\nLate: yes\r\n\r\n",
+    );
+    let server = self::server(&format!("--allow-outbound {}", trailers.url()));
+    let text = fetch(&server, &trailers.url());
+    assert_eq!(text, "404\ntransfer-encoding: chunked\nx: 1\nx: 2\n\nabcdef");
+}
+
+#[test]
+fn a_request_goes_out_as_it_was_made() {
+    let (bodies, received) = mpsc::channel();
+    let peer = Peer::start(move |stream| {
+        let mut body = [0; 16];
+        let read = stream.read(&mut body).expect("there is a body");
+        bodies.send(body[..read].to_vec()).expect("the test waits");
+        let _ = stream.get_mut().write_all(OK.as_bytes());
+    });
+    let server = server(&format!("--allow-outbound {}", peer.url()));
+    let query = format!("{}/a/b?c&method=PUT&body=word&header=x-name:value", peer.url());
+    assert!(fetch(&server, &query).starts_with("200\n"));
+    let heads = peer.heads();
+    let [request] = &heads[..] else {
+        panic!("one request was sent: {heads:?}");
+    };
+    let host = format!("host: {}\r\n", peer.address);
+    for part in ["PUT /a/b?c HTTP/1.1\r\n", &host, "x-name: value\r\n", "transfer-encoding: chunked\r\n"] {
+        assert!(request.contains(part), "{part:?} is missing: {request}");
+    }
+    let body = received.recv_timeout(PATIENCE).expect("the peer got it");
+    assert_eq!(body, b"4\r\nword\r\n0\r\n\r\n");
+
+    // Fields that are the connection's own are not the handler's to set.
+    for field in ["host:example.com", "connection:close", "transfer-encoding:chunked", "upgrade:x"] {
+        let query = format!("{}&header={field}", peer.url());
+        assert_eq!(fetch(&server, &query), "HeaderError::Forbidden\n", "{field}");
+    }
+}
+
+#[test]
+fn only_what_is_allowed_is_reached() {
+    let (peer, other) = (Peer::of(OK), Peer::of(OK));
+    let server = server(&format!("--allow-outbound {}", peer.url()));
+    let port = peer.address.port();
+    let denied = "ErrorCode::HttpRequestDenied\n";
+    let invalid = "ErrorCode::HttpRequestUriInvalid\n";
+    for (query, expected) in [
+        (peer.url(), "200\n"),
+        (format!("{}/path?query", peer.url()), "200\n"),
+        (other.url(), denied),
+        (format!("https://127.0.0.1:{port}"), denied),
+        (format!("http://localhost:{port}"), denied),
+        (format!("http://127.0.0.2:{port}"), denied),
+        (format!("http://[::ffff:127.0.0.1]:{port}"), denied),
+        ("http://127.0.0.1".into(), denied),
+        (format!("http://user@127.0.0.1:{port}"), invalid),
+        (format!("http://2130706433:{port}"), invalid),
+        (format!("http://127.1:{port}"), invalid),
+        (format!("http://0x7f.0.0.1:{port}"), invalid),
+        (
+            format!("{}&method=CONNECT", peer.url()),
+            "ErrorCode::HttpRequestMethodInvalid\n",
+        ),
+    ] {
+        let text = fetch(&server, &query);
+        assert!(text.starts_with(expected), "{query}: {text}");
+    }
+    assert_eq!(other.heads(), Vec::<String>::new());
+    let grant = format!("--allow-outbound {}", other.url());
+    server.wait_for_log("the flag that would allow it", |line| line.contains(&grant));
+}
+
+#[test]
+fn names_lead_to_no_private_address_unless_that_is_allowed() {
+    let peer = Peer::of(OK);
+    let port = peer.address.port();
+    let denied = "ErrorCode::HttpRequestDenied\n";
+    let prohibited = "ErrorCode::DestinationIpProhibited\n";
+    for (flags, host, expected) in [
+        ("", "localhost", denied),
+        ("--allow-outbound http://*:*", "localhost", prohibited),
+        ("--allow-outbound http://*:*", "127.0.0.1", prohibited),
+        ("--allow-outbound http://*:*", "0.0.0.0", prohibited),
+        ("--allow-outbound http://*:*", "[::ffff:127.0.0.1]", prohibited),
+        ("--allow-outbound http://*:* --allow-private 10.0.0.0/8", "localhost", prohibited),
+        ("--allow-outbound http://*:* --allow-private 127.0.0.0/8", "localhost", "200\n"),
+        ("--allow-outbound http://*:* --allow-private 127.0.0.1", "127.0.0.1", "200\n"),
+        ("--allow-private 127.0.0.1", "127.0.0.1", denied),
+        ("--allow-outbound http://localhost:*", "localhost", "200\n"),
+        ("--allow-outbound http://LOCALHOST:*", "LocalHost.", "200\n"),
+        ("--allow-outbound http://localhost:*", "127.0.0.1", denied),
+        ("--allow-outbound http://127.0.0.1:*", "localhost", denied),
+        ("--allow-outbound http://127.0.0.1:*", "127.0.0.1", "200\n"),
+    ] {
+        let server = server(flags);
+        let text = fetch(&server, &format!("http://{host}:{port}"));
+        assert!(text.starts_with(expected), "{flags} {host}: {text}");
+        if expected == prohibited {
+            server.wait_for_log("what would allow it", |line| line.contains("--allow-private"));
+        }
+    }
+}
+
+#[test]
+fn redirects_are_the_handlers_to_follow() {
+    let target = Peer::of(OK);
+    let location = format!("HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", target.url());
+    let peer = Peer::of(location);
+    let server = server(&format!("--allow-outbound {} --allow-outbound {}", peer.url(), target.url()));
+    let text = fetch(&server, &peer.url());
+    assert!(text.starts_with("302\n"), "{text}");
+    assert_eq!(target.heads(), Vec::<String>::new());
+}
+
+#[test]
+fn what_other_servers_do_wrong_is_told() {
+    let huge = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(40_000));
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(200));
+    for (answer, expected) in [
+        ("", "ErrorCode::HttpResponseIncomplete\n"),
+        ("HTTP/1.1 200 OK\r\nContent-", "ErrorCode::HttpResponseIncomplete\n"),
+        ("nonsense\r\n\r\n", "ErrorCode::HttpProtocolError\n"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "ErrorCode::HttpProtocolError\n"),
+        ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "ErrorCode::HttpProtocolError\n"),
+        (&huge, "ErrorCode::HttpResponseHeaderSectionSize(32768)\n"),
+        (&many, "ErrorCode::HttpResponseHeaderSectionSize(32768)\n"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", "after 5 bytes: Some(ErrorCode::HttpResponseIncomplete)\n"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\nx", "after 5 bytes: "),
+    ] {
+        let peer = Peer::of(answer);
+        let server = server(&format!("--allow-outbound {}", peer.url()));
+        let text = fetch(&server, &peer.url());
+        assert!(text.starts_with(expected), "{}: {text}", support::shown(answer.as_bytes()));
+    }
+
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = nobody.local_addr().expect("the port has a number");
+    drop(nobody);
+    let plain = Peer::of(OK);
+    let server = server(&format!("--allow-outbound http://{address} --allow-outbound https://{}", plain.address));
+    assert_eq!(fetch(&server, &format!("http://{address}")), "ErrorCode::ConnectionRefused\n");
+    // It speaks no TLS: what it gets is a line without an end.
+    drop(plain);
+}
+
+/// A head of just the limit passes.
+#[test]
+fn the_head_of_a_response_is_bounded() {
+    let answer = |size: usize| {
+        let (begin, end) = ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: ", "\r\n\r\n");
+        format!("{begin}{}{end}", "x".repeat(size - begin.len() - end.len()))
+    };
+    for (size, expected) in [
+        (1000, "200\n"),
+        (1001, "ErrorCode::HttpResponseHeaderSectionSize(1000)\n"),
+        (20_000, "ErrorCode::HttpResponseHeaderSectionSize(1000)\n"),
+    ] {
+        let peer = Peer::of(answer(size));
+        let server = server(&format!("--outbound-max-head 1000B --allow-outbound {}", peer.url()));
+        let text = fetch(&server, &peer.url());
+        assert!(text.starts_with(expected), "{size}: {text}");
+    }
+}
+
+/// Reads until the other end is gone.
+fn wait_for_end(stream: &mut BufReader<TcpStream>) {
+    let _ = std::io::copy(stream, &mut std::io::sink());
+}
+
+#[test]
+fn slow_servers_are_given_up() {
+    let silent = Peer::start(wait_for_end);
+    let stalls = Peer::start(|stream| {
+        let _ = stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+        wait_for_end(stream);
+    });
+    // It accepts and says nothing, so a handshake of TLS has no end.
+    let mute = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let mute = (mute.local_addr().expect("the port has a number"), mute).0;
+    let (silent, stalls, mute) = (silent.url(), stalls.url(), format!("https://{mute}"));
+    let allowed = format!("--allow-outbound {silent} --allow-outbound {stalls} --allow-outbound {mute}");
+    let late = "ErrorCode::ConnectionReadTimeout\n";
+    let midway = "after 4 bytes: Some(ErrorCode::ConnectionReadTimeout)\n";
+    for (flags, query, expected) in [
+        ("", format!("{silent}&first=100"), late),
+        ("", format!("{stalls}&between=100"), midway),
+        // The operator's limit holds whatever the handler asks for.
+        ("--outbound-first-byte-timeout 100ms", format!("{silent}&first=60000"), late),
+        ("--outbound-first-byte-timeout 100ms", format!("{silent}&method=POST&body=word"), late),
+        ("--outbound-between-bytes-timeout 100ms", format!("{stalls}&between=60000"), midway),
+    ] {
+        let server = server(&format!("{allowed} {flags}"));
+        assert_eq!(fetch(&server, &query), expected, "{flags} {query}");
+    }
+    let _ = mute;
+}
+
+#[test]
+fn a_handshake_without_an_end_is_given_up() {
+    let mute = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("https://{}", mute.local_addr().expect("the port has a number"));
+    let server = server(&format!("--allow-outbound {url} --outbound-connect-timeout 100ms"));
+    assert_eq!(fetch(&server, &url), "ErrorCode::ConnectionTimeout\n");
+}
+
+#[test]
+fn a_server_without_tls_is_no_https_server() {
+    let peer = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("https://{}", peer.local_addr().expect("the port has a number"));
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = peer.accept() {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            wait_for_end(&mut BufReader::new(stream));
+        }
+    });
+    let server = server(&format!("--allow-outbound {url}"));
+    assert_eq!(fetch(&server, &url), "ErrorCode::TlsProtocolError\n");
+}
+
+#[test]
+fn connections_of_an_instance_are_bounded() {
+    // More than buffers hold: as long as it is not read, its connection stays.
+    let large = Peer::start(|stream| {
+        let _ = stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n");
+        let _ = stream.get_mut().write_all(&vec![b'x'; 8 << 20]);
+    });
+    let small = Peer::of(OK);
+    let allowed = format!("--allow-outbound {} --allow-outbound {}", large.url(), small.url());
+    for (flags, url, expected) in [
+        ("", large.url(), "4 answers, errors: []\n"),
+        (
+            "--outbound-connections 2 --outbound-connect-timeout 500ms",
+            large.url(),
+            "2 answers, errors: [\"ErrorCode::ConnectionLimitReached\\n\"]\n",
+        ),
+        // Those that end make room for those that wait.
+        ("--outbound-connections 1", small.url(), "4 answers, errors: []\n"),
+    ] {
+        let server = server(&format!("{allowed} {flags}"));
+        let text = server.get(&format!("/fetch-many?url={url}&count=4")).text();
+        assert_eq!(text, expected, "{flags}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_response_passes_in_constant_memory() {
+    const LENGTH: u64 = 256 << 20;
+    let peer = Peer::start(|stream| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n");
+        let _ = stream.get_mut().write_all(head.as_bytes());
+        let part = vec![b'x'; 1 << 20];
+        for _ in 0..LENGTH >> 20 {
+            let _ = stream.get_mut().write_all(&part);
+        }
+    });
+    let server = server(&format!("--allow-outbound {}", peer.url()));
+    let before = server.memory();
+    let text = server.get(&format!("/count?url={}", peer.url())).text();
+    assert_eq!(text, format!("{LENGTH} bytes\n"));
+    let grown = server.memory().saturating_sub(before);
+    assert!(grown < 32 << 20, "{grown} bytes");
+}
+
+/// The connection of a request ends with the instance, whether it was answered or its client went away.
+#[test]
+fn a_request_ends_with_its_handler() {
+    let (ended, ends) = mpsc::channel();
+    let peer = Peer::start(move |stream| {
+        wait_for_end(stream);
+        let _ = ended.send(());
+    });
+    let server = server(&format!("--allow-outbound {}", peer.url()));
+    let answer = server.get(&format!("/leave?url={}", peer.url())).text();
+    assert_eq!(answer, "left\n");
+    if !peer.heads().is_empty() {
+        ends.recv_timeout(PATIENCE).expect("the connection ends with the answer");
+    }
+
+    let seen = peer.heads().len();
+    let mut client = server.connect();
+    client.send(head("GET", &format!("/fetch?url={}", peer.url()), &[]));
+    while peer.heads().len() == seen {
+        std::thread::yield_now();
+    }
+    drop(client);
+    ends.recv_timeout(PATIENCE).expect("the connection ends with the client");
+}
+
+#[test]
+fn the_log_is_not_flooded() {
+    let server = server("");
+    let text = server.get("/fetch-many?url=http://127.0.0.1:1&count=100").text();
+    assert_eq!(text, "0 answers, errors: [\"ErrorCode::HttpRequestDenied\\n\"]\n");
+    // The access log's line comes after those of the request.
+    server.wait_for_log("the request", |line| line.contains("/fetch-many"));
+    let log = server.log();
+    assert_eq!(log.matches("was denied").count(), 8, "{log}");
+}

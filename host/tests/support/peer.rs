@@ -1,0 +1,58 @@
+//! Another server, for handlers that send requests: what it answers is the test's choice.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// Listens on a free port of 127.0.0.1 for as long as the test runs.
+pub struct Peer {
+    pub address: SocketAddr,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Peer {
+    /// On every connection the head of a request is read, then `answer` has the stream, then it is closed.
+    pub fn start(answer: impl Fn(&mut BufReader<TcpStream>) + Send + Sync + 'static) -> Peer {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("the port has a number");
+        let heads: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (answer, seen) = (Arc::new(answer), heads.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (answer, seen) = (answer.clone(), seen.clone());
+                thread::spawn(move || {
+                    let mut stream = BufReader::new(stream);
+                    let mut head = String::new();
+                    while !head.ends_with("\r\n\r\n") {
+                        match stream.read_line(&mut head) {
+                            Ok(read) if read > 0 => {}
+                            _ => return,
+                        }
+                    }
+                    seen.lock().expect("no thread panicked").push(head);
+                    answer(&mut stream);
+                });
+            }
+        });
+        Peer { address, heads }
+    }
+
+    /// Answers every request with these bytes.
+    pub fn of(answer: impl Into<Vec<u8>>) -> Peer {
+        let answer = answer.into();
+        Peer::start(move |stream| {
+            let _ = stream.get_mut().write_all(&answer);
+        })
+    }
+
+    /// Its origin.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The heads of the requests that came.
+    pub fn heads(&self) -> Vec<String> {
+        self.heads.lock().expect("no thread panicked").clone()
+    }
+}
