@@ -77,7 +77,7 @@ struct OutboundFlags {
 struct StoreFlags {
     /// File that keeps what the handler puts into wasi:keyvalue, under the handler's name; made if it is not there
     #[arg(long = "store", value_name = "FILE")]
-    file: Option<PathBuf>,
+    store_file: Option<PathBuf>,
 
     /// All that a handler keeps; an entry counts as its key, its value, its bucket's name and 64 bytes
     #[arg(long = "store-max-bytes", value_name = "SIZE", default_value = "64MiB", value_parser = units::bytes)]
@@ -123,7 +123,7 @@ impl GrantFlags {
     /// Where it cannot be opened.
     pub fn store(&self, handler: &str) -> anyhow::Result<Option<Buckets>> {
         let StoreFlags {
-            file: Some(file),
+            store_file: Some(file),
             max_bytes,
             max_key,
             max_value,
@@ -146,7 +146,7 @@ impl GrantFlags {
     ///
     /// As `store` has them.
     pub fn check_store(&self) -> anyhow::Result<bool> {
-        match &self.store.file {
+        match &self.store.store_file {
             Some(file) => Database::check(file).map(|()| true),
             None => Ok(false),
         }

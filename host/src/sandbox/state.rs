@@ -176,6 +176,7 @@ pub(super) fn link(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Res
     }
     #[cfg(not(target_os = "linux"))]
     let _ = grants;
+    outbound::link(linker)?;
     linker.allow_shadowing(false);
     wasmtime_wasi_config::add_to_linker(linker, |state| WasiConfig::from(&state.grants.config))?;
     keyvalue::link(linker)

@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use wasmparser::{Parser, Payload};
+use wasmparser::{ComponentTypeRef, Parser, Payload, TypeBounds};
 use wasmtime::Store;
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
@@ -134,7 +134,11 @@ impl Outside {
                 Payload::End(_) => depth -= 1,
                 Payload::ComponentImportSection(imports) if depth == 0 => {
                     for import in imports {
-                        outside.imports.push(import?.name.name.to_owned());
+                        let import = import?;
+                        // A name for a type that another import has is nothing that somebody would have to provide.
+                        if !matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_))) {
+                            outside.imports.push(import.name.name.to_owned());
+                        }
                     }
                 }
                 Payload::ComponentExportSection(exports) if depth == 0 => {

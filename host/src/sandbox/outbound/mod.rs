@@ -2,12 +2,13 @@
 //!
 //! None are made but to origins that were allowed, and to no address that was not checked after its name was looked up:
 //! - [`policy`] has the origins, [`address`] the addresses;
-//! - [`connect`] gets a connection, [`exchange`] a response.
+//! - [`connect`] gets a connection, [`exchange`] a response, [`error_code`] tells what broke it off.
 //!
 //! Redirects are the handler's to follow: each is a request of its own, and is asked about as any other.
 
 mod address;
 mod connect;
+mod error_code;
 mod exchange;
 mod policy;
 
@@ -20,12 +21,14 @@ use std::time::Duration;
 use http::{Method, Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
+use wasmtime::component::Linker;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use self::connect::Refused;
 use self::exchange::Bounds;
 use self::policy::{Host, Origin};
 use super::handler::Grants;
+use super::state::State;
 
 pub use self::address::Network;
 pub use self::policy::AllowedOrigin;
@@ -97,6 +100,11 @@ impl Outbound {
             max_head: self.max_head,
         }
     }
+}
+
+/// Links what wasmtime-wasi-http does not have right. To be called while names may be shadowed.
+pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    error_code::link(linker)
 }
 
 /// An instance's side of it.

@@ -40,7 +40,9 @@ pub fn fetch_many(query: &Query) -> Result<String, String> {
         }
     }
     errors.dedup();
-    let answers = answers.into_iter().filter_map(|answer| read(answer, |_| ()).ok());
+    let answers = answers
+        .into_iter()
+        .filter_map(|answer| read(answer, |_| ()).ok());
     Ok(format!("{} answers, errors: {errors:?}\n", answers.count()))
 }
 
@@ -100,7 +102,9 @@ fn send(query: &Query) -> Result<FutureIncomingResponse, String> {
 fn answered(response: FutureIncomingResponse) -> Result<IncomingResponse, String> {
     response.subscribe().block();
     let outcome = response.get().expect("it is ready");
-    outcome.expect("the first time it is asked for").map_err(shown)
+    outcome
+        .expect("the first time it is asked for")
+        .map_err(shown)
 }
 
 fn read(response: IncomingResponse, mut take: impl FnMut(Vec<u8>)) -> Result<usize, String> {

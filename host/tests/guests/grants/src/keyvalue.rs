@@ -17,7 +17,10 @@ pub fn run(operation: &str, query: &Query) -> Result<String, String> {
             bucket.set(key, &value.repeat(times)).map_err(shown)?;
             "set".into()
         }
-        "delete" => bucket.delete(key).map(|()| "deleted".into()).map_err(shown)?,
+        "delete" => bucket
+            .delete(key)
+            .map(|()| "deleted".into())
+            .map_err(shown)?,
         "exists" => bucket.exists(key).map_err(shown)?.to_string(),
         "increment" => {
             let delta = query.number("delta").unwrap_or(1);

@@ -106,6 +106,8 @@ impl Guest for Handler {
                 ];
                 body.finish(Some(Fields::from_list(&trailers).unwrap()));
             }),
+            // The response of another server, as it comes.
+            "/forward" => forward(text(query, "to")).await,
             "/trap" => trap(),
             "/trap-after-head" => reply(200, &[], async move |mut body| {
                 body.write(b"some").await;
@@ -179,9 +181,13 @@ impl Guest for Handler {
 }
 
 fn number(query: &str, name: &str) -> u64 {
+    text(query, name).parse().unwrap_or(0)
+}
+
+fn text<'a>(query: &'a str, name: &str) -> &'a str {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let value = pairs.find(|(key, _)| *key == name).map(|(_, value)| value);
-    value.and_then(|value| value.parse().ok()).unwrap_or(0)
+    value.unwrap_or_default()
 }
 
 fn describe(request: &Request) -> String {
@@ -217,6 +223,14 @@ async fn file() -> Vec<u8> {
         Ok(file) => file.read_via_stream(0).0.collect().await,
         Err(code) => format!("{code:?}").into_bytes(),
     }
+}
+
+async fn forward(authority: &str) -> Answer {
+    let (_, trailers) = wit_future::new(|| Ok(None));
+    let (request, _) = Request::new(Fields::new(), None, trailers, None);
+    request.set_scheme(Some(&Scheme::Http)).unwrap();
+    request.set_authority(Some(authority)).unwrap();
+    client::send(request).await
 }
 
 async fn outbound() -> String {

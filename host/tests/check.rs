@@ -1,0 +1,213 @@
+//! `belljar check`: what it says of a component, and its exit status.
+
+mod support;
+
+use serde_json::Value;
+use support::{Site, component, run};
+
+/// What `check --json` says with these flags, and its exit status.
+fn check(file: &str, flags: &[&str]) -> (Option<i32>, Value) {
+    let ended = run(["check", file, "--json"].iter().chain(flags));
+    let report = serde_json::from_str(&ended.stdout);
+    (
+        ended.code,
+        report.unwrap_or_else(|error| panic!("{error}: {ended:?}")),
+    )
+}
+
+/// Status, effect and flag of an import, whatever its version.
+fn import(report: &Value, name: &str) -> String {
+    let imports = report["imports"].as_array().expect("a list");
+    let found = imports.iter().find(|import| {
+        let known = import["name"].as_str().expect("a name");
+        known.split('@').next() == Some(name)
+    });
+    let found = found.unwrap_or_else(|| panic!("no import {name}: {report}"));
+    let [status, effect, flag] =
+        ["status", "effect", "flag"].map(|field| found[field].as_str().unwrap_or("-"));
+    format!("{status}, {effect}, {flag}")
+}
+
+#[test]
+fn handlers_of_every_contract() {
+    for (name, contract) in [
+        ("hello", "belljar:handler/handler@0.1"),
+        ("test_grants", "belljar:handler/handler@0.1"),
+        ("test_proxy", "wasi:http/proxy@0.2"),
+        ("test_service", "wasi:http/service@0.3"),
+    ] {
+        let file = component(name).display().to_string();
+        let size = std::fs::metadata(&file)
+            .expect("the component is there")
+            .len();
+        let (code, report) = check(&file, &[]);
+        assert_eq!(code, Some(0), "{report}");
+        assert_eq!(report["runs"], true, "{report}");
+        assert_eq!(report["error"], Value::Null, "{report}");
+        assert_eq!(report["contract"], contract, "{report}");
+        assert_eq!(report["file"], *file, "{report}");
+        assert_eq!(report["size"], size, "{report}");
+        assert!(
+            report["compile_ms"].is_f64() || report["compile_ms"].is_null(),
+            "{report}"
+        );
+        assert!(
+            report["exports"]
+                .as_array()
+                .is_some_and(|exports| !exports.is_empty()),
+            "{report}"
+        );
+
+        let text = run(["check", &file]);
+        assert_eq!(text.code, Some(0), "{text:?}");
+        for part in [contract, "`belljar serve --handler` runs it"] {
+            assert!(text.stdout.contains(part), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn what_imports_give_depends_on_the_flags() {
+    let site = Site::new(&[]);
+    let file = component("test_grants").display().to_string();
+    let (_, without) = check(&file, &[]);
+    let store = site.at("store").display().to_string();
+    let folder = format!("{}::/data", site.path().display());
+    let flags = [
+        "--set",
+        "a=b",
+        "--store",
+        &store,
+        "--allow-outbound",
+        "https://example.com",
+        "--dir",
+        &folder,
+    ];
+    let (code, with) = check(&file, &flags);
+    assert_eq!(code, Some(0), "{with}");
+    for (name, effect) in [
+        ("wasi:config/store", "no values, --set NAME=VALUE"),
+        (
+            "wasi:keyvalue/store",
+            "no bucket can be opened, --store FILE",
+        ),
+        (
+            "wasi:http/outgoing-handler",
+            "every request is denied, --allow-outbound URL",
+        ),
+        ("wasi:filesystem/preopens", "no folders, --dir HOST::GUEST"),
+    ] {
+        assert_eq!(import(&without, name), format!("empty, {effect}"));
+        assert_eq!(import(&with, name), "provided, -, -", "{name}");
+    }
+    assert_eq!(import(&without, "belljar:handler/types"), "provided, -, -");
+    assert!(!site.at("store").exists(), "a check makes no store");
+}
+
+#[test]
+fn what_does_not_run() {
+    let site = Site::new(&[("text.wasm", "this is no component")]);
+    let hello = std::fs::read(component("hello")).expect("the component can be read");
+    let wat = |text: &str| wat::parse_str(text).expect("the text is a component");
+    let empty = wat("(component)");
+    let command = wat(
+        "(component (import \"acme:db/sql@1.0.0\" (instance)) (import \"wasi:io/poll@0.2.0\" (instance)))",
+    );
+    let missing = with_strange_imports();
+    for (name, bytes, contract, told) in [
+        (
+            "core.wasm",
+            &b"\0asm\x01\0\0\0"[..],
+            Value::Null,
+            "core WebAssembly module",
+        ),
+        (
+            "text.wasm",
+            b"this is no component",
+            Value::Null,
+            "no WebAssembly component",
+        ),
+        (
+            "cut.wasm",
+            &hello[..hello.len() / 2],
+            Value::Null,
+            "no WebAssembly component",
+        ),
+        ("empty.wasm", &empty, Value::Null, "it exports nothing"),
+        ("command.wasm", &command, Value::Null, "it exports nothing"),
+        (
+            "missing.wasm",
+            &missing,
+            "belljar:handler/handler@0.1".into(),
+            "acme:config/store@0.2.0-rc.1",
+        ),
+    ] {
+        let file = site.write(name, bytes).display().to_string();
+        let (code, report) = check(&file, &[]);
+        assert_eq!(code, Some(1), "{name}: {report}");
+        assert_eq!(report["runs"], false, "{name}: {report}");
+        assert_eq!(report["contract"], contract, "{name}: {report}");
+        assert!(
+            report["error"]
+                .as_str()
+                .is_some_and(|error| error.contains(told)),
+            "{name}: {report}"
+        );
+        let served = run(["serve", "--listen", "127.0.0.1:0", "--handler", &file]);
+        assert_eq!(served.code, Some(2), "{name}: {served:?}");
+        let text = run(["check", &file]);
+        assert_eq!(text.code, Some(1), "{name}: {text:?}");
+        assert!(
+            text.stdout.contains("does not run it: "),
+            "{name}: {text:?}"
+        );
+    }
+    let file = site.write("missing.wasm", &missing).display().to_string();
+    let (_, report) = check(&file, &[]);
+    assert_eq!(import(&report, "acme:config/store"), "missing, -, -");
+    assert_eq!(import(&report, "belljar:handler/types"), "provided, -, -");
+}
+
+/// Its flags are those of `serve`, and so are their errors.
+#[test]
+fn what_cannot_be_checked() {
+    let hello = component("hello").display().to_string();
+    for (arguments, told) in [
+        (&["check"][..], "FILE"),
+        (&["check", "/no/such/file.wasm"], "/no/such/file.wasm"),
+        (
+            &["check", &hello, "--dir", "/no/such/folder::/data"],
+            "/no/such/folder",
+        ),
+        (
+            &["check", &hello, "--allow-outbound", "example.com"],
+            "--allow-outbound",
+        ),
+        (&["check", &hello, "--memory", "much"], "much"),
+        (
+            &["check", &hello, "--set", "a=1", "--set", "a=2"],
+            "--set a",
+        ),
+    ] {
+        let ended = run(arguments);
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
+        assert_eq!(ended.stdout, "", "{arguments:?}");
+        assert!(
+            ended.stderr.contains(told),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+    }
+}
+
+/// A handler that imports what nobody has.
+fn with_strange_imports() -> Vec<u8> {
+    let mut bytes = std::fs::read(component("test_grants")).expect("the component can be read");
+    let (known, strange) = (b"wasi:config/", b"acme:config/");
+    for at in 0..bytes.len() - known.len() {
+        if bytes[at..].starts_with(known) {
+            bytes[at..at + known.len()].copy_from_slice(strange);
+        }
+    }
+    bytes
+}
