@@ -72,7 +72,6 @@ fn what_imports_give_depends_on_the_flags() {
     let file = component("test_grants").display().to_string();
     let (_, without) = check(&file, &[]);
     let store = site.at("store").display().to_string();
-    let folder = format!("{}::/data", site.path().display());
     let flags = [
         "--set",
         "a=b",
@@ -80,8 +79,8 @@ fn what_imports_give_depends_on_the_flags() {
         &store,
         "--allow-outbound",
         "https://example.com",
-        "--dir",
-        &folder,
+        "--env",
+        "A=b",
     ];
     let (code, with) = check(&file, &flags);
     assert_eq!(code, Some(0), "{with}");
@@ -95,7 +94,7 @@ fn what_imports_give_depends_on_the_flags() {
             "wasi:http/outgoing-handler",
             "every request is denied, --allow-outbound URL",
         ),
-        ("wasi:filesystem/preopens", "no folders, --dir HOST::GUEST"),
+        ("wasi:cli/environment", "no variables, --env NAME=VALUE"),
     ] {
         assert_eq!(import(&without, name), format!("empty, {effect}"));
         assert_eq!(import(&with, name), "provided, -, -", "{name}");

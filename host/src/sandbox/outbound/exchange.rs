@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::future::Future;
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -217,11 +218,14 @@ fn of_hyper(error: &hyper::Error, max_head: usize) -> Error {
             _ => Error::InternalError(Some("the request's body broke off".into())),
         }
     } else {
-        tracing::debug!(
-            "a request to another server failed: {error} ({:?})",
-            error.source()
-        );
-        Error::ConnectionTerminated
+        let cause = error.source().and_then(|cause| cause.downcast_ref());
+        match cause.map(io::Error::kind) {
+            Some(io::ErrorKind::UnexpectedEof) => Error::HttpResponseIncomplete,
+            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+                Error::HttpProtocolError
+            }
+            _ => Error::ConnectionTerminated,
+        }
     }
 }
 

@@ -230,6 +230,7 @@ async fn forward(authority: &str) -> Answer {
     let (request, _) = Request::new(Fields::new(), None, trailers, None);
     request.set_scheme(Some(&Scheme::Http)).unwrap();
     request.set_authority(Some(authority)).unwrap();
+    request.set_path_with_query(Some("/")).unwrap();
     client::send(request).await
 }
 
