@@ -2,11 +2,16 @@
 
 mod support;
 
-use std::io::{BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, mpsc};
+use std::thread;
 
-use support::{PATIENCE, Peer, Server, head};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use support::{PATIENCE, Peer, Server, Site, head, run};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Peer: yes\r\n\r\nhello";
 
@@ -340,7 +345,7 @@ fn a_server_without_tls_is_no_https_server() {
         "https://{}",
         peer.local_addr().expect("the port has a number")
     );
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         while let Ok((mut stream, _)) = peer.accept() {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
             wait_for_end(&mut BufReader::new(stream));
@@ -425,7 +430,7 @@ fn a_request_ends_with_its_handler() {
     let mut client = server.connect();
     client.send(head("GET", &format!("/fetch?url={}", peer.url()), &[]));
     while peer.heads().len() == seen {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     drop(client);
     ends.recv_timeout(PATIENCE)
@@ -446,6 +451,102 @@ fn the_log_is_not_flooded() {
     server.wait_for_log("the request", |line| line.contains("/fetch-many"));
     let log = server.log();
     assert_eq!(log.matches("was denied").count(), 8, "{log}");
+}
+
+/// An authority and, signed by it, a server for these names, until the end of the test.
+fn tls_server(names: &[&str]) -> (SocketAddr, String) {
+    let authority = KeyPair::generate().expect("a key can be made");
+    let mut params = CertificateParams::new([]).expect("no names are good names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&authority).expect("it can be signed");
+    let issuer = Issuer::new(params, authority);
+    let key = KeyPair::generate().expect("a key can be made");
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let params = CertificateParams::new(names).expect("good names");
+    let signed = params.signed_by(&key, &issuer).expect("it can be signed");
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key that rustls knows");
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the versions are supported")
+        .with_no_client_auth()
+        .with_single_cert(vec![signed.der().clone()], key)
+        .expect("the certificate fits the key");
+    let config = Arc::new(config);
+
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("the port has a number");
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let connection =
+                ServerConnection::new(config.clone()).expect("the configuration is good");
+            thread::spawn(move || {
+                let mut stream = BufReader::new(StreamOwned::new(connection, stream));
+                let mut head = String::new();
+                while !head.ends_with("\r\n\r\n") {
+                    if !stream.read_line(&mut head).is_ok_and(|read| read > 0) {
+                        return;
+                    }
+                }
+                let _ = stream.get_mut().write_all(OK.as_bytes());
+            });
+        }
+    });
+    (address, certificate.pem())
+}
+
+#[test]
+fn https_servers_have_to_be_vouched_for() {
+    let site = Site::new(&[]);
+    let (server_of_both, pem) = tls_server(&["localhost", "127.0.0.1"]);
+    let authority = site.write("authority.pem", pem.as_bytes());
+    let (impostor, pem) = tls_server(&["example.com"]);
+    let other = site.write("other.pem", pem.as_bytes());
+    let refused = "ErrorCode::TlsCertificateError\n";
+    let port = server_of_both.port();
+    for (authority, url, expected) in [
+        (
+            Some(&authority),
+            format!("https://localhost:{port}"),
+            "200\n",
+        ),
+        (
+            Some(&authority),
+            format!("https://127.0.0.1:{port}"),
+            "200\n",
+        ),
+        (Some(&other), format!("https://localhost:{port}"), refused),
+        (Some(&other), format!("https://{impostor}"), refused),
+        (None, format!("https://localhost:{port}"), refused),
+    ] {
+        let mut options = Server::options()
+            .handler("test_grants")
+            .arg("--allow-outbound")
+            .arg(&url);
+        if let Some(authority) = authority {
+            options = options.arg("--outbound-ca").arg(authority);
+        }
+        let text = fetch(&options.start(), &url);
+        assert!(text.starts_with(expected), "{authority:?} {url}: {text}");
+    }
+    for (content, told) in [
+        ("", "no certificate"),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "of no use",
+        ),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n", "damaged"),
+    ] {
+        let file = site
+            .write("bad.pem", content.as_bytes())
+            .display()
+            .to_string();
+        let ended = run(["serve", "--outbound-ca", &file]);
+        assert_eq!(ended.code, Some(2), "{content}: {ended:?}");
+        assert!(
+            ended.stderr.contains(told) && ended.stderr.contains(&file),
+            "{content}: {ended:?}"
+        );
+    }
 }
 
 /// In wasi:http 0.3 a response can be handed on as it comes.

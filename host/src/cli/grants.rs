@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use belljar::sandbox::{
-    Access, AllowedOrigin, Buckets, Database, Grants, Network, Outbound, Preopen, StoreLimits,
+    Access, AllowedOrigin, Authorities, Buckets, Database, Grants, Network, Outbound, Preopen,
+    StoreLimits,
 };
 use clap::Args;
 
@@ -49,6 +50,10 @@ struct OutboundFlags {
     /// `localhost` in --allow-outbound needs no such leave
     #[arg(long, value_name = "NETWORK")]
     allow_private: Vec<Network>,
+
+    /// Certificates (PEM) of authorities that may vouch for https servers, besides those of Mozilla's root programme
+    #[arg(long, value_name = "FILE")]
+    outbound_ca: Vec<PathBuf>,
 
     /// For a connection to another server; a handler can ask for less, as with the next two
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = units::some_duration)]
@@ -113,7 +118,7 @@ impl GrantFlags {
         let grants = Grants::new(name, environment, &preopens)?;
         Ok(grants
             .config(self.config.iter().cloned())
-            .outbound(self.outbound.outbound()))
+            .outbound(self.outbound.outbound()?))
     }
 
     /// Opens the store, if one is named.
@@ -174,8 +179,18 @@ impl GrantFlags {
 }
 
 impl OutboundFlags {
-    fn outbound(&self) -> Outbound {
-        Outbound {
+    fn outbound(&self) -> anyhow::Result<Outbound> {
+        let mut authorities = Authorities::default();
+        for file in &self.outbound_ca {
+            let shown = file.display();
+            let pem = std::fs::read(file)
+                .with_context(|| format!("--outbound-ca {shown} cannot be read"))?;
+            if let Err(reason) = authorities.add(&pem) {
+                bail!("--outbound-ca {shown} cannot be used: {reason}");
+            }
+        }
+        Ok(Outbound {
+            authorities,
             origins: self.allow_outbound.clone(),
             private: self.allow_private.clone(),
             connect_timeout: self.outbound_connect_timeout,
@@ -183,7 +198,7 @@ impl OutboundFlags {
             between_bytes_timeout: self.outbound_between_bytes_timeout,
             max_head: self.outbound_max_head,
             connections: self.outbound_connections.into(),
-        }
+        })
     }
 }
 

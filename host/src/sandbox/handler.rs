@@ -16,7 +16,7 @@ use super::filesystem::{FileSystem, Preopen};
 use super::instance::{Instance, Kept, Live};
 use super::keyvalue::Buckets;
 use super::lanes;
-use super::outbound::Outbound;
+use super::outbound::{Egress, Outbound};
 use super::state::{self, State};
 use crate::http::{Request, Response};
 
@@ -25,7 +25,7 @@ pub struct Grants {
     pub(super) name: String,
     pub(super) environment: Vec<(String, String)>,
     pub(super) filesystem: FileSystem,
-    pub(super) outbound: Outbound,
+    pub(super) outbound: Egress,
     pub(super) config: WasiConfigVariables,
     pub(super) has_config: bool,
     pub(super) store: Option<Buckets>,
@@ -47,7 +47,7 @@ impl Grants {
             name,
             environment,
             filesystem: FileSystem::open(preopens)?,
-            outbound: Outbound::default(),
+            outbound: Egress::default(),
             config: WasiConfigVariables::new(),
             has_config: false,
             store: None,
@@ -57,7 +57,7 @@ impl Grants {
 
     /// Lets the handler send requests to other servers.
     pub fn outbound(mut self, outbound: Outbound) -> Self {
-        self.outbound = outbound;
+        self.outbound = Egress::new(outbound);
         self
     }
 

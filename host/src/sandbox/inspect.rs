@@ -98,7 +98,7 @@ fn provision(contract: Option<Contract>, import: &str, grants: &Grants) -> Provi
             "--dir HOST::GUEST",
         ),
         "wasi:http/outgoing-handler" | "wasi:http/client" => granted(
-            !grants.outbound.origins.is_empty(),
+            !grants.outbound.settings.origins.is_empty(),
             "every request is denied",
             "--allow-outbound URL",
         ),

@@ -39,4 +39,4 @@ pub use inspect::{Import, Inspection, Provision};
 pub use instance::Instance;
 pub use keyvalue::{Buckets, Database, StoreLimits};
 pub use limits::Limits;
-pub use outbound::{AllowedOrigin, Network, Outbound};
+pub use outbound::{AllowedOrigin, Authorities, Network, Outbound};

@@ -3,7 +3,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -11,9 +10,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 use wasmtime_wasi_http::Error;
 
 use super::policy::{Host, Origin};
@@ -23,10 +21,11 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Connects to an origin, to one of those of its addresses that are `permitted`.
+/// Connects to an origin, to one of those of its addresses that are `permitted`, by `tls` if it asks for that.
 pub(super) async fn connect(
     origin: &Origin,
     permitted: impl Fn(IpAddr) -> bool,
+    tls: impl FnOnce() -> Option<TlsConnector>,
     deadline: Instant,
 ) -> Result<Box<dyn Stream>, Refused> {
     let addresses = addresses(origin, deadline).await?;
@@ -50,7 +49,7 @@ pub(super) async fn connect(
         }
         Host::Address(address) => ServerName::from(*address),
     };
-    let connector = TLS.clone().ok_or(Error::ConfigurationError)?;
+    let connector = tls().ok_or(Error::ConfigurationError)?;
     match timeout_at(deadline, connector.connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(error)) => Err(of_tls(&error).into()),
@@ -140,22 +139,6 @@ fn of_tls(error: &io::Error) -> Error {
         _ => Error::TlsProtocolError,
     }
 }
-
-/// Trusts who the Mozilla root programme trusts. None where the cryptography lacks what TLS needs.
-static TLS: LazyLock<Option<TlsConnector>> = LazyLock::new(|| {
-    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions();
-    let mut config = match config {
-        Ok(config) => config.with_root_certificates(roots).with_no_client_auth(),
-        Err(error) => {
-            tracing::error!("no https to other servers: {error}");
-            return None;
-        }
-    };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Some(TlsConnector::from(Arc::new(config)))
-});
 
 /// Threads that wait for the system's resolver, of all handlers.
 static LOOKUPS: Semaphore = Semaphore::const_new(32);

@@ -11,16 +11,18 @@ mod connect;
 mod error_code;
 mod exchange;
 mod policy;
+mod trust;
 
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{Method, Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
 use wasmtime::component::Linker;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -32,6 +34,7 @@ use super::state::State;
 
 pub use self::address::Network;
 pub use self::policy::AllowedOrigin;
+pub use self::trust::Authorities;
 
 /// What a handler may send to other servers, and how long they may take. By default nothing.
 #[derive(Debug, Clone)]
@@ -40,6 +43,8 @@ pub struct Outbound {
     /// Networks that names may lead to although they are not public. An origin that names its address, and
     /// `localhost`, need no more than to be allowed.
     pub private: Vec<Network>,
+    /// Who vouches for https servers.
+    pub authorities: Authorities,
     /// For a connection: a place, the name's addresses, TCP and TLS.
     pub connect_timeout: Duration,
     /// Between the last of the request and the first of the response.
@@ -57,6 +62,7 @@ impl Default for Outbound {
         Self {
             origins: Vec::new(),
             private: Vec::new(),
+            authorities: Authorities::default(),
             connect_timeout: Duration::from_secs(5),
             first_byte_timeout: Duration::from_secs(20),
             between_bytes_timeout: Duration::from_secs(20),
@@ -102,6 +108,27 @@ impl Outbound {
     }
 }
 
+/// What a handler was granted, with what is made of it at the first need.
+#[derive(Default)]
+pub(super) struct Egress {
+    pub settings: Outbound,
+    tls: OnceLock<Option<TlsConnector>>,
+}
+
+impl Egress {
+    pub fn new(settings: Outbound) -> Self {
+        Self {
+            settings,
+            tls: OnceLock::new(),
+        }
+    }
+
+    fn tls(&self) -> Option<TlsConnector> {
+        let connector = || self.settings.authorities.connector();
+        self.tls.get_or_init(connector).clone()
+    }
+}
+
 /// Links what wasmtime-wasi-http does not have right. To be called while names may be shadowed.
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     error_code::link(linker)
@@ -117,7 +144,7 @@ impl Client {
     /// `request` has the number of the request under way.
     pub fn new(grants: Arc<Grants>, request: Arc<AtomicU64>) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(grants.outbound.connections)),
+            places: Arc::new(Semaphore::new(grants.outbound.settings.connections)),
             log: Log {
                 grants,
                 request,
@@ -131,7 +158,7 @@ impl Client {
         if request.method() == Method::CONNECT {
             return Err(Error::HttpRequestMethodInvalid);
         }
-        match self.log.grants.outbound.allows(&origin) {
+        match self.log.grants.outbound.settings.allows(&origin) {
             true => Ok(origin),
             false => {
                 self.log.complain(&format!(
@@ -154,10 +181,13 @@ impl WasiHttpHooks for Client {
         let (log, places) = (self.log.clone(), self.places.clone());
         Box::new(async move {
             let origin = origin?;
-            let bounds = log.grants.outbound.bounds(options);
+            let egress = &log.grants.outbound;
+            let bounds = egress.settings.bounds(options);
             let place = place(places, bounds.connected_by).await?;
-            let permitted = |address| log.grants.outbound.permits(&origin, address);
-            let stream = match connect::connect(&origin, permitted, bounds.connected_by).await {
+            let permitted = |address| egress.settings.permits(&origin, address);
+            let tls = || egress.tls();
+            let stream = match connect::connect(&origin, permitted, tls, bounds.connected_by).await
+            {
                 Ok(stream) => stream,
                 Err(Refused::Failed(error)) => return Err(error),
                 Err(Refused::Prohibited(address)) => {

@@ -1,0 +1,58 @@
+//! Whom https servers have to be signed by.
+
+use std::sync::Arc;
+
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// Certificate authorities: those of Mozilla's root programme, and those that are added.
+#[derive(Debug, Clone)]
+pub struct Authorities(RootCertStore);
+
+impl Default for Authorities {
+    fn default() -> Self {
+        Self(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
+    }
+}
+
+impl Authorities {
+    /// Adds the certificates of a file in PEM (RFC 7468).
+    ///
+    /// # Errors
+    ///
+    /// Where there is none, or one is no authority's.
+    pub fn add(&mut self, pem: &[u8]) -> Result<(), String> {
+        let mut found = false;
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| format!("it is damaged ({error:?})"))?;
+            self.0
+                .add(certificate)
+                .map_err(|error| format!("a certificate in it is of no use ({error})"))?;
+            found = true;
+        }
+        match found {
+            true => Ok(()),
+            false => Err("there is no certificate in it; it has to be in PEM".into()),
+        }
+    }
+
+    /// None where the cryptography lacks what TLS needs.
+    pub(super) fn connector(&self) -> Option<TlsConnector> {
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions();
+        let mut config = match config {
+            Ok(config) => config
+                .with_root_certificates(self.0.clone())
+                .with_no_client_auth(),
+            Err(error) => {
+                tracing::error!("no https to other servers: {error}");
+                return None;
+            }
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Some(TlsConnector::from(Arc::new(config)))
+    }
+}
