@@ -3,6 +3,7 @@
 mod apt;
 mod bench;
 mod browser;
+mod cargo_component;
 mod components;
 mod library;
 mod targets;
@@ -62,6 +63,7 @@ fn setup() -> Result<()> {
 fn test(args: &[String]) -> Result<()> {
     setup()?;
     components::handlers()?;
+    cargo_component::hello()?;
     println!("== cargo {} {}", TEST.join(" "), args.join(" "));
     call(workspace::cargo().args(TEST).args(args))
 }

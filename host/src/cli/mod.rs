@@ -1,6 +1,7 @@
 //! The command line: what can be said, and what is said back when it goes wrong.
 
 mod get;
+mod new;
 mod serve;
 mod units;
 
@@ -20,6 +21,7 @@ struct Arguments {
 enum Command {
     Serve(Box<serve::Serve>),
     Get(get::Get),
+    New(new::New),
 }
 
 /// Runs the program to its end.
@@ -30,6 +32,7 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Get(get) => get.run(),
+        Command::New(new) => new.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("belljar: {error:#}");
