@@ -3,6 +3,7 @@
 mod apt;
 mod bench;
 mod browser;
+mod cargo_component;
 mod components;
 mod languages;
 mod library;
@@ -69,6 +70,7 @@ fn handlers() -> Result<()> {
 fn test(args: &[String]) -> Result<()> {
     setup()?;
     handlers()?;
+    cargo_component::hello()?;
     println!("== cargo {} {}", TEST.join(" "), args.join(" "));
     let handlers = components::HANDLERS
         .iter()

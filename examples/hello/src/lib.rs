@@ -1,22 +1,12 @@
 //! The smallest handler: one page for every address.
 
-wit_bindgen::generate!({ path: "../../wit", world: "handler", generate_all });
+use belljar_guest::{Request, Response};
 
-use belljar::handler::types::Body;
+belljar_guest::handler!(hello);
 
-struct Hello;
-
-impl Guest for Hello {
-    fn handle(_request: Request) -> Response {
-        Response {
-            status: 200,
-            headers: vec![("Content-Type".into(), b"text/html; charset=utf-8".to_vec())],
-            body: Body::Bytes(PAGE.into()),
-        }
-    }
+fn hello(_: Request) -> Response {
+    Response::html(PAGE)
 }
-
-export!(Hello);
 
 const PAGE: &str = "<!doctype html>
 <html lang=\"en\">

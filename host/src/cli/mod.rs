@@ -3,6 +3,7 @@
 mod check;
 mod get;
 mod grants;
+mod new;
 mod serve;
 mod units;
 
@@ -23,6 +24,7 @@ enum Command {
     Serve(Box<serve::Serve>),
     Get(get::Get),
     Check(Box<check::Check>),
+    New(new::New),
 }
 
 /// Runs the program to its end.
@@ -34,6 +36,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Get(get) => get.run(),
         Command::Check(check) => check.run(),
+        Command::New(new) => new.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("belljar: {error:#}");

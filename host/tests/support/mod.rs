@@ -6,15 +6,17 @@
 // Every test file is a crate of its own and uses its own part of this one.
 #![allow(dead_code, unused_imports)]
 
+mod browser;
 mod client;
 mod peer;
 mod program;
 mod server;
 mod site;
 
+pub use browser::Browser;
 pub use client::{Broken, Client, PATIENCE, Response};
 pub use peer::Peer;
-pub use program::{Ended, component, handler_of, program, run};
+pub use program::{Ended, component, component_for, handler_of, program, run};
 pub use server::{Server, ServerOptions, start_unread};
 pub use site::{Site, past};
 

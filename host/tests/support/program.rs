@@ -14,12 +14,18 @@ pub fn program() -> &'static Path {
 
 /// Where the component `name` was built to: beside the program's own profile in the target directory.
 pub fn component(name: &str) -> PathBuf {
+    component_for("wasm32-wasip2", name)
+}
+
+/// The same of another of Rust's targets.
+pub fn component_for(target_name: &str, name: &str) -> PathBuf {
     let target = program()
         .ancestors()
         .nth(2)
         .expect("the program lies in a profile's folder of the target directory");
     let path = target
-        .join("wasm32-wasip2/guest")
+        .join(target_name)
+        .join("guest")
         .join(name)
         .with_extension("wasm");
     assert!(

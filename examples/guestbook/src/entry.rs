@@ -1,0 +1,81 @@
+//! What a guest writes.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// A form as it was filled in.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Draft {
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub message: String,
+    /// What is wrong with it, for the page that shows it again.
+    #[serde(skip)]
+    pub mistake: Option<&'static str>,
+}
+
+impl Draft {
+    pub fn with(mut self, mistake: &'static str) -> Draft {
+        self.mistake = Some(mistake);
+        self
+    }
+}
+
+/// One that may stay: of a bearable length, and without characters that nobody sees.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    pub name: String,
+    pub message: String,
+    /// Seconds since 1970.
+    pub written: u64,
+}
+
+impl Entry {
+    /// Fails with a sentence for the guest.
+    pub fn new(draft: &Draft, now: SystemTime) -> Result<Entry, &'static str> {
+        let name = clean(&draft.name, |_| false);
+        // A browser ends the lines of a form with CR LF.
+        let message = clean(&draft.message.replace("\r\n", "\n"), |character| {
+            character == '\n'
+        });
+        if name.is_empty() {
+            return Err("Please say who you are.");
+        }
+        if name.chars().count() > NAME_LENGTH {
+            return Err("This name is too long: 50 characters are the most.");
+        }
+        if message.is_empty() {
+            return Err("Please write a message.");
+        }
+        if message.chars().count() > MESSAGE_LENGTH {
+            return Err("This message is too long: 1000 characters are the most.");
+        }
+        let written = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Ok(Entry {
+            name,
+            message,
+            written,
+        })
+    }
+
+    /// As `2026-11-21T10:15:24Z`.
+    pub fn time(&self) -> String {
+        let time = UNIX_EPOCH.checked_add(Duration::from_secs(self.written));
+        humantime::format_rfc3339_seconds(time.unwrap_or(UNIX_EPOCH)).to_string()
+    }
+}
+
+/// Without white space around it and control characters in it, other than those that may stay.
+fn clean(text: &str, stays: impl Fn(char) -> bool) -> String {
+    let kept: String = text
+        .chars()
+        .filter(|&character| stays(character) || !character.is_control())
+        .collect();
+    kept.trim().to_owned()
+}
+
+/// In characters; the form says so too.
+const NAME_LENGTH: usize = 50;
+const MESSAGE_LENGTH: usize = 1000;

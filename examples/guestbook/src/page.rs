@@ -1,0 +1,63 @@
+//! The page. The template escapes whatever is put into it (`.html`), and the headers forbid what could still go wrong.
+
+use askama::Template;
+use belljar_guest::{Error, Response};
+
+use crate::book;
+use crate::entry::Draft;
+
+/// `templates/page.html`.
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    entries: Vec<Shown<'a>>,
+    older: Option<u64>,
+    draft: &'a Draft,
+}
+
+struct Shown<'a> {
+    number: u64,
+    name: &'a str,
+    message: &'a str,
+    /// As machines read it.
+    time: String,
+    /// As people do.
+    day: String,
+}
+
+pub fn show(page: &book::Page, draft: &Draft) -> Result<Response, Error> {
+    let entries = page.entries.iter().map(|(number, entry)| {
+        let time = entry.time();
+        Shown {
+            number: *number,
+            name: &entry.name,
+            message: &entry.message,
+            day: time.get(..10).unwrap_or_default().to_owned(),
+            time,
+        }
+    });
+    let page = Page {
+        entries: entries.collect(),
+        older: page.older,
+        draft,
+    };
+    Ok(Response::html(page.render()?).with_header("Cache-Control", "no-store"))
+}
+
+pub fn style() -> Response {
+    Response::new(200)
+        .with_header("Content-Type", "text/css; charset=utf-8")
+        .with_header("Cache-Control", "max-age=3600")
+        .with_body(include_str!("../templates/style.css"))
+}
+
+/// No script runs in these pages, nothing is loaded from elsewhere, and no other site shows them in a frame.
+pub fn guarded(response: Response) -> Response {
+    response
+        .with_header("Content-Security-Policy", POLICY)
+        .with_header("X-Content-Type-Options", "nosniff")
+        // Not `no-referrer`, which would take the Origin from the page's own form.
+        .with_header("Referrer-Policy", "same-origin")
+}
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

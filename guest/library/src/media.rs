@@ -1,0 +1,58 @@
+//! Media types by a file name's extension (RFC 9110, section 8.3).
+
+/// The value of Content-Type for a file of that name.
+pub fn of(path: &str) -> &'static str {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    TYPES
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(extension))
+        .map_or("application/octet-stream", |(_, media)| media)
+}
+
+/// What pages are made of; a handler that has others names their types itself.
+const TYPES: [(&str, &str); 24] = [
+    ("avif", "image/avif"),
+    ("css", "text/css; charset=utf-8"),
+    ("csv", "text/csv; charset=utf-8"),
+    ("gif", "image/gif"),
+    ("htm", "text/html; charset=utf-8"),
+    ("html", "text/html; charset=utf-8"),
+    ("ico", "image/vnd.microsoft.icon"),
+    ("jpeg", "image/jpeg"),
+    ("jpg", "image/jpeg"),
+    ("js", "text/javascript; charset=utf-8"),
+    ("json", "application/json"),
+    ("mjs", "text/javascript; charset=utf-8"),
+    ("mp3", "audio/mpeg"),
+    ("mp4", "video/mp4"),
+    ("pdf", "application/pdf"),
+    ("png", "image/png"),
+    ("svg", "image/svg+xml"),
+    ("txt", "text/plain; charset=utf-8"),
+    ("wasm", "application/wasm"),
+    ("webm", "video/webm"),
+    ("webp", "image/webp"),
+    ("woff2", "font/woff2"),
+    ("xml", "application/xml"),
+    ("zip", "application/zip"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+
+    #[test]
+    fn the_extension_names_the_type() {
+        for (path, media) in [
+            ("/index.html", "text/html; charset=utf-8"),
+            ("PHOTO.JPG", "image/jpeg"),
+            ("/a.b/c.svg", "image/svg+xml"),
+            ("/a.svg/c", "application/octet-stream"),
+            ("/png", "application/octet-stream"),
+            ("/unknown.kind", "application/octet-stream"),
+        ] {
+            assert_eq!(of(path), media, "{path}");
+        }
+    }
+}

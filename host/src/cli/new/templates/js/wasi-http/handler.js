@@ -1,0 +1,15 @@
+// A request handler for wasi:http, as a service worker answers requests.
+
+addEventListener("fetch", (event) => event.respondWith(handle(event.request)));
+
+async function handle(request) {
+  const { pathname } = new URL(request.url);
+  if (["GET", "HEAD"].includes(request.method) && pathname === "/") {
+    return text(200, "Hello from {{name}}!\n");
+  }
+  return text(404, `There is nothing at ${pathname}\n`);
+}
+
+function text(status, text) {
+  return new Response(text, { status, headers: { "Content-Type": "text/plain; charset=utf-8" } });
+}

@@ -1,0 +1,34 @@
+"""A request handler for wasi:http."""
+
+from componentize_py_types import Ok
+from wit_world import exports
+from wit_world.imports.types import (
+    Fields,
+    IncomingRequest,
+    Method_Get,
+    Method_Head,
+    OutgoingBody,
+    OutgoingResponse,
+    ResponseOutparam,
+)
+
+
+class IncomingHandler(exports.IncomingHandler):
+    def handle(self, request: IncomingRequest, response_out: ResponseOutparam) -> None:
+        path = (request.path_with_query() or "/").partition("?")[0]
+        if isinstance(request.method(), (Method_Get, Method_Head)) and path == "/":
+            answer(response_out, 200, "Hello from {{name}}!\n")
+        else:
+            answer(response_out, 404, f"There is nothing at {path}\n")
+
+
+def answer(response_out: ResponseOutparam, status: int, text: str) -> None:
+    response = OutgoingResponse(Fields.from_list([("content-type", b"text/plain; charset=utf-8")]))
+    response.set_status_code(status)
+    body = response.body()
+    ResponseOutparam.set(response_out, Ok(response))
+    content = text.encode()
+    with body.write() as stream:
+        for start in range(0, len(content), 4096):  # as much as the stream takes at once
+            stream.blocking_write_and_flush(content[start : start + 4096])
+    OutgoingBody.finish(body, None)

@@ -1,0 +1,283 @@
+//! `belljar new`: what it writes, what it says, and that it harms nothing that is there.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use support::{Server, program};
+use tempfile::TempDir;
+
+const LANGUAGES: [&str; 3] = ["rust", "python", "js"];
+const CONTRACTS: [&str; 2] = ["belljar", "wasi-http"];
+
+#[test]
+fn a_project_for_each_language_and_contract() {
+    let rust = ["Cargo.toml", "src/lib.rs"];
+    let rust_program = ["Cargo.toml", "src/main.rs"];
+    let python = ["app.py", "requirements.txt"];
+    let js = ["handler.js", "package.json"];
+    let belljar = [
+        "wit/deps/clocks.wit",
+        "wit/deps/filesystem.wit",
+        "wit/deps/io.wit",
+        "wit/handler.wit",
+    ];
+    let wasi_http = [
+        "wit/deps/clocks.wit",
+        "wit/deps/http.wit",
+        "wit/deps/io.wit",
+        "wit/handler.wit",
+    ];
+    let cases: [(&str, &str, &[&str], &[&str]); 6] = [
+        ("rust", "belljar", &rust, &belljar),
+        ("rust", "wasi-http", &rust_program, &[]),
+        ("python", "belljar", &python, &belljar),
+        ("python", "wasi-http", &python, &wasi_http),
+        ("js", "belljar", &js, &belljar),
+        ("js", "wasi-http", &js, &wasi_http),
+    ];
+    for (language, contract, sources, interfaces) in cases {
+        let what = format!("{language} {contract}");
+        let place = folder();
+        let ended = new(
+            &place,
+            &["my-jar", "--lang", language, "--contract", contract],
+        );
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{what}");
+
+        let files = contents(&place.path().join("my-jar"));
+        let mut expected = [&[".gitignore", "README.md"], sources, interfaces].concat();
+        expected.sort_unstable();
+        assert_eq!(files.keys().collect::<Vec<_>>(), expected, "{what}");
+        for (path, text) in &files {
+            assert!(!text.contains("{{"), "{what}: {path} has a gap");
+        }
+        let greets = files
+            .values()
+            .any(|text| text.contains("Hello from my-jar!"));
+        assert!(greets, "{what}: it is named after the project");
+
+        let readme = &files["README.md"];
+        for step in steps(&ended.stdout)
+            .iter()
+            .filter(|step| step.starts_with(char::is_alphabetic))
+        {
+            let is_common = !step.starts_with("cd ") && !step.starts_with("rustup ");
+            assert!(
+                !is_common || readme.contains(step),
+                "{what}: the README has not: {step}"
+            );
+        }
+    }
+}
+
+/// The interfaces are the repository's own, so that a new project fulfils what this server runs.
+#[test]
+fn the_contract_is_the_one_of_this_server() {
+    let place = folder();
+    new(&place, &["my-jar", "--lang", "python"]);
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+    assert_eq!(
+        contents(&place.path().join("my-jar/wit")),
+        contents(&repository),
+        "belljar's contract is what a project is made for unless told otherwise"
+    );
+}
+
+#[test]
+fn what_is_there_is_left_as_it_is() {
+    let place = folder();
+    let at = |name: &str| place.path().join(name);
+    fs::create_dir(at("folder")).expect("a folder can be made");
+    fs::create_dir(at("empty")).expect("a folder can be made");
+    fs::write(at("folder/Cargo.toml"), "mine").expect("a file can be written");
+    fs::write(at("file"), "mine").expect("a file can be written");
+    std::os::unix::fs::symlink("nowhere", at("link")).expect("a link can be made");
+    for name in ["folder", "empty", "file", "link"] {
+        for language in LANGUAGES {
+            let ended = new(&place, &[name, "--lang", language]);
+            assert_eq!(ended.code, Some(2), "{name}");
+            assert!(
+                ended.stderr.contains(&format!("{name} is there already")),
+                "{}",
+                ended.stderr
+            );
+            assert_eq!(ended.stdout, "", "{name}");
+        }
+    }
+    let files = contents(place.path());
+    let files: Vec<_> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    assert_eq!(files, [("file", "mine"), ("folder/Cargo.toml", "mine")]);
+}
+
+#[test]
+fn what_cannot_be_begun() {
+    let place = folder();
+    for (arguments, word) in [
+        (&["../outside", "--lang", "rust"][..], "lower-case letters"),
+        (&["/tmp/outside", "--lang", "rust"], "lower-case letters"),
+        (&["..", "--lang", "rust"], "lower-case letters"),
+        (&["Hello", "--lang", "js"], "lower-case letters"),
+        (&["9lives", "--lang", "python"], "begins with a letter"),
+        (&["fn", "--lang", "rust"], "take another"),
+        (&["", "--lang", "rust"], "begins with a letter"),
+        (&["jar"], "--lang"),
+        (&["jar", "--lang", "cobol"], "rust, python, js"),
+        (
+            &["jar", "--lang", "rust", "--contract", "cgi"],
+            "belljar, wasi-http",
+        ),
+        (&["--lang", "rust"], "<NAME>"),
+    ] {
+        let ended = new(&place, arguments);
+        assert_eq!(ended.code, Some(2), "{arguments:?}");
+        assert!(
+            ended.stderr.contains(word),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+    }
+    assert!(contents(place.path()).is_empty());
+}
+
+/// From `belljar new` to the first answer, by the commands as they are printed.
+#[test]
+fn the_printed_steps_lead_to_an_answer() {
+    let place = folder();
+    let ended = new(&place, &["my-jar", "--lang", "rust"]);
+    let mut steps = steps(&ended.stdout);
+    let serve = steps.pop().expect("there are steps");
+    let build = steps.join(" && ");
+
+    // The folder of what is built would else be that of these tests.
+    let built = shell(&place, &build);
+    assert!(
+        built.status.success(),
+        "{build}: {}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+
+    let (_, component) = serve
+        .split_once(" serve --handler ")
+        .unwrap_or_else(|| panic!("the last step serves it: {serve}"));
+    let server = Server::options()
+        .arg("--handler")
+        .arg(place.path().join("my-jar").join(component))
+        .start();
+    let answer = server.get("/");
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (200, "Hello from my-jar!\n")
+    );
+    assert_eq!(server.get("/other").status, 404);
+    let typed = serve.split(' ').next().map(Path::new);
+    assert_eq!(
+        typed,
+        Some(program()),
+        "it is not on the PATH, and called by its own"
+    );
+}
+
+/// Every pair has steps, and they end in serving what they built.
+#[test]
+fn the_last_step_serves_what_was_built() {
+    for language in LANGUAGES {
+        for contract in CONTRACTS {
+            let place = folder();
+            let ended = new(
+                &place,
+                &["my-jar", "--lang", language, "--contract", contract],
+            );
+            let steps = steps(&ended.stdout);
+            assert_eq!(steps[0], "cd my-jar");
+            let component = match (language, contract) {
+                ("rust", "belljar") => "target/wasm32-wasip2/release/my_jar.wasm",
+                ("rust", _) => "target/wasm32-wasip2/release/my-jar.wasm",
+                _ => "my-jar.wasm",
+            };
+            let last = steps.last().expect("there are steps");
+            assert!(
+                last.ends_with(&format!(" serve --handler {component}")),
+                "{language} {contract}: {last}"
+            );
+        }
+    }
+}
+
+fn folder() -> TempDir {
+    TempDir::with_prefix("belljar-new-").expect("a temporary folder can be made")
+}
+
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// `belljar new` within a folder.
+fn new(place: &TempDir, arguments: &[&str]) -> Ended {
+    let output = Command::new(program())
+        .arg("new")
+        .args(arguments)
+        .current_dir(place.path())
+        .output()
+        .expect("the program starts");
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The commands among what was printed: the lines that are indented.
+fn steps(output: &str) -> Vec<String> {
+    let lines = output.lines().filter_map(|line| line.strip_prefix("    "));
+    lines.map(str::to_owned).collect()
+}
+
+/// What a user at a prompt would get, whose environment has nothing of these tests' cargo.
+fn shell(place: &TempDir, script: &str) -> Output {
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", script]).current_dir(place.path());
+    for (name, _) in std::env::vars_os() {
+        let is_cargos = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_") && name != "CARGO_HOME"
+                || name == "RUSTC"
+                || name == "RUSTFLAGS"
+        });
+        if is_cargos {
+            shell.env_remove(name);
+        }
+    }
+    shell.output().expect("the shell starts")
+}
+
+/// All files below a folder, by their paths in it.
+fn contents(folder: &Path) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).expect("the folder can be listed") {
+            let entry = entry.expect("the folder can be listed");
+            let kind = entry.file_type().expect("an entry has a type");
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                let path = entry.path();
+                let name = path
+                    .strip_prefix(folder)
+                    .expect("it is below")
+                    .display()
+                    .to_string();
+                files.insert(name, fs::read_to_string(path).expect("the file is text"));
+            }
+        }
+    }
+    files
+}
