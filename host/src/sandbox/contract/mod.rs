@@ -11,7 +11,7 @@ mod service;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use wasmparser::{Parser, Payload};
+use wasmparser::{ComponentTypeRef, Parser, Payload};
 use wasmtime::Store;
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
@@ -122,7 +122,11 @@ impl Outside {
                 Payload::End(_) => depth -= 1,
                 Payload::ComponentImportSection(imports) if depth == 0 => {
                     for import in imports {
-                        outside.imports.push(import?.name.name.to_owned());
+                        let import = import?;
+                        // Types that a world itself uses are told once more, without their package.
+                        if !matches!(import.ty, ComponentTypeRef::Type(_)) {
+                            outside.imports.push(import.name.name.to_owned());
+                        }
                     }
                 }
                 Payload::ComponentExportSection(exports) if depth == 0 => {
