@@ -163,8 +163,9 @@ fn failures_before_the_head_is_sent_are_answered() {
 #[test]
 fn failures_after_the_head_was_sent_cut_the_connection() {
     for guest in GUESTS {
-        // Little time, since on a machine that is busy with other things the slow lane gets next to nothing.
-        let server = started(guest, "--cpu 20ms --timeout 10min --stream-timeout 10min");
+        // Little, since on a machine that is busy with other things the slow lane gets next to nothing; but enough for
+        // the head to go out.
+        let server = started(guest, "--cpu 100ms --timeout 10min --stream-timeout 10min");
         let impatient = started(guest, "--stream-timeout 300ms");
         for (target, reason) in [
             ("/trap-after-head?pause=1", "unreachable"),

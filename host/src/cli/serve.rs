@@ -35,6 +35,10 @@ pub struct Serve {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     reuse: u32,
 
+    /// Requests that an instance of wasi:http 0.3 answers at once, of those allowed by --reuse
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    concurrency: u32,
+
     /// Threads that serve requests [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -153,6 +157,13 @@ impl Serve {
     }
 
     fn serve(self, stderr: &Stderr) -> anyhow::Result<()> {
+        if self.concurrency > self.reuse {
+            anyhow::bail!(
+                "--concurrency {0} has no use without --reuse {0} or more: an instance answers no more requests at \
+                 once than in all",
+                self.concurrency
+            );
+        }
         let max_connections = self.limits.connections(raise_open_files());
         let threads = match self.threads {
             Some(threads) => usize::from(threads),
@@ -190,7 +201,7 @@ impl Serve {
             Detail::Line
         };
         let config = server::Config {
-            handler: handler.reuse(self.reuse),
+            handler: handler.reuse(self.reuse).concurrency(self.concurrency),
             http: self.limits.http(),
             max_connections,
             grace: self.limits.grace,

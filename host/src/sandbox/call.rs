@@ -20,8 +20,8 @@ use crate::http::Response;
 pub struct Answer {
     pub response: Response,
     /// The guest's instance. Taking it down costs about as much as making it, so the caller keeps it until
-    /// the response is on its way; with it goes the instance's place among `--max-instances`. One that
-    /// [still runs](Instance::is_running) makes the response's body, and must be kept to its end.
+    /// the response is on its way; with it goes the instance's place among `--max-instances`. One that still runs makes
+    /// the response's body: it is to be kept to its end, and [finished](Instance::finish).
     pub instance: Instance,
 }
 
@@ -78,6 +78,21 @@ impl Call {
             early,
             timer: None,
             deadline,
+        }
+    }
+
+    /// A request in an instance that it shares with others, and that runs elsewhere.
+    pub(super) fn shared(
+        engine: Arc<Engine>,
+        early: oneshot::Receiver<Response>,
+        guest: Guest<Result<Ended, Failure>>,
+    ) -> Self {
+        Self {
+            stage: Stage::Running(Run::new(engine.clone(), guest)),
+            early: Some(early),
+            timer: None,
+            deadline: Instant::now() + engine.limits().timeout,
+            engine,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Why a guest gave no answer, and why a component could not be loaded.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a guest gave no answer that could be sent.
@@ -20,6 +21,8 @@ pub enum Failure {
     Cpu(Duration),
     /// It had no answer within the wall clock of a request, or did not end within as long after it.
     Timeout(Duration),
+    /// The instance that the request shared with others came to its end.
+    Shared(Arc<Failure>),
     /// No instance came free within the queue's wait.
     NoInstance(Duration),
 }
@@ -33,6 +36,7 @@ impl Failure {
             | Failure::NoResponse
             | Failure::ErrorCode(_)
             | Failure::Body(_) => 500,
+            Failure::Shared(failure) => failure.status(),
             Failure::NoInstance(_) => 503,
             Failure::Cpu(_) | Failure::Timeout(_) => 504,
         }
@@ -62,6 +66,7 @@ impl fmt::Display for Failure {
             Failure::Timeout(limit) => {
                 write!(f, "the handler had no answer within {limit:?} (--timeout)")
             }
+            Failure::Shared(failure) => failure.fmt(f),
             Failure::NoInstance(wait) => write!(
                 f,
                 "no instance came free within {wait:?} (--queue-timeout); --max-instances allows more at once"

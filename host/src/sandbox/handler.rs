@@ -9,7 +9,8 @@ use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_config::WasiConfigVariables;
 
 use super::call::{Answer, Call, Ended};
-use super::contract::{Contract, Early, Outside, Prepared};
+use super::contract::{Contract, Early, Job, Outside, Prepared};
+use super::crew::{Crew, Crews};
 use super::engine::Engine;
 use super::failure::{CpuExceeded, Failure, LoadError};
 use super::filesystem::{FileSystem, Preopen};
@@ -17,6 +18,7 @@ use super::instance::{Instance, Kept, Live};
 use super::keyvalue::Buckets;
 use super::lanes;
 use super::outbound::{Egress, Outbound};
+use super::run::Run;
 use super::state::{self, State};
 use crate::http::{Request, Response};
 
@@ -91,6 +93,9 @@ pub struct Handler {
     grants: Arc<Grants>,
     /// Requests that an instance may answer, one after the other.
     reuse: u32,
+    /// Requests that an instance may answer at once, if its contract is made for that.
+    concurrency: u32,
+    crews: Crews,
     kept: Kept,
     requests: AtomicU64,
 }
@@ -117,6 +122,8 @@ impl Handler {
             component,
             grants: Arc::new(grants),
             reuse: 1,
+            concurrency: 1,
+            crews: Crews::default(),
             kept: Kept::default(),
             requests: AtomicU64::new(0),
         })
@@ -130,8 +137,18 @@ impl Handler {
         self
     }
 
-    /// Runs one request in an instance of its own. `client` is the client's address as the guest sees it.
+    /// Lets an instance of wasi:http 0.3 answer up to `requests` requests at once, of those that it may answer at all
+    /// by [`reuse`](Self::reuse). They share its memory and its end: what one of them fails by, all do.
+    pub fn concurrency(mut self, requests: u32) -> Self {
+        self.concurrency = requests;
+        self
+    }
+
+    /// Runs one request in an instance of its own, or where several may share one in such. `client` is the client's address as the guest sees it.
     pub fn call(self: &Arc<Self>, request: Request, client: Arc<str>) -> Call {
+        if self.concurrency > 1 && self.contract() == Contract::Service {
+            return self.call_shared(request);
+        }
         let handler = self.clone();
         let (early, ahead) = self.contract().streams().then(oneshot::channel).unzip();
         Call::new(self.engine.clone(), ahead, move |slot| async move {
@@ -146,6 +163,59 @@ impl Handler {
                 None => Ended::Over(instance),
             })
         })
+    }
+
+    fn call_shared(self: &Arc<Self>, request: Request) -> Call {
+        let (job, answered) = Job::new(request);
+        let (crew, found) = self
+            .crews
+            .place(job, self.concurrency, self.reuse, &self.kept);
+        if let Some(live) = found {
+            let run = self.clone().run_crew(crew.clone(), live);
+            let share = crew.share.clone();
+            tokio::spawn(Run::shared(self.engine.clone(), Box::pin(run), share));
+        }
+        let (response, ahead) = oneshot::channel();
+        let timeout = self.engine.limits().timeout;
+        let relay = async move {
+            let response = answered.relay(crew, Early { response, timeout }).await?;
+            let instance = Instance::shared();
+            Ok(match response {
+                Some(response) => Ended::Answered(Answer { response, instance }),
+                None => Ended::Over(instance),
+            })
+        };
+        Call::shared(self.engine.clone(), ahead, Box::pin(relay))
+    }
+
+    /// Answers the requests of a crew in one instance, to the end of them all.
+    async fn run_crew(self: Arc<Self>, crew: Arc<Crew>, live: Option<Live>) -> Result<(), Failure> {
+        // However it ends, nobody is left waiting for it.
+        let crew = Ending(crew);
+        let outcome = async {
+            let slot = self.engine.admit().await?;
+            let mut live = match live {
+                Some(live) => live,
+                None => self.instantiate().await?,
+            };
+            let number = self.requests.fetch_add(1, Ordering::Relaxed);
+            live.store.data_mut().begin(number);
+            live.store.set_epoch_deadline(DEADLINE);
+            let timeout = self.engine.limits().timeout;
+            let all = live.exports.answer_all(&mut live.store, &crew.0, timeout);
+            if all.await? {
+                live.served = crew.0.taken();
+                self.give_back(live);
+            }
+            drop(slot);
+            Ok(())
+        };
+        match outcome.await {
+            Err(Failure::Trap(error)) => crew.0.fail(self.trapped(error)),
+            Err(failure) => crew.0.fail(failure),
+            Ok(()) => {}
+        }
+        Ok(())
     }
 
     /// The contract that the component follows.
@@ -207,6 +277,15 @@ impl Handler {
             true => Failure::Cpu(self.engine.limits().cpu),
             false => Failure::Trap(error),
         }
+    }
+}
+
+/// A crew that is told of its end.
+struct Ending(Arc<Crew>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.fail_unless_ended(Failure::NoResponse);
     }
 }
 

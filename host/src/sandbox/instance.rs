@@ -1,6 +1,8 @@
 //! Instances: made for a request, taken down after it, or with `--reuse` kept for some more.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use wasmtime::Store;
 
@@ -32,6 +34,8 @@ enum Phase {
     /// It is making the response's body, or does what it has to do after that.
     Running(Cancelled<Result<Ended, Failure>>),
     Failed(Failure),
+    /// It answers other requests as well and is not this one's to end, or it is gone already.
+    Elsewhere,
 }
 
 /// An instance at rest, and its place.
@@ -51,6 +55,10 @@ impl Instance {
         }))
     }
 
+    pub(super) fn shared() -> Self {
+        Self(Phase::Elsewhere)
+    }
+
     /// The guest goes on in a task of its own.
     pub(super) fn running(run: Run<Ended>) -> Self {
         Self(Phase::Running(Cancelled(tokio::spawn(run))))
@@ -64,19 +72,28 @@ impl Instance {
         }
     }
 
-    /// Whether the guest may still be making the response's body.
-    pub fn is_running(&self) -> bool {
-        matches!(self.0, Phase::Running(_))
+    /// The response has to wait for its client: a guest that is over, or as soon as it is, gives up its place.
+    pub fn poll_leave(&mut self, context: &mut Context<'_>) {
+        match &mut self.0 {
+            Phase::Over(_) => self.0 = Phase::Elsewhere,
+            Phase::Running(task) => {
+                if let Poll::Ready(ended) = task.poll(context) {
+                    self.0 = match ended {
+                        Ok(_) => Phase::Elsewhere,
+                        Err(failure) => Phase::Failed(failure),
+                    };
+                }
+            }
+            Phase::Failed(_) | Phase::Elsewhere => {}
+        }
     }
 
     /// Why the stream that is the response's body closed without an end. Waits for the end of the guest, which is
     /// near in this case and no other.
     pub async fn failure(self) -> Option<Failure> {
         match self.0 {
-            Phase::Over(_) => None,
-            Phase::Running(mut task) => std::future::poll_fn(|context| task.poll(context))
-                .await
-                .err(),
+            Phase::Over(_) | Phase::Elsewhere => None,
+            Phase::Running(mut task) => poll_fn(|context| task.poll(context)).await.err(),
             Phase::Failed(failure) => Some(failure),
         }
     }
@@ -84,11 +101,11 @@ impl Instance {
     /// The response is sent. A guest that still has something to do may finish it, within its limits.
     pub fn finish(self) {
         match self.0 {
-            Phase::Over(_) => {}
+            Phase::Over(_) | Phase::Elsewhere => {}
             Phase::Running(mut task) => {
                 if !task.0.is_finished() {
                     tokio::spawn(async move {
-                        let ended = std::future::poll_fn(|context| task.poll(context)).await;
+                        let ended = poll_fn(|context| task.poll(context)).await;
                         after_response(&ended.err());
                     });
                 }

@@ -8,7 +8,8 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -80,6 +81,34 @@ pub(super) struct Metered<T> {
     budget: Duration,
     used: Duration,
     slow: bool,
+    share: Option<Arc<Share>>,
+}
+
+/// What the requests of one instance may use of the processor together: as much as they may one by one.
+pub(super) struct Share {
+    requests: AtomicU32,
+    slow: AtomicBool,
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Self {
+            requests: AtomicU32::new(1),
+            slow: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Share {
+    /// Another request.
+    pub fn add(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the instance has moved to the slow lane.
+    pub fn is_slow(&self) -> bool {
+        self.slow.load(Ordering::Relaxed)
+    }
 }
 
 /// How a poll of a guest ended.
@@ -98,7 +127,14 @@ impl<T> Metered<T> {
             budget,
             used: Duration::ZERO,
             slow: false,
+            share: None,
         }
+    }
+
+    /// For the requests of a share, of which there may come to be more.
+    pub fn shared(mut self, share: Arc<Share>) -> Self {
+        self.share = Some(share);
+        self
     }
 
     /// Takes the guest out, to go on elsewhere: what is left here is not to be polled again.
@@ -108,6 +144,7 @@ impl<T> Metered<T> {
     {
         Self {
             guest: std::mem::replace(&mut self.guest, Box::pin(std::future::pending())),
+            share: self.share.take(),
             ..*self
         }
     }
@@ -115,14 +152,20 @@ impl<T> Metered<T> {
     /// For the slow lane, where threads wait for processors and only their own clocks are fair.
     pub fn slow(mut self) -> Self {
         self.slow = true;
+        if let Some(share) = &self.share {
+            share.slow.store(true, Ordering::Relaxed);
+        }
         self
     }
 
     pub fn poll(&mut self, context: &mut Context<'_>) -> Polled<T> {
         let clock = Clock::start(self.slow);
+        let share = self.share.as_ref();
+        let requests = share.map_or(1, |share| share.requests.load(Ordering::Relaxed));
+        let budget = self.budget.saturating_mul(requests);
         POLL.set(Some(MeteredPoll {
             clock,
-            left: self.budget.saturating_sub(self.used),
+            left: budget.saturating_sub(self.used),
             busy: false,
         }));
         let polled = self.guest.as_mut().poll(context);
@@ -131,7 +174,7 @@ impl<T> Metered<T> {
         match polled {
             Poll::Ready(output) => Polled::Ready(output),
             // Work in many small pieces is work all the same.
-            Poll::Pending if busy || !self.slow && self.used > FAST_LANE => Polled::Busy,
+            Poll::Pending if busy || !self.slow && self.used > FAST_LANE * requests => Polled::Busy,
             Poll::Pending => Polled::Waiting,
         }
     }

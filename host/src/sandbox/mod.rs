@@ -11,6 +11,7 @@
 mod absent;
 mod call;
 mod contract;
+mod crew;
 mod engine;
 mod epoch;
 mod failure;

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::engine::Engine;
 use super::failure::Failure;
-use super::lanes::{Guest, Metered, Polled};
+use super::lanes::{Guest, Metered, Polled, Share};
 
 /// A guest's run. It starts on the thread that polls it, and moves to the slow lane when it keeps that thread busy.
 /// Dropping it cancels the guest.
@@ -26,6 +26,20 @@ enum Lane<T> {
 impl<T: Send + 'static> Run<T> {
     pub fn new(engine: Arc<Engine>, guest: Guest<Result<T, Failure>>) -> Self {
         let metered = Metered::new(guest, engine.limits().cpu);
+        Self::metered(engine, metered)
+    }
+
+    /// Of a guest that answers the requests of a share.
+    pub fn shared(
+        engine: Arc<Engine>,
+        guest: Guest<Result<T, Failure>>,
+        share: Arc<Share>,
+    ) -> Self {
+        let metered = Metered::new(guest, engine.limits().cpu).shared(share);
+        Self::metered(engine, metered)
+    }
+
+    fn metered(engine: Arc<Engine>, metered: Metered<Result<T, Failure>>) -> Self {
         Self {
             engine,
             lane: Lane::Fast(metered),

@@ -91,8 +91,10 @@ async fn send<S: Transport>(
         let mut sending = pin!(connection.respond(response));
         poll_fn(|context| {
             let sent = sending.as_mut().poll(context);
-            if sent.is_pending() && !instance.as_ref().is_some_and(Instance::is_running) {
-                instance = None;
+            if sent.is_pending()
+                && let Some(instance) = &mut instance
+            {
+                instance.poll_leave(context);
             }
             sent
         })

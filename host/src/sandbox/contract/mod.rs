@@ -18,9 +18,12 @@ use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 
+use super::crew::Crew;
 use super::failure::Failure;
 use super::state::State;
 use crate::http::{Request, Response};
+
+pub(super) use service::Job;
 
 /// How a component is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,6 +181,20 @@ impl Prepared {
 }
 
 impl Exports {
+    /// Has an instance answer the requests of a crew. Whether it can be used again.
+    pub async fn answer_all(
+        &self,
+        store: &mut Store<State>,
+        crew: &Crew,
+        patience: Duration,
+    ) -> Result<bool, Failure> {
+        match self {
+            Self::Service(exports) => service::answer_all(store, exports, crew, patience).await,
+            // Of no other contract are there crews.
+            Self::Belljar(_) | Self::Proxy(_) => Err(Failure::NoResponse),
+        }
+    }
+
     /// Has an instance answer one request, to the end of its run. None where the response went ahead of that end by
     /// way of `early`, which a contract that [streams](Contract::streams) needs.
     pub async fn answer(

@@ -34,7 +34,7 @@ pub(super) struct Outgoing<R, E> {
 
 impl<R, E> Outgoing<R, E>
 where
-    R: Future<Output = wasmtime::Result<()>>,
+    R: Future<Output = Result<(), Failure>>,
     E: Debug,
 {
     /// Runs the guest to its end. None where the response went ahead of that by way of `early`.
@@ -53,12 +53,20 @@ where
             future: pin!(run),
             over: false,
         };
+        let mut lost = false;
         let answered = poll_fn(|context| {
             run.poll(context)?;
-            match Pin::new(&mut response).poll(context) {
-                Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
-                Poll::Pending if !run.over => Poll::Pending,
-                _ => Poll::Ready(Err(Failure::NoResponse)),
+            if !lost {
+                match Pin::new(&mut response).poll(context) {
+                    Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
+                    // The run will tell why.
+                    Poll::Ready(Err(_)) => lost = true,
+                    Poll::Pending => {}
+                }
+            }
+            match run.over {
+                true => Poll::Ready(Err(Failure::NoResponse)),
+                false => Poll::Pending,
             }
         });
         let (head, body) = match answered.await? {
@@ -90,7 +98,7 @@ where
         poll_fn(|context| {
             run.poll(context)?;
             if let Some(sending) = &mut rest {
-                ready!(sending.poll(run.over, context))?;
+                ready!(sending.poll(&mut run, context))?;
                 rest = None;
                 tell(&mut transmitted);
                 run.poll(context)?;
@@ -119,13 +127,13 @@ struct Run<'a, R> {
     over: bool,
 }
 
-impl<R: Future<Output = wasmtime::Result<()>>> Run<'_, R> {
+impl<R: Future<Output = Result<(), Failure>>> Run<'_, R> {
     /// Lets the guest go on until it waits for something, or to its end.
     fn poll(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
         if !self.over
             && let Poll::Ready(outcome) = self.future.as_mut().poll(context)
         {
-            outcome.map_err(Failure::Trap)?;
+            outcome?;
             self.over = true;
         }
         Ok(())
@@ -135,7 +143,7 @@ impl<R: Future<Output = wasmtime::Result<()>>> Run<'_, R> {
 /// A body as far as it is there at once, and what is to follow it.
 async fn begin<R>(run: &mut Run<'_, R>, mut body: WasiBody) -> Result<(Body, Option<Rest>), Failure>
 where
-    R: Future<Output = wasmtime::Result<()>>,
+    R: Future<Output = Result<(), Failure>>,
 {
     let (gathered, content) = gather(run, &mut body).await?;
     let content = Bytes::from(content);
@@ -169,7 +177,7 @@ async fn without_body<R>(
     mut body: WasiBody,
 ) -> Result<Body, Failure>
 where
-    R: Future<Output = wasmtime::Result<()>>,
+    R: Future<Output = Result<(), Failure>>,
 {
     match gather(run, &mut body).await {
         Ok((Gathered::Whole, content)) if head_only && !content.is_empty() => {
@@ -193,7 +201,7 @@ async fn gather<R>(
     body: &mut WasiBody,
 ) -> Result<(Gathered, Vec<u8>), Failure>
 where
-    R: Future<Output = wasmtime::Result<()>>,
+    R: Future<Output = Result<(), Failure>>,
 {
     let mut content = Vec::new();
     let gathered = poll_fn(|context| {
@@ -203,10 +211,12 @@ where
             let gathered = take(Pin::new(body), &mut content, context);
             idle = if content.len() == before { idle + 1 } else { 0 };
             let is_part = matches!(gathered, Ok(Gathered::Part));
-            if !is_part || run.over || idle >= IDLE || content.len() >= GATHERED {
+            // Also at the end, which is none where the guest has failed meanwhile.
+            let was_over = run.over;
+            run.poll(context)?;
+            if !is_part || was_over || idle >= IDLE || content.len() >= GATHERED {
                 return Poll::Ready(gathered);
             }
-            run.poll(context)?;
         }
     });
     let gathered = gathered.await?;
@@ -240,14 +250,21 @@ struct Rest {
 
 impl Rest {
     /// Moves what there is, as far as the client takes it. Ready at the end, or when nobody wants the rest.
-    fn poll(&mut self, over: bool, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    fn poll<R>(
+        &mut self,
+        run: &mut Run<'_, R>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Failure>>
+    where
+        R: Future<Output = Result<(), Failure>>,
+    {
         loop {
             if ready!(self.frames.poll_reserve(context)).is_err() {
                 return Poll::Ready(Ok(()));
             }
             let frame = match Pin::new(&mut self.body).poll_frame(context) {
                 // Whoever could have finished it is gone.
-                Poll::Pending if over => return Poll::Ready(Err(unfinished())),
+                Poll::Pending if run.over => return Poll::Ready(Err(unfinished())),
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => Frame::End,
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(&error))),
@@ -257,6 +274,10 @@ impl Rest {
                 },
             };
             let is_end = !matches!(frame, Frame::Data(_));
+            if is_end {
+                // It is none where the guest has failed meanwhile.
+                run.poll(context)?;
+            }
             // A place was reserved.
             if self.frames.send_item(frame).is_err() || is_end {
                 return Poll::Ready(Ok(()));

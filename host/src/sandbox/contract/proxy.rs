@@ -33,8 +33,12 @@ pub(super) async fn answer(
         .map_err(Failure::Trap)?;
     let out = view.new_response_outparam(sender).map_err(Failure::Trap)?;
     let handler = exports.wasi_http_incoming_handler();
+    let run = async {
+        let over = handler.call_handle(store, request, out).await;
+        over.map_err(Failure::Trap)
+    };
     let outgoing = Outgoing {
-        run: handler.call_handle(store, request, out),
+        run,
         response,
         transmitted: None,
         head_only,
