@@ -65,17 +65,37 @@ fn handlers() -> Result<()> {
 
 /// Everything the tests need, and then the tests.
 ///
-/// In the profile `checked` and without the handlers, which have no native tests: so that wasmtime, by far
-/// the largest dependency, is compiled once for all of them.
+/// In the profile `checked`, so that wasmtime, by far the largest dependency, is compiled once for all of them. What
+/// belongs to handlers is tested apart from the server, or its dependencies would change those of wasmtime.
 fn test(args: &[String]) -> Result<()> {
     setup()?;
     handlers()?;
     cargo_component::hello()?;
-    println!("== cargo {} {}", TEST.join(" "), args.join(" "));
-    let handlers = components::HANDLERS
-        .iter()
-        .flat_map(|name| ["--exclude", name]);
-    call(workspace::cargo().args(TEST).args(handlers).args(args))
+    if args.is_empty() {
+        println!(
+            "== cargo {} --all-features, of what handlers are made with",
+            TEST.join(" ")
+        );
+        let packages = components::TESTED
+            .iter()
+            .flat_map(|name| ["--package", name]);
+        call(
+            workspace::cargo()
+                .args(TEST)
+                .arg("--all-features")
+                .args(packages),
+        )?;
+    }
+    println!("== cargo {} --workspace {}", TEST.join(" "), args.join(" "));
+    let others = [components::HANDLERS, components::TESTED].concat();
+    let others = others.iter().flat_map(|name| ["--exclude", name]);
+    call(
+        workspace::cargo()
+            .args(TEST)
+            .arg("--workspace")
+            .args(others)
+            .args(args),
+    )
 }
 
 /// Runs a program to its end; its failure is an error that names it.
@@ -97,13 +117,14 @@ fn output(command: &mut Command) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-const TEST: [&str; 4] = ["test", "--profile", "checked", "--workspace"];
+const TEST: [&str; 3] = ["test", "--profile", "checked"];
 
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   setup        install what the tests need: the wasm32-wasip1 and wasm32-wasip2 targets, Chromium, chromedriver
-  test [ARGS]  set up, build the example handlers, and run every test; ARGS go to `cargo test`
+  test [ARGS]  set up, build the handlers, with cargo-component too, which it keeps in target/tools, and run every test;
+               ARGS go to `cargo test`
   guest        build the default guest anew and write guest/default/guest.wasm, which the host embeds
   handlers     build the handlers in examples/ and host/tests/guests/ as components; those in Python and JavaScript
                with tool chains that it takes from PyPI and npm at pinned versions, and keeps in target/tools

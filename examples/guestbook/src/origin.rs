@@ -2,7 +2,7 @@
 
 use belljar_guest::{Error, Request};
 
-/// A browser says where a form comes from: by Sec-Fetch-Site (https://www.w3.org/TR/fetch-metadata/), an older one by
+/// A browser says where a form comes from: by Sec-Fetch-Site (<https://www.w3.org/TR/fetch-metadata/>), an older one by
 /// Origin (RFC 6454, section 7). What says neither is no browser, and acts for nobody but itself.
 pub fn check(request: &Request) -> Result<(), Error> {
     let is_own = match (request.header("sec-fetch-site"), request.header("origin")) {

@@ -1,4 +1,4 @@
-//! Forms, and queries, which have their syntax (https://url.spec.whatwg.org/#application/x-www-form-urlencoded).
+//! Forms, and queries, which have their syntax (<https://url.spec.whatwg.org/#application/x-www-form-urlencoded>).
 
 use serde::de::DeserializeOwned;
 
