@@ -1,0 +1,200 @@
+"""PEP 3333 between a request and an application, whatever the contract with the host."""
+
+import io
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import Callable, Iterable, Optional
+from urllib.parse import unquote_to_bytes
+from wsgiref.util import FileWrapper, is_hop_by_hop
+
+
+@dataclass
+class Request:
+    """What the host tells of a request."""
+
+    method: str
+    scheme: str
+    # Host and optional port; None where the client named none.
+    authority: Optional[str]
+    # As sent: the path still percent-encoded, the query without its `?`.
+    path: str
+    query: Optional[str]
+    # In the order they came.
+    headers: Iterable[tuple[str, bytes]]
+    # Gives some of the content, at most as many bytes as asked for, and nothing at its end.
+    read: Callable[[int], bytes]
+    # Address and port of the client, where the contract tells them.
+    client: Optional[tuple[str, str]] = None
+
+
+class Gone(Exception):
+    """The client has gone away: nobody reads the rest of the response."""
+
+
+def environ_of(request: Request) -> dict:
+    """The environ of PEP 3333. Text in it is bytes in disguise, one character of ISO 8859-1 for each."""
+    host, port = _host_and_port(request.authority, request.scheme)
+    environ = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
+        "QUERY_STRING": request.query or "",
+        "SERVER_NAME": host,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_SOFTWARE": "belljar",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": request.scheme,
+        "wsgi.input": io.BufferedReader(_Content(request.read)),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        # Other instances answer other requests at the same time, and this one is made for a single request.
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": True,
+        "wsgi.file_wrapper": FileWrapper,
+        # The input ends where the content does, with and without a Content-Length.
+        "wsgi.input_terminated": True,
+        # The target as sent, for applications that must tell `%2F` from `/`.
+        "REQUEST_URI": request.path if request.query is None else f"{request.path}?{request.query}",
+    }
+    if request.client:
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = request.client
+    for name, value in request.headers:
+        # `X-User` and `X_User` would be one variable: the one that a proxy sets could be forged by the other. And
+        # HTTP_PROXY is taken for a setting by many libraries (CVE-2016-5385).
+        if "_" in name or name.lower() == "proxy":
+            continue
+        key = name.upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        text = value.decode("latin-1")
+        if key in environ:
+            separator = "; " if key == "HTTP_COOKIE" else ", "
+            text = f"{environ[key]}{separator}{text}"
+        environ[key] = text
+    return environ
+
+
+def run(application, request: Request, begin) -> None:
+    """Lets the application answer the request.
+
+    `begin(status, headers)` takes a number and pairs of text and bytes, sends the head of the response, and returns a
+    function that sends a piece of its body. Both may raise `Gone`.
+    """
+    environ = environ_of(request)
+    response = _Response(begin)
+    try:
+        result = application(environ, response.start)
+        try:
+            response.send_all(result)
+        finally:
+            if hasattr(result, "close"):
+                result.close()
+    except Gone:
+        pass
+    except Exception:
+        if response.send is not None:
+            # Too late for an answer of ours. It ends in a trap, with the traceback, and the host cuts the connection.
+            raise
+        traceback.print_exc(file=environ["wsgi.errors"])
+        response.replace_by_error()
+
+
+class _Response:
+    def __init__(self, begin):
+        self.begin = begin
+        self.head = None
+        # Sends a piece of the body; None until the head has been sent.
+        self.send = None
+
+    def start(self, status, headers, exc_info=None):
+        """`start_response`."""
+        if exc_info:
+            try:
+                if self.send is not None:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                # Else the traceback and this frame keep each other alive.
+                exc_info = None
+        elif self.head is not None:
+            raise AssertionError("start_response is called again, without exc_info")
+        self.head = _checked(status, headers)
+        return self.write
+
+    def write(self, data):
+        """The callable that `start_response` returns."""
+        if not isinstance(data, bytes):
+            raise TypeError(f"a body is made of bytes, not {type(data).__name__}")
+        if self.head is None:
+            raise AssertionError("the application sends content before it calls start_response")
+        if self.send is None:
+            self.send = self.begin(*self.head)
+        if data:
+            self.send(data)
+
+    def send_all(self, result):
+        # The head waits for the first piece that is not empty: until then the application may change its mind.
+        if self.send is None and isinstance(result, (list, tuple)):
+            self.set_length(sum(map(len, result)))
+        for data in result:
+            if data or not isinstance(data, bytes):
+                self.write(data)
+        if self.send is None:
+            self.set_length(0)
+            self.write(b"")
+
+    def set_length(self, length):
+        """Adds a Content-Length where the application gave none."""
+        if self.head is None:
+            return
+        status, headers = self.head
+        bodyless = status in (204, 304)
+        if not bodyless and not any(name.lower() == "content-length" for name, _ in headers):
+            headers.append(("Content-Length", b"%d" % length))
+
+    def replace_by_error(self):
+        self.head = (500, [("Content-Type", b"text/plain; charset=utf-8"), ("Content-Length", b"%d" % len(ERROR))])
+        try:
+            self.write(ERROR)
+        except Gone:
+            pass
+
+
+class _Content(io.RawIOBase):
+    """The request's content as a file, read only as far as the application reads it."""
+
+    def __init__(self, read):
+        self.read_some = read
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        data = self.read_some(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _checked(status, headers):
+    """Status and headers as the host takes them."""
+    if not isinstance(status, str) or not status[:3].isdecimal() or status[3:4] not in ("", " "):
+        raise ValueError(f"{status!r} is no status such as '200 OK'")
+    for name, value in headers:
+        if is_hop_by_hop(name):
+            raise ValueError(f"{name} is a header of the connection, which is the server's (PEP 3333)")
+    return int(status[:3]), [(name, value.encode("latin-1")) for name, value in headers]
+
+
+def _host_and_port(authority, scheme):
+    default = "443" if scheme == "https" else "80"
+    if not authority:
+        return "localhost", default
+    host, colon, port = authority.rpartition(":")
+    # The last colon of `[::1]` is not before a port.
+    if not colon or not port.isdecimal():
+        return authority.removesuffix(":"), default
+    return host, port
+
+
+ERROR = b"500 Internal Server Error\n"

@@ -1,0 +1,128 @@
+"""wasi:http 0.2: content is streamed in both directions."""
+
+from componentize_py_types import Err, Ok
+from wit_world.imports.streams import StreamError_Closed
+from wit_world.imports.types import Fields, IncomingBody, OutgoingBody, OutgoingResponse, ResponseOutparam
+from wit_world.imports.types import Method_Other, Scheme_Https
+
+from .gateway import Gone, Request, run
+
+
+def handler(application):
+    """The class that answers for a component that exports `wasi:http/incoming-handler`."""
+
+    class IncomingHandler:
+        def handle(self, request, response_out):
+            _answer(application, request, response_out)
+
+    return IncomingHandler
+
+
+def _answer(application, incoming, response_out):
+    # A resource is given back before the one that it was taken from, which is what the order here is about.
+    with incoming, _Content(incoming) as content, _Response(response_out) as response:
+        method = incoming.method()
+        path, mark, query = (incoming.path_with_query() or "/").partition("?")
+        with incoming.headers() as fields:
+            headers = fields.entries()
+        asked = Request(
+            method=_name_of(method),
+            scheme="https" if isinstance(incoming.scheme(), Scheme_Https) else "http",
+            authority=incoming.authority(),
+            path=path,
+            query=query if mark else None,
+            headers=headers,
+            read=content.read,
+        )
+        run(application, asked, response.begin)
+        response.finish()
+
+
+class _Content:
+    """The request's content, not asked for until it is read: the host may have to ask the client (100 Continue)."""
+
+    def __init__(self, incoming):
+        self.incoming = incoming
+        self.body = None
+        self.stream = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for resource in (self.stream, self.body):
+            if resource is not None:
+                resource.__exit__(None, None, None)
+
+    def read(self, most):
+        if self.body is None:
+            self.body = self.incoming.consume()
+            self.stream = self.body.stream()
+        try:
+            return self.stream.blocking_read(most)
+        except Err as error:
+            if isinstance(error.value, StreamError_Closed):
+                return b""
+            raise OSError(f"the request's body breaks off: {_reason(error.value)}") from None
+
+
+class _Response:
+    def __init__(self, response_out):
+        self.response_out = response_out
+        self.body = None
+        self.stream = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        """Gives back what is left where the response was not finished, which the host sees from it."""
+        for resource in (self.stream, self.body):
+            if resource is not None:
+                resource.__exit__(None, None, None)
+
+    def begin(self, status, headers):
+        response = OutgoingResponse(Fields.from_list(headers))
+        response.set_status_code(status)
+        self.body = response.body()
+        self.stream = self.body.write()
+        ResponseOutparam.set(self.response_out, Ok(response))
+        return self.send
+
+    def send(self, data):
+        """Hands a piece of the body on, and waits while the client is slower than the application."""
+        try:
+            rest = memoryview(data)
+            while rest:
+                count = self.stream.check_write()
+                if count == 0:
+                    with self.stream.subscribe() as room:
+                        room.block()
+                    continue
+                self.stream.write(bytes(rest[:count]))
+                rest = rest[count:]
+            # The next piece may be long in coming; this one goes out now (PEP 3333, "Buffering and Streaming").
+            self.stream.flush()
+        except Err as error:
+            if isinstance(error.value, StreamError_Closed):
+                raise Gone from None
+            raise OSError(f"the response cannot be sent: {_reason(error.value)}") from None
+
+    def finish(self):
+        if self.body is None:
+            return
+        self.stream.__exit__(None, None, None)
+        body, self.stream, self.body = self.body, None, None
+        OutgoingBody.finish(body, None)
+
+
+def _name_of(method):
+    if isinstance(method, Method_Other):
+        return method.value
+    return type(method).__name__.removeprefix("Method_").upper()
+
+
+def _reason(error):
+    """The text of a stream's error, which is a resource of its own."""
+    with error.value as resource:
+        return resource.to_debug_string()
