@@ -21,14 +21,19 @@ def handler(application):
 def _answer(application, incoming, response_out):
     # A resource is given back before the one that it was taken from, which is what the order here is about.
     with incoming, _Content(incoming) as content, _Response(response_out) as response:
-        method = incoming.method()
+        method = _name_of(incoming.method())
+        response.bodyless = method == "HEAD"
         path, mark, query = (incoming.path_with_query() or "/").partition("?")
         with incoming.headers() as fields:
             headers = fields.entries()
+        authority = incoming.authority()
+        # The host has taken the Host field for the authority, where applications do not look for it.
+        if authority and not any(name.lower() == "host" for name, _ in headers):
+            headers.append(("host", authority.encode()))
         asked = Request(
-            method=_name_of(method),
+            method=method,
             scheme="https" if isinstance(incoming.scheme(), Scheme_Https) else "http",
-            authority=incoming.authority(),
+            authority=authority,
             path=path,
             query=query if mark else None,
             headers=headers,
@@ -50,9 +55,7 @@ class _Content:
         return self
 
     def __exit__(self, *_):
-        for resource in (self.stream, self.body):
-            if resource is not None:
-                resource.__exit__(None, None, None)
+        _give_back(self.stream, self.body)
 
     def read(self, most):
         if self.body is None:
@@ -69,19 +72,20 @@ class _Content:
 class _Response:
     def __init__(self, response_out):
         self.response_out = response_out
+        self.bodyless = False
         self.body = None
         self.stream = None
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        """Gives back what is left where the response was not finished, which the host sees from it."""
-        for resource in (self.stream, self.body):
-            if resource is not None:
-                resource.__exit__(None, None, None)
+    def __exit__(self, error, *_):
+        # Not for an error, which ends in a trap: the host would take the response for broken before it is logged why.
+        if error is None:
+            _give_back(self.stream, self.body)
 
     def begin(self, status, headers):
+        self.bodyless |= status == 304
         response = OutgoingResponse(Fields.from_list(headers))
         response.set_status_code(status)
         self.body = response.body()
@@ -113,7 +117,18 @@ class _Response:
             return
         self.stream.__exit__(None, None, None)
         body, self.stream, self.body = self.body, None, None
-        OutgoingBody.finish(body, None)
+        try:
+            OutgoingBody.finish(body, None)
+        except Err:
+            # The answer to HEAD, and 304, tell the length of a body that is not there. All else is an error.
+            if not self.bodyless:
+                raise
+
+
+def _give_back(*resources):
+    for resource in resources:
+        if resource is not None:
+            resource.__exit__(None, None, None)
 
 
 def _name_of(method):
