@@ -24,6 +24,10 @@ CONTRACTS = {
 }
 
 ENTRY = """\
+import sys
+# The folders are the builder's own.
+sys.dont_write_bytecode = True
+
 from wsgi_component import over_{contract}, snapshot
 
 snapshot.prepare()

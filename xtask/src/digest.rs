@@ -40,13 +40,15 @@ pub fn of_sources(root: &Path) -> Result<String> {
         locked(&read_toml(root, "Cargo.lock")?, PACKAGE),
     ));
     parts.sort();
-    Ok(digest(&parts))
+    Ok(of_parts(&parts))
 }
 
-/// Over each part's name and text, each preceded by its length: no two lists of parts give the same bytes.
-fn digest(parts: &[(String, String)]) -> String {
+/// The SHA-256, in hex, over each part's name and text, each preceded by its length: no two lists of parts give the
+/// same bytes.
+pub fn of_parts<T: AsRef<str>>(parts: &[(T, T)]) -> String {
     let mut hash = Sha256::new();
     for text in parts.iter().flat_map(|(name, text)| [name, text]) {
+        let text = text.as_ref();
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     }
@@ -175,7 +177,7 @@ mod tests {
     #[test]
     fn the_digest_tells_every_change_apart() {
         let part = |name: &str, text: &str| (name.to_owned(), text.to_owned());
-        let base = digest(&[part("a", "bc"), part("d", "")]);
+        let base = of_parts(&[part("a", "bc"), part("d", "")]);
         let others = [
             vec![part("ab", "c"), part("d", "")],
             vec![part("a", "bcd"), part("", "")],
@@ -183,7 +185,7 @@ mod tests {
             vec![part("a", "bC"), part("d", "")],
         ];
         for other in others {
-            assert_ne!(digest(&other), base, "{other:?}");
+            assert_ne!(of_parts(&other), base, "{other:?}");
         }
     }
 }

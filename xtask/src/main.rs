@@ -4,8 +4,10 @@ mod apt;
 mod bench;
 mod browser;
 mod components;
+mod languages;
 mod library;
 mod targets;
+mod toolchains;
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -37,7 +39,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
     match command {
         "setup" => setup(),
         "guest" => components::guest(),
-        "handlers" => components::handlers(),
+        "handlers" => handlers(),
         "site" => site::renew(&workspace::root().join("examples/site")),
         "test" => test(rest),
         "bench" => bench::run(rest),
@@ -55,13 +57,18 @@ fn setup() -> Result<()> {
     browser::install()
 }
 
+fn handlers() -> Result<()> {
+    components::handlers()?;
+    languages::handlers()
+}
+
 /// Everything the tests need, and then the tests.
 ///
 /// In the profile `checked` and without the handlers, which have no native tests: so that wasmtime, by far
 /// the largest dependency, is compiled once for all of them.
 fn test(args: &[String]) -> Result<()> {
     setup()?;
-    components::handlers()?;
+    handlers()?;
     println!("== cargo {} {}", TEST.join(" "), args.join(" "));
     let handlers = components::HANDLERS
         .iter()
@@ -96,5 +103,6 @@ Usage: cargo xtask COMMAND
   setup        install what the tests need: the wasm32-wasip1 and wasm32-wasip2 targets, Chromium, chromedriver
   test [ARGS]  set up, build the example handlers, and run every test; ARGS go to `cargo test`
   guest        build the default guest anew and write guest/default/guest.wasm, which the host embeds
-  handlers     build the handlers in examples/ and host/tests/guests/ as components
+  handlers     build the handlers in examples/ and host/tests/guests/ as components; those in Python and JavaScript
+               with tool chains that it takes from PyPI and npm at pinned versions, and keeps in target/tools
   site         renew the compressed twins (.br, .gz, .zst) in examples/site";

@@ -1,0 +1,35 @@
+// A handler as browsers' service workers have it: an event with a Request, answered by a Response. It runs wherever
+// wasi:http 0.2 is spoken.
+
+addEventListener("fetch", (event) => event.respondWith(answer(event.request)));
+
+async function answer(request) {
+  const { pathname, searchParams } = new URL(request.url);
+  switch (pathname) {
+    case "/":
+      return new Response("Hello from a fetch event\n");
+    case "/json":
+      return Response.json({ method: request.method, query: Object.fromEntries(searchParams), type: request.headers.get("content-type") });
+    case "/echo":
+      // Passed on piece by piece, as it comes in.
+      return new Response(request.body, { headers: { "Content-Type": request.headers.get("content-type") ?? "text/plain" } });
+    case "/reverse":
+      return new Response([...(await request.text())].reverse().join(""));
+    case "/stream":
+      return new Response(pieces(3), { headers: { "Content-Type": "text/plain; charset=utf-8" } });
+    default:
+      return new Response("There is no such page.\n", { status: 404 });
+  }
+}
+
+/** Pieces of text with a pause before each. */
+function pieces(count) {
+  let number = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      if (number === count) return controller.close();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      controller.enqueue(new TextEncoder().encode(`piece ${number++}\n`));
+    },
+  });
+}

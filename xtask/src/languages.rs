@@ -1,0 +1,184 @@
+//! Builds the example handlers that are written in Python and JavaScript.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use xtask::{digest, workspace};
+
+use crate::{call, components, toolchains};
+
+/// Builds those whose sources have changed since they were built.
+pub fn handlers() -> Result<()> {
+    for handler in HANDLERS {
+        handler.build()?;
+    }
+    Ok(())
+}
+
+struct Handler {
+    /// Of the component, which lies beside those in Rust.
+    name: &'static str,
+    /// Folders and files, from the repository's top folder, that decide what the component is.
+    sources: &'static [&'static str],
+    recipe: Recipe,
+}
+
+/// Further arguments of the program that builds it.
+enum Recipe {
+    /// Of `examples/wsgi/build.py`.
+    Wsgi(&'static [&'static str]),
+    /// Of componentize-js, run in `examples/js`.
+    Js(&'static [&'static str]),
+}
+
+impl Handler {
+    fn build(&self) -> Result<()> {
+        let component = components::artifacts()
+            .join(self.name)
+            .with_extension("wasm");
+        let stamp = component.with_extension("wasm.sources");
+        let digest = self.digest()?;
+        if component.is_file() && fs::read_to_string(&stamp).is_ok_and(|found| found == digest) {
+            return Ok(());
+        }
+        let mut command = match self.recipe {
+            Recipe::Wsgi(arguments) => {
+                let mut build = Command::new(toolchains::python()?);
+                build
+                    .arg("build.py")
+                    .args(arguments)
+                    .arg("--output")
+                    .arg(&component);
+                build.current_dir(workspace::root().join("examples/wsgi"));
+                build
+            }
+            Recipe::Js(arguments) => {
+                let (node, program) = toolchains::javascript()?;
+                let mut build = Command::new(node);
+                build
+                    .arg(program)
+                    .args(arguments)
+                    .arg("--out")
+                    .arg(&component);
+                build.current_dir(workspace::root().join("examples/js"));
+                build
+            }
+        };
+        println!("== building {}", component.display());
+        fs::create_dir_all(components::artifacts())
+            .context("cannot make the components' folder")?;
+        // A component without its stamp is built again, whatever becomes of this build.
+        if stamp.exists() {
+            fs::remove_file(&stamp)
+                .with_context(|| format!("cannot remove {}", stamp.display()))?;
+        }
+        call(&mut command)?;
+        fs::write(&stamp, digest).with_context(|| format!("cannot write {}", stamp.display()))
+    }
+
+    /// Over the sources and the arguments.
+    fn digest(&self) -> Result<String> {
+        let arguments = match self.recipe {
+            Recipe::Wsgi(arguments) | Recipe::Js(arguments) => arguments.join(" "),
+        };
+        let mut parts = vec![(String::new(), arguments)];
+        for source in self.sources {
+            add(
+                workspace::root(),
+                &workspace::root().join(source),
+                &mut parts,
+            )?;
+        }
+        parts.sort();
+        Ok(digest::of_parts(&parts))
+    }
+}
+
+/// Adds the text of a file, or of all files of a folder, under its path from `root`.
+fn add(root: &Path, path: &Path, parts: &mut Vec<(String, String)>) -> Result<()> {
+    if path.is_dir() {
+        let entries = path
+            .read_dir()
+            .with_context(|| format!("cannot list {}", path.display()))?;
+        for entry in entries {
+            let entry: PathBuf = entry?.path();
+            // Of a run on the machine itself.
+            if !entry.ends_with("__pycache__") {
+                add(root, &entry, parts)?;
+            }
+        }
+        return Ok(());
+    }
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
+    parts.push((name.into_owned(), text));
+    Ok(())
+}
+
+const HANDLERS: [Handler; 6] = [
+    Handler {
+        name: "wsgi-everything",
+        sources: &WSGI,
+        recipe: Recipe::Wsgi(&["everything:app", "--path", "apps"]),
+    },
+    Handler {
+        name: "wsgi-everything-belljar",
+        sources: &WSGI,
+        recipe: Recipe::Wsgi(&["everything:app", "--path", "apps", "--contract", "belljar"]),
+    },
+    Handler {
+        name: "wsgi-flask",
+        sources: &WSGI,
+        recipe: Recipe::Wsgi(&["flask_hello:app", "--path", "apps", "--warm", "/"]),
+    },
+    Handler {
+        name: "wsgi-pyramid",
+        sources: &WSGI,
+        recipe: Recipe::Wsgi(&["pyramid_hello", "--path", "apps", "--warm", "/hello/you"]),
+    },
+    Handler {
+        name: "js-hello",
+        sources: &[
+            "examples/js/hello.js",
+            "examples/js/package-lock.json",
+            "wit",
+        ],
+        recipe: Recipe::Js(&[
+            "--disable",
+            "http",
+            "fetch-event",
+            "--wit",
+            "../../wit",
+            "--world-name",
+            "handler",
+            "hello.js",
+        ]),
+    },
+    Handler {
+        name: "js-fetch",
+        sources: &[
+            "examples/js/fetch.js",
+            "examples/js/package-lock.json",
+            "examples/wit",
+        ],
+        recipe: Recipe::Js(&[
+            "--wit",
+            "../wit",
+            "--world-name",
+            "http-handler",
+            "fetch.js",
+        ]),
+    },
+];
+
+const WSGI: [&str; 6] = [
+    "examples/wsgi/apps",
+    "examples/wsgi/build.py",
+    "examples/wsgi/requirements.txt",
+    "examples/wsgi/wsgi_component",
+    "examples/wit",
+    "wit",
+];
