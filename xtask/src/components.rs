@@ -71,7 +71,7 @@ fn without_paths(root: &Path) -> OsString {
 }
 
 /// The packages that are built for components only.
-pub const HANDLERS: [&str; 4] = ["hello", "test-proxy", "test-service", "untrusted"];
+pub const HANDLERS: [&str; 5] = ["hello", "sse", "test-proxy", "test-service", "untrusted"];
 
 const BUILD: [&str; 5] = ["build", "--profile", "guest", "--target", "wasm32-wasip2"];
 
