@@ -84,3 +84,22 @@ fn a_browser_shows_the_example_site() {
         assert_eq!(browser.run(script), expected, "{what}");
     }
 }
+
+/// The stream has no end: the page shows each event while others follow.
+#[test]
+fn a_browser_shows_events_as_they_happen() {
+    let server = Server::options().handler("sse").start();
+    let browser = Browser::start();
+    browser.open(&format!("{}?ms=20", server.url));
+    let last = "return parseInt(document.querySelector('#events li')?.textContent)";
+    for number in [1, 10] {
+        browser.wait_for("events are shown", last, |shown| {
+            shown.as_u64().is_some_and(|shown| shown >= number)
+        });
+    }
+    let state = "return document.querySelector('#state').textContent";
+    assert_eq!(browser.run(state), "connected");
+    browser.run("document.querySelector('#stop').click()");
+    assert_eq!(browser.run(state), "stopped");
+    assert_eq!(browser.console_errors(), Vec::<String>::new());
+}

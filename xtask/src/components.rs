@@ -74,6 +74,7 @@ fn without_paths(root: &Path) -> OsString {
 /// The packages that are built for components only.
 pub const HANDLERS: &[&str] = &[
     "hello",
+    "sse",
     "test-grants",
     "test-proxy",
     "test-service",

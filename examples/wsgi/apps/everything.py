@@ -110,6 +110,8 @@ def too_late(environ, start_response):
     """An error after it: the connection must be cut, as a response that ends well would be a lie."""
     start_response("200 OK", TEXT)
     yield b"a beginning\n"
+    # Meanwhile the beginning goes out.
+    time.sleep(0.05)
     try:
         raise LookupError("too late")
     except LookupError:
@@ -162,7 +164,7 @@ def cookies(environ, start_response):
 
 
 def late(environ, start_response):
-    """What is loaded late: codecs, the parser of dates, the time zones' absence."""
+    """What Python loads late: codecs, and the parser of dates."""
     start_response("200 OK", TEXT)
     parsed = time.strptime("2026-11-21", "%Y-%m-%d")
     return [b"%s %d %s\n" % ("bücher.example".encode("idna"), parsed.tm_year, "€".encode("iso8859-15").hex().encode())]

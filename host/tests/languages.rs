@@ -1,0 +1,326 @@
+//! The examples in Python and JavaScript, and the one that streams events: each is asked over a socket.
+
+mod support;
+
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+use support::{Broken, Client, Response, Server, head};
+
+/// To compile such a component takes many seconds of all processors: one after the other, and each but once.
+fn started(handler: &str, arguments: &str) -> Server {
+    static STARTING: Mutex<()> = Mutex::new(());
+    let _one = STARTING
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    Server::options().handler(handler).args(arguments).start()
+}
+
+fn ask(server: &Server, method: &str, target: &str, content: &str) -> Response {
+    let length = content.len().to_string();
+    let fields = [
+        ("Content-Length", length.as_str()),
+        ("Content-Type", "text/x-test"),
+        ("Cookie", "a=1"),
+        ("X-Two", "one"),
+        ("X-Two", "two"),
+        ("X_Two", "forged"),
+        ("Proxy", "http://forged"),
+    ];
+    server.exchange((head(method, target, &fields) + content).as_bytes())
+}
+
+/// The same application behind wasi:http and behind belljar's own contract.
+const EVERYTHING: [&str; 2] = ["wsgi-everything", "wsgi-everything-belljar"];
+
+const LINES: &str = "one\nabcdef\nthree\nfour\nfive";
+const READ: &str = r"[b'one\n', b'abc', [b'def\n', b'three\n'], [b'four\n', b'five'], b'', b'']";
+
+#[test]
+fn a_wsgi_application_answers() {
+    for handler in EVERYTHING {
+        let server = started(handler, "--env GREETING=hi");
+        for (method, target, content, status, body) in [
+            ("POST", "/lines", LINES, 200, READ),
+            ("POST", "/echo", "a\0b", 200, "a\0b"),
+            ("POST", "/ignore", "unread", 200, "ignored\n"),
+            ("GET", "/stream?n=2&ms=1", "", 200, "piece 0\npiece 1\n"),
+            (
+                "GET",
+                "/write",
+                "",
+                200,
+                "written\nwritten again\nreturned\n",
+            ),
+            ("GET", "/close", "", 200, "to be closed\n"),
+            ("GET", "/errors", "", 200, "logged\n"),
+            ("GET", "/change-of-mind", "", 503, "changed\n"),
+            ("GET", "/empty", "", 200, ""),
+            ("GET", "/no-content", "", 204, ""),
+            ("GET", "/cookies", "", 201, "a=1"),
+            ("GET", "/late", "", 200, "xn--bcher-kva.example 2026 a4\n"),
+            ("GET", "/variable", "", 200, "hi"),
+            ("GET", "/no-such-page", "", 404, "no such page\n"),
+        ] {
+            let answer = ask(&server, method, target, content);
+            let case = format!("{handler}: {target}: {}", server.log());
+            assert_eq!(
+                (answer.status, answer.text().as_str()),
+                (status, body),
+                "{case}"
+            );
+        }
+        let log = server.log();
+        // The last is what PEP 3333's checker says, of the application or of the server.
+        for complaint in ["Traceback", "without being closed", "AssertionError"] {
+            assert!(!log.contains(complaint), "{handler}: {complaint}: {log}");
+        }
+        for line in [
+            "the iterable was closed",
+            "a line for the log: grüß Gott",
+            "two lines in pieces",
+            "a line on the standard output",
+        ] {
+            server.wait_for_log(line, |logged| logged.contains(line));
+        }
+    }
+}
+
+#[test]
+fn the_environ_is_complete() {
+    for handler in EVERYTHING {
+        let server = started(handler, "");
+        let answer = ask(&server, "POST", "/environ/a%2Fb%C3%BC%20?x=%41&y", "12345");
+        let environ: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        for (name, value) in [
+            ("REQUEST_METHOD", json!("POST")),
+            ("SCRIPT_NAME", json!("")),
+            // Bytes in disguise, one character for each.
+            ("PATH_INFO", json!("/environ/a/b\u{c3}\u{bc} ")),
+            ("QUERY_STRING", json!("x=%41&y")),
+            ("REQUEST_URI", json!("/environ/a%2Fb%C3%BC%20?x=%41&y")),
+            ("CONTENT_TYPE", json!("text/x-test")),
+            ("CONTENT_LENGTH", json!("5")),
+            ("SERVER_NAME", json!("localhost")),
+            ("SERVER_PORT", json!("80")),
+            ("SERVER_PROTOCOL", json!("HTTP/1.1")),
+            ("HTTP_HOST", json!("localhost")),
+            ("HTTP_COOKIE", json!("a=1")),
+            ("HTTP_X_TWO", json!("one, two")),
+            ("HTTP_PROXY", json!(null)),
+            ("HTTP_CONTENT_TYPE", json!(null)),
+            ("wsgi.version", json!([1, 0])),
+            ("wsgi.url_scheme", json!("http")),
+            ("wsgi.multithread", json!(false)),
+        ] {
+            assert_eq!(environ[name], value, "{handler}: {name}");
+        }
+    }
+}
+
+#[test]
+fn failures_of_a_wsgi_application_are_answered_and_logged() {
+    for handler in EVERYTHING {
+        let server = started(handler, "");
+        for (target, reason) in [
+            ("/raise-at-once", "LookupError: nobody catches this"),
+            ("/close-after-error", "ZeroDivisionError"),
+            ("/twice", "start_response is called again"),
+            ("/no-start", "before it calls start_response"),
+            ("/text", "a body is made of bytes, not str"),
+            ("/hop-by-hop", "Connection is a header of the connection"),
+        ] {
+            let answer = server.get(target);
+            assert_eq!(answer.status, 500, "{handler}: {target}");
+            server.wait_for_log(reason, |line| line.contains(reason));
+        }
+        server.wait_for_log("the end of the iterable", |line| {
+            line.contains("the iterable was closed")
+        });
+    }
+}
+
+#[test]
+fn an_error_after_the_head_cuts_the_connection() {
+    let server = started("wsgi-everything", "");
+    let mut client = server.connect();
+    client.send(head("GET", "/too-late", &[]));
+    let broken = client.try_response(false).expect_err("a cut connection");
+    assert!(matches!(broken, Broken::CutShort { .. }), "{broken:?}");
+    server.wait_for_log("the reason", |line| line.contains("LookupError: too late"));
+    // Nothing of the response is out before all of it is there.
+    let server = started("wsgi-everything-belljar", "");
+    assert_eq!(server.get("/too-late").status, 500);
+}
+
+/// In lockstep: a piece goes up when the one before it has come back.
+#[test]
+fn content_is_streamed_through_a_wsgi_application() {
+    let server = started("wsgi-everything", "");
+    let mut client = server.connect();
+    client.send(head("POST", "/echo", &[("Transfer-Encoding", "chunked")]));
+    let piece = "x".repeat(PIECE);
+    let mut answer = None;
+    for _ in 0..3 {
+        client.send(format!("{PIECE:x}\r\n{piece}\r\n"));
+        let answer = answer.get_or_insert_with(|| client.try_head().expect("a head"));
+        let mut back = 0;
+        while back < PIECE {
+            back += chunk(&mut client, answer).len();
+        }
+        assert_eq!(back, PIECE);
+    }
+    client.send("0\r\n\r\n");
+    assert_eq!(chunk(&mut client, &answer.expect("a head")), "");
+}
+
+/// As much as `/echo` reads at a time, in bytes.
+const PIECE: usize = 16384;
+
+/// The next chunk of a body; nothing at its end.
+fn chunk(client: &mut Client, answer: &Response) -> String {
+    let chunk = client.try_chunk(answer).expect("a chunk");
+    String::from_utf8(chunk).expect("text")
+}
+
+/// What the interpreter has drawn when it was frozen is not what every instance draws.
+#[test]
+fn no_two_instances_of_python_share_their_chance() {
+    let server = started("wsgi-everything", "");
+    let answer = server.get("/chance").text();
+    let other = server.get("/chance").text();
+    for (one, other) in answer.split_whitespace().zip(other.split_whitespace()) {
+        assert_ne!(one, other);
+    }
+}
+
+#[test]
+fn an_instance_of_python_may_be_kept() {
+    let server = started("wsgi-everything", "--reuse 100");
+    let mut client = server.connect();
+    for _ in 0..20 {
+        for (target, body) in [
+            ("/write", "written\nwritten again\nreturned\n"),
+            ("/close", "to be closed\n"),
+        ] {
+            assert_eq!(client.get(target).text(), body, "{}", server.log());
+        }
+    }
+}
+
+#[test]
+fn flask_runs_unmodified() {
+    let server = started("wsgi-flask", "");
+    for (target, status, body) in [
+        ("/", 200, "Hello from Flask!\n"),
+        ("/hello/J%C3%B6rg%20%3Cb%3E", 200, "Hello Jörg &lt;b&gt;!\n"),
+        ("/count-to/3", 200, "1\n2\n3\n"),
+        ("/form", 405, ""),
+        ("/no-such-page", 404, ""),
+    ] {
+        let answer = server.get(target);
+        assert_eq!(answer.status, status, "{target}: {}", server.log());
+        if status == 200 {
+            assert_eq!(answer.text(), body, "{target}");
+        }
+    }
+    let answer = server.request("HEAD", "/hello/you", &[]);
+    assert_eq!((answer.status, answer.need("content-length")), (200, "11"));
+
+    // Longer than what the host gathers of a response before it sends it.
+    let name = "n".repeat(200_000);
+    let form = format!("name={name}");
+    let fields = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Content-Length", &form.len().to_string()),
+    ];
+    let answer = server.exchange((head("POST", "/form", &fields) + &form).as_bytes());
+    let answer: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    assert_eq!(answer, json!({"name": name, "files": {}}));
+}
+
+#[test]
+fn pyramid_runs_unmodified() {
+    let server = started("wsgi-pyramid", "");
+    for name in ["you", "world"] {
+        let answer = server.get(&format!("/hello/{name}"));
+        assert_eq!(answer.text(), format!("Hello {name}!"), "{}", server.log());
+    }
+    assert_eq!(server.get("/").status, 404);
+}
+
+#[test]
+fn javascript_answers_by_the_own_contract() {
+    let server = started("js-hello", "");
+    let long = "ü".repeat(100_000);
+    for (method, target, content, status, body) in [
+        ("GET", "/hello?name=J%C3%BC", "", 200, "Hello Jü!\n"),
+        ("GET", "/hello", "", 200, "Hello you!\n"),
+        ("POST", "/echo", &long, 200, &long),
+        ("GET", "/no-such-page", "", 404, "There is no such page.\n"),
+    ] {
+        let answer = ask(&server, method, target, content);
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (status, body),
+            "{target}: {}",
+            server.log()
+        );
+    }
+    let page = server.request("GET", "/", &[("User-Agent", "<b>")]);
+    assert!(page.text().contains("&#60;b&#62;"), "{}", page.text());
+}
+
+#[test]
+fn javascript_answers_fetch_events() {
+    let server = started("js-fetch", "");
+    for (method, target, content, status, body) in [
+        ("GET", "/", "", 200, "Hello from a fetch event\n"),
+        (
+            "PUT",
+            "/json?a=b",
+            "",
+            200,
+            r#"{"method":"PUT","query":{"a":"b"},"type":"text/x-test"}"#,
+        ),
+        ("POST", "/echo", "up and down", 200, "up and down"),
+        ("POST", "/reverse", "abc", 200, "cba"),
+        ("GET", "/no-such-page", "", 404, "There is no such page.\n"),
+    ] {
+        let answer = ask(&server, method, target, content);
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (status, body),
+            "{target}: {}",
+            server.log()
+        );
+    }
+    let mut client = server.connect();
+    client.send(head("GET", "/stream", &[]));
+    let answer = client.try_head().expect("a head");
+    for piece in ["piece 0\n", "piece 1\n", "piece 2\n", ""] {
+        assert_eq!(chunk(&mut client, &answer), piece);
+    }
+}
+
+/// The stream has no end of its own: what arrives was sent before it.
+#[test]
+fn events_are_sent_as_they_happen() {
+    let server = started("sse", "");
+    let mut client = server.connect();
+    client.send(head("GET", "/events?ms=1", &[("Last-Event-ID", "41")]));
+    let answer = client.try_head().expect("a head");
+    assert_eq!(answer.need("content-type"), "text/event-stream");
+    assert_eq!(chunk(&mut client, &answer), "retry: 1000\n\n");
+    for number in 42..60 {
+        let event = chunk(&mut client, &answer);
+        let begin = format!("id: {number}\ndata: {{\"number\": {number}, \"seconds\": ");
+        assert!(
+            event.starts_with(&begin) && event.ends_with("}\n\n"),
+            "{event}"
+        );
+    }
+    let few = server.get("/events?ms=1&last=2").text();
+    assert_eq!(few.matches("data: ").count(), 2, "{few}");
+    assert!(server.get("/").text().contains("new EventSource"));
+}
