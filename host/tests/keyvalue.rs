@@ -186,7 +186,13 @@ fn handlers_do_not_see_each_others_keys() {
 #[test]
 fn without_a_store_there_is_no_bucket() {
     let server = Server::options().handler("test_grants").start();
-    assert_eq!(kv(&server, "get?key=a"), "Error::AccessDenied");
+    for _ in 0..2 {
+        assert_eq!(kv(&server, "get?key=a"), "Error::AccessDenied");
+    }
+    server.wait_for_log("the flag that makes one", |line| {
+        line.contains("--store FILE") && line.contains("test_grants")
+    });
+    assert_eq!(server.log().matches("--store FILE").count(), 1);
 }
 
 /// In one line, and before anything listens.

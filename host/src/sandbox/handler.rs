@@ -1,7 +1,7 @@
 //! A handler: a component with what it was granted, ready to be instantiated for a request.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 
 use tokio::sync::oneshot;
 use wasmtime::Store;
@@ -32,6 +32,7 @@ pub struct Grants {
     pub(super) has_config: bool,
     pub(super) store: Option<Buckets>,
     pub(super) has_store: bool,
+    pub(super) store_denied: Once,
 }
 
 impl Grants {
@@ -54,6 +55,7 @@ impl Grants {
             has_config: false,
             store: None,
             has_store: false,
+            store_denied: Once::new(),
         })
     }
 

@@ -78,6 +78,7 @@ impl State {
             table: &mut self.table,
             store: self.grants.store.as_ref(),
             handler: &self.grants.name,
+            denied: &self.grants.store_denied,
         }
     }
 }

@@ -6,7 +6,7 @@
 mod database;
 mod store;
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTableError};
 
@@ -87,6 +87,8 @@ pub(super) struct View<'a> {
     pub table: &'a mut ResourceTable,
     pub store: Option<&'a Buckets>,
     pub handler: &'a str,
+    /// Done when the operator knows that the handler asks for a store.
+    pub denied: &'a Once,
 }
 
 struct HasView;
@@ -109,10 +111,15 @@ impl View<'_> {
 impl interface::Host for View<'_> {
     async fn open(&mut self, identifier: String) -> Result<Resource<Bucket>, Error> {
         let Some(store) = self.store else {
-            tracing::debug!(
-                "{} opened the bucket {identifier:?}, and has no store; --store FILE gives it one",
-                self.handler
-            );
+            // Once: it may well ask at every request.
+            self.denied.call_once(|| {
+                let handler = self.handler;
+                tracing::warn!(
+                    target: "guest",
+                    %handler,
+                    "a bucket was denied, since there is no key-value store; --store FILE makes one"
+                );
+            });
             return Err(Error::AccessDenied);
         };
         let name = match identifier.as_str() {

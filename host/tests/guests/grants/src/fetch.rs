@@ -57,7 +57,7 @@ fn send(query: &Query) -> Result<FutureIncomingResponse, String> {
     let headers = Fields::new();
     if let Some((name, value)) = query.text("header").split_once(':') {
         headers
-            .append(name, &value.as_bytes().to_vec())
+            .append(name, value.as_bytes())
             .map_err(|error| format!("{error:?}\n"))?;
     }
     let request = OutgoingRequest::new(headers);
