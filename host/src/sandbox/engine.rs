@@ -63,12 +63,6 @@ impl Engine {
         &self.limits
     }
 
-    /// Instances that exist now.
-    pub fn instances(&self) -> usize {
-        self.limits.max_instances as usize - self.slots.available_permits()
-    }
-
-    /// Components that were found compiled, in the cache.
     pub(super) fn found_compiled(&self) -> usize {
         self.cache.as_ref().map_or(0, Cache::cache_hits)
     }
