@@ -1,4 +1,4 @@
-//! A real browser shows the example site.
+//! A real browser shows the example site, and events as they happen.
 
 mod support;
 
