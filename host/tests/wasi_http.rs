@@ -57,6 +57,19 @@ fn answers_are_sent_as_they_are_given() {
     }
 }
 
+/// However much of it is gathered before it is sent, and whether its guest is at its end by then or not.
+#[test]
+fn bodies_of_any_length_are_sent_whole() {
+    for guest in GUESTS {
+        let server = started(guest, "");
+        for length in [1, 65_535, 65_536, 65_537, 100_000, 131_073, 300_000] {
+            let answer = server.get(&format!("/status?code=200&body={length}"));
+            let found = (answer.status, answer.body.len());
+            assert_eq!(found, (200, length), "{guest}: {}", server.log());
+        }
+    }
+}
+
 /// Framing, Date and Server are the host's.
 #[test]
 fn fields_are_sent_but_for_those_of_the_host() {

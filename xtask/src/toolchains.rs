@@ -78,7 +78,9 @@ fn create(folder: &Path) -> Result<()> {
 /// The folder of a tool chain; `install` is called for one that is not there with what `pins` names.
 fn installed(name: &str, pins: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let folder = workspace::target_dir().join("tools").join(name);
-    let (stamp, digest) = (folder.join("installed"), digest::of_parts(&[("", pins)]));
+    // With its place: the programs of a virtual environment name it, and do not run from another.
+    let digest = digest::of_parts(&[(&*folder.to_string_lossy(), pins)]);
+    let stamp = folder.join("installed");
     if fs::read_to_string(&stamp).is_ok_and(|found| found == digest) {
         return Ok(folder);
     }

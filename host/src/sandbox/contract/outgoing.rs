@@ -85,12 +85,12 @@ where
             tell(&mut transmitted);
             // Most have nothing more to do, and need not be left to a task of their own.
             poll_fn(|context| Poll::Ready((0..IDLE).try_for_each(|_| run.poll(context)))).await?;
-        }
-        if run.over {
-            return Ok(Some(response));
+            if run.over {
+                return Ok(Some(response));
+            }
         }
 
-        // From here on the guest runs beside the sending of its response.
+        // From here on the guest runs beside the sending of its response, unless all that is left of it is the body.
         if early.response.send(response).is_err() {
             return Err(Failure::NoResponse);
         }
@@ -150,7 +150,8 @@ where
     match gathered {
         Gathered::Whole if content.is_empty() => return Ok((Body::Empty, None)),
         Gathered::Whole => return Ok((Body::Bytes(content), None)),
-        Gathered::Part if run.over => return Err(unfinished()),
+        // Of one that is longer than what is gathered the rest may be there.
+        Gathered::Part if run.over && content.len() < GATHERED => return Err(unfinished()),
         Gathered::Part | Gathered::Trailers(_) => {}
     }
     let (sender, frames) = mpsc::channel(FRAMES);
