@@ -210,3 +210,16 @@ fn with_strange_imports() -> Vec<u8> {
     }
     bytes
 }
+
+#[test]
+fn what_is_no_component_was_not_compiled() {
+    let site = Site::new(&[("text.wasm", "no component")]);
+    let file = site.path().join("text.wasm").display().to_string();
+    let ended = run(["check", &file]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stdout.contains("it is no WebAssembly component"),
+        "{ended:?}"
+    );
+    assert!(!ended.stdout.contains("compiled"), "{ended:?}");
+}

@@ -571,3 +571,28 @@ fn a_handler_of_0_3_hands_responses_on() {
         line.contains("--allow-outbound http://127.0.0.1:1")
     });
 }
+
+#[test]
+fn tcp_leads_to_the_granted_addresses_alone() {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port is free"));
+    let [granted, other] = [0, 1].map(|index| listeners[index].local_addr().expect("it is bound"));
+    let greeter = thread::spawn(move || {
+        let (mut stream, _) = listeners[0].accept().expect("the handler connects");
+        stream.write_all(b"welcome").expect("the handler listens");
+        listeners
+    });
+    let server = server(&format!("--allow-tcp {granted}"));
+    for (address, expected) in [
+        (granted, (200, "welcome")),
+        (other, (502, "permission denied")),
+        // The same port of another address.
+        (
+            SocketAddr::from(([127, 0, 0, 2], granted.port())),
+            (502, "permission denied"),
+        ),
+    ] {
+        let answer = server.get(&format!("/tcp?to={address}"));
+        assert_eq!((answer.status, &*answer.text()), expected, "{address}");
+    }
+    greeter.join().expect("the handler was greeted");
+}

@@ -123,6 +123,8 @@ impl Report {
         let _ = writeln!(text, "  size      {}", ByteSize::b(self.size));
         let _ = match self.compile_ms {
             Some(time) => writeln!(text, "  compiled  in {time:.1} ms"),
+            // Nothing of a component was found in the file.
+            None if self.exports.is_empty() && self.imports.is_empty() => Ok(()),
             None => writeln!(text, "  compiled  before"),
         };
         for (status, title) in [

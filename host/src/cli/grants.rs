@@ -1,6 +1,7 @@
 //! The flags that grant a handler something.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,10 @@ pub struct GrantFlags {
     /// Value that the handler finds in wasi:config/store
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = variable)]
     config: Vec<(String, String)>,
+
+    /// Address and port that the handler may connect to by TCP, such as 127.0.0.1:5432; may be given more than once
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    allow_tcp: Vec<SocketAddr>,
 
     #[command(flatten)]
     outbound: OutboundFlags,
@@ -118,6 +123,7 @@ impl GrantFlags {
         let grants = Grants::new(name, environment, &preopens)?;
         Ok(grants
             .config(self.config.iter().cloned())
+            .tcp(&self.allow_tcp)
             .outbound(self.outbound.outbound()?))
     }
 

@@ -1,5 +1,6 @@
 //! A handler: a component with what it was granted, ready to be instantiated for a request.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Once};
@@ -31,6 +32,7 @@ pub struct Grants {
     pub(super) environment: Vec<(String, String)>,
     pub(super) filesystem: FileSystem,
     pub(super) outbound: Egress,
+    pub(super) tcp: Arc<[SocketAddr]>,
     pub(super) config: WasiConfigVariables,
     pub(super) has_config: bool,
     pub(super) store: Option<Buckets>,
@@ -54,6 +56,7 @@ impl Grants {
             environment,
             filesystem: FileSystem::open(preopens)?,
             outbound: Egress::default(),
+            tcp: Arc::default(),
             config: WasiConfigVariables::new(),
             has_config: false,
             store: None,
@@ -65,6 +68,12 @@ impl Grants {
     /// Lets the handler send requests to other servers.
     pub fn outbound(mut self, outbound: Outbound) -> Self {
         self.outbound = Egress::new(outbound);
+        self
+    }
+
+    /// Lets the handler connect to these addresses and ports (`wasi:sockets/tcp`).
+    pub fn tcp(mut self, addresses: &[SocketAddr]) -> Self {
+        self.tcp = addresses.into();
         self
     }
 

@@ -106,10 +106,15 @@ fn provision(contract: Option<Contract>, import: &str, grants: &Grants) -> Provi
         "wasi:keyvalue/store" => {
             granted(grants.has_store, "no bucket can be opened", "--store FILE")
         }
-        _ if interface.starts_with("wasi:sockets/") => Provision::Empty {
-            effect: "every address is refused",
+        "wasi:sockets/ip-name-lookup" => Provision::Empty {
+            effect: "no name is looked up",
             flag: None,
         },
+        _ if interface.starts_with("wasi:sockets/") => granted(
+            !grants.tcp.is_empty(),
+            "every address is refused",
+            "--allow-tcp ADDRESS:PORT",
+        ),
         _ => Provision::Provided,
     }
 }

@@ -9,6 +9,7 @@ use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtx, WasiFilesyste
 use wasmtime_wasi::p2::bindings::cli::environment;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::{self, Datetime};
 use wasmtime_wasi::p2::bindings::filesystem;
+use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfig;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -87,9 +88,22 @@ impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let (grants, request) = (&self.grants, &self.request);
         let wasi = self.wasi.get_or_insert_with(|| {
-            // Sockets are there, and every address is refused: that is the builder's default.
+            let tcp = grants.tcp.clone();
             let mut builder = WasiCtx::builder();
+            // Names are looked up for nobody: that is the builder's default.
             builder
+                .allow_tcp(!tcp.is_empty())
+                .socket_addr_check(move |address, purpose| {
+                    let allowed = match purpose {
+                        SocketAddrUse::TcpConnect => tcp.contains(&address),
+                        // What connects is bound before that, to whatever is free.
+                        SocketAddrUse::TcpBind => {
+                            address.ip().is_unspecified() && address.port() == 0
+                        }
+                        _ => false,
+                    };
+                    Box::pin(async move { allowed })
+                })
                 .max_random_size(MAX_RANDOM)
                 .envs(&grants.environment)
                 .arg(&grants.name)

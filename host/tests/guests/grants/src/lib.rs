@@ -33,6 +33,9 @@ wit_bindgen::generate!({
     generate_all,
 });
 
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream};
+
 use belljar::handler::types::Body;
 use query::Query;
 use wasi::config::store as config;
@@ -47,6 +50,7 @@ impl Guest for Grants {
             "/fetch-many" => fetch::fetch_many(&query),
             "/count" => fetch::count(&query),
             "/leave" => fetch::leave(&query),
+            "/tcp" => tcp(query.text("to")),
             "/config" => Ok(format!("{:?}\n", config::get(query.text("name")))),
             "/config-all" => {
                 let mut all = config::get_all().expect("the configuration is there");
@@ -68,6 +72,16 @@ impl Guest for Grants {
             body: Body::Bytes(text.into_bytes()),
         }
     }
+}
+
+/// What a server says first, once it is connected to.
+fn tcp(to: &str) -> Result<String, String> {
+    let to: SocketAddr = to.parse().map_err(|_| "no address")?;
+    let mut stream = TcpStream::connect(to).map_err(|error| error.kind().to_string())?;
+    let mut said = String::new();
+    let read = stream.read_to_string(&mut said);
+    read.map_err(|error| error.kind().to_string())?;
+    Ok(said)
 }
 
 export!(Grants);
