@@ -11,6 +11,23 @@ fn started(guest: &str, arguments: &str) -> Server {
     Server::options().handler(guest).args(arguments).start()
 }
 
+/// A connection's task gives way after a share of work, and must not take what it is not shown then for missing.
+#[test]
+fn many_pipelined_requests_are_answered() {
+    for guest in GUESTS {
+        for arguments in ["", "--reuse 1000"] {
+            let server = started(guest, arguments);
+            let mut client = server.connect();
+            client.send(head("GET", "/hello", &[]).repeat(300));
+            for number in 0..300 {
+                let answer = client.response();
+                let got = (answer.status, answer.text());
+                assert_eq!(got, (200, "hello\n".into()), "{guest} {arguments} {number}");
+            }
+        }
+    }
+}
+
 #[test]
 fn answers_are_sent_as_they_are_given() {
     for guest in GUESTS {
