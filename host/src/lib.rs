@@ -10,6 +10,8 @@
 //! - [`sandbox`] is instances, grants and limits. It knows nothing of sockets.
 //! - [`server`] is where the two meet, and nowhere else.
 
+pub mod config;
 pub mod http;
+pub mod routing;
 pub mod sandbox;
 pub mod server;

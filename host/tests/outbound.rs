@@ -277,6 +277,33 @@ fn the_head_of_a_response_is_bounded() {
     }
 }
 
+/// A body of just the limit passes, whether its length was announced or not.
+#[test]
+fn the_body_of_a_response_is_bounded() {
+    for (size, expected) in [
+        (1000, "1000 bytes\n"),
+        (1001, "ErrorCode::HttpResponseBodySize(Some(1000))\n"),
+        (200_000, "ErrorCode::HttpResponseBodySize(Some(1000))\n"),
+    ] {
+        let body = "x".repeat(size);
+        for answer in [
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n{body}"),
+            format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{size:x}\r\n{body}\r\n0\r\n\r\n"
+            ),
+        ] {
+            let peer = Peer::of(answer);
+            let server = server(&format!(
+                "--outbound-max-body 1000B --allow-outbound {}",
+                peer.url()
+            ));
+            let answer = server.get(&format!("/count?url={}/", peer.url()));
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            assert!(text.ends_with(expected), "{size}: {text}");
+        }
+    }
+}
+
 /// Reads until the other end is gone.
 fn wait_for_end(stream: &mut BufReader<TcpStream>) {
     let _ = std::io::copy(stream, &mut std::io::sink());

@@ -76,6 +76,10 @@ struct OutboundFlags {
     #[arg(long, value_name = "SIZE", default_value = "32KiB", value_parser = units::head)]
     outbound_max_head: usize,
 
+    /// The body of a response
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = units::bytes)]
+    outbound_max_body: u64,
+
     /// Connections of an instance at once; further requests wait for one to end
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1000))]
     outbound_connections: u16,
@@ -203,6 +207,7 @@ impl OutboundFlags {
             first_byte_timeout: self.outbound_first_byte_timeout,
             between_bytes_timeout: self.outbound_between_bytes_timeout,
             max_head: self.outbound_max_head,
+            max_body: self.outbound_max_body,
             connections: self.outbound_connections.into(),
         })
     }

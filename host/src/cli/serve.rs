@@ -274,6 +274,7 @@ impl LimitFlags {
             max_instances: self.max_instances,
             queue_timeout: self.queue_timeout,
             max_handles: self.max_handles,
+            ..Limits::default()
         }
     }
 

@@ -49,7 +49,7 @@ pub use trailers::Trailers;
 pub use transport::Transport;
 
 /// How much a client may send, and how long it may take.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The longest head of a request in bytes, and the most bytes of fields in a response. No more than 1 MiB
     /// is allowed for, whatever is set here.

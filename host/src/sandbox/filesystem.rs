@@ -10,7 +10,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx};
 use super::absent::Absent;
 
 /// A folder of the host that a guest sees under a name.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preopen {
     pub host: PathBuf,
     /// Its name in the guest, such as `/`.

@@ -157,7 +157,8 @@ impl Handler {
         self
     }
 
-    /// Runs one request in an instance of its own, or where several may share one in such. `client` is the client's address as the guest sees it.
+    /// Runs one request in an instance of its own, or in one that it shares ([`concurrency`](Self::concurrency)).
+    /// `client` is the client's address as the guest sees it.
     pub fn call(self: &Arc<Self>, request: Request, client: Arc<str>) -> Call {
         if self.concurrency > 1 && self.contract() == Contract::Service {
             return self.call_shared(request);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// What a request may use of the machine while its guest runs.
-#[derive(Debug, Clone)]
+/// What a handler and each of its requests may use of the machine.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     /// Wall clock of a request in the guest, from the call to the answer. Beyond it: 504.
     pub timeout: Duration,
@@ -11,12 +11,30 @@ pub struct Limits {
     pub cpu: Duration,
     /// Bytes of all linear memories and tables of an instance together. Beyond it `memory.grow` fails.
     pub memory: usize,
-    /// Instances that exist at once. Beyond it requests wait.
-    pub max_instances: u32,
-    /// How long a request waits for an instance. Beyond it: 503.
-    pub queue_timeout: Duration,
+    /// Bytes of all linear memories and tables of all the handler's instances together. Beyond it `memory.grow` fails.
+    pub total_memory: usize,
     /// Handles (files, streams, pollables) that an instance holds at once. Beyond it: a trap, so 500.
     pub max_handles: usize,
+    /// Instances of the handler that exist at once. Beyond it requests wait.
+    pub max_instances: u32,
+    /// Requests that wait for an instance. Beyond it: 503 at once.
+    pub max_queue: u32,
+    /// How long a request waits for an instance. Beyond it: 503.
+    pub queue_timeout: Duration,
+    /// Requests of all clients. Beyond it: 429.
+    pub rate: Option<Rate>,
+    /// Requests of one client, by its address (of IPv6 by its network of 64 bits). Beyond it: 429.
+    pub client_rate: Option<Rate>,
+}
+
+/// How many requests may come in a time: a bucket of `burst` tokens, refilled evenly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// In each `per`. At least 1.
+    pub requests: u32,
+    pub per: Duration,
+    /// Requests that may come at once after a pause. At least 1.
+    pub burst: u32,
 }
 
 impl Default for Limits {
@@ -25,9 +43,13 @@ impl Default for Limits {
             timeout: Duration::from_secs(30),
             cpu: Duration::from_secs(10),
             memory: 64 << 20,
-            max_instances: 1000,
-            queue_timeout: Duration::from_secs(5),
+            total_memory: usize::MAX,
             max_handles: 256,
+            max_instances: 1000,
+            max_queue: 10_000,
+            queue_timeout: Duration::from_secs(5),
+            rate: None,
+            client_rate: None,
         }
     }
 }

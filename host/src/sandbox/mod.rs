@@ -39,5 +39,5 @@ pub use handler::{Grants, Handler};
 pub use inspect::{Import, Inspection, Provision};
 pub use instance::Instance;
 pub use keyvalue::{Buckets, Database, StoreLimits};
-pub use limits::Limits;
+pub use limits::{Limits, Rate};
 pub use outbound::{AllowedOrigin, Authorities, Network, Outbound};

@@ -12,7 +12,7 @@ pub(super) struct Space {
 }
 
 /// How much a handler may keep.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreLimits {
     /// Bytes of all that a handler keeps. An entry counts with its key, its value, its bucket's name and
     /// [`ENTRY_COST`](StoreLimits::ENTRY_COST).

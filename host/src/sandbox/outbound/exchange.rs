@@ -32,6 +32,8 @@ pub(super) struct Bounds {
     pub between_bytes: Duration,
     /// Bytes of the response's head.
     pub max_head: usize,
+    /// Bytes of its body.
+    pub max_body: u64,
 }
 
 /// The connection, which moves while this is held.
@@ -73,6 +75,8 @@ pub(super) async fn exchange(
             between_bytes: bounds.between_bytes,
             timer: None,
             max_head: bounds.max_head,
+            max_body: bounds.max_body,
+            left: bounds.max_body,
         };
         received.boxed_unsync()
     });
@@ -166,6 +170,22 @@ struct Received {
     /// Runs while the handler waits.
     timer: Option<Pin<Box<Sleep>>>,
     max_head: usize,
+    max_body: u64,
+    /// Bytes that may still come.
+    left: u64,
+}
+
+impl Received {
+    fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Error> {
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match self.left.checked_sub(length) {
+            Some(left) => {
+                self.left = left;
+                Ok(frame)
+            }
+            None => Err(Error::HttpResponseBodySize(Some(self.max_body))),
+        }
+    }
 }
 
 impl Body for Received {
@@ -180,9 +200,10 @@ impl Body for Received {
         if let Poll::Ready(frame) = Pin::new(&mut body.incoming).poll_frame(context) {
             body.timer = None;
             let max_head = body.max_head;
-            return Poll::Ready(
-                frame.map(|frame| frame.map_err(|error| of_hyper(&error, max_head))),
-            );
+            return Poll::Ready(frame.map(|frame| {
+                let frame = frame.map_err(|error| of_hyper(&error, max_head))?;
+                body.count(frame)
+            }));
         }
         let between_bytes = body.between_bytes;
         let timer = body

@@ -53,6 +53,8 @@ pub struct Outbound {
     pub between_bytes_timeout: Duration,
     /// Bytes of a response's head.
     pub max_head: usize,
+    /// Bytes of a response's body.
+    pub max_body: u64,
     /// Connections that an instance has at once. A further request waits for one to end.
     pub connections: usize,
 }
@@ -67,6 +69,7 @@ impl Default for Outbound {
             first_byte_timeout: Duration::from_secs(20),
             between_bytes_timeout: Duration::from_secs(20),
             max_head: 32 << 10,
+            max_body: 1 << 30,
             connections: 8,
         }
     }
@@ -104,6 +107,7 @@ impl Outbound {
             first_byte: lower(self.first_byte_timeout, options.first_byte_timeout),
             between_bytes: lower(self.between_bytes_timeout, options.between_bytes_timeout),
             max_head: self.max_head,
+            max_body: self.max_body,
         }
     }
 }
