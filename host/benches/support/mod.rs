@@ -70,7 +70,7 @@ impl Bench {
             max_instances: instances,
             ..Limits::default()
         };
-        let engine = Engine::new(limits, 1).expect("the engine starts");
+        let engine = Engine::new(instances, 1).expect("the engine starts");
         let folder = std::env::temp_dir().join(format!("belljar-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for the file");
         std::fs::write(folder.join("page.txt"), [b'x'; 1_000]).expect("the file is written");
@@ -80,7 +80,8 @@ impl Bench {
             access: Access::ReadOnly,
         };
         let grants = Grants::new("bench".into(), Vec::new(), &[site]).expect("the folder opens");
-        let handler = Handler::load(Arc::new(engine), component, grants).expect("the guest loads");
+        let handler =
+            Handler::load(Arc::new(engine), component, grants, limits).expect("the guest loads");
         Self {
             runtime: Builder::new_current_thread()
                 .enable_all()

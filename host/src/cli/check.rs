@@ -76,11 +76,11 @@ impl Check {
         if self.grants.check_store()? {
             grants = grants.store_to_come();
         }
-        let engine = Arc::new(Engine::new(self.limits.sandbox(), 1)?);
+        let engine = Arc::new(Engine::new(self.limits.max_instances, 1)?);
         let report = Report::new(
             file,
             component.len(),
-            Inspection::of(engine, &component, grants),
+            Inspection::of(engine, &component, grants, self.limits.sandbox()),
         );
         let text = match self.json {
             true => serde_json::to_string_pretty(&report)? + "\n",

@@ -104,7 +104,7 @@ pub struct LimitFlags {
 
     /// Instances at once
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=MAX_INSTANCES))]
-    max_instances: u32,
+    pub max_instances: u32,
 
     /// Wait for a free instance
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = units::duration)]
@@ -185,16 +185,17 @@ impl Serve {
                 .with_context(|| format!("the handler {} cannot be read", file.display()))?,
             None => FILES.to_vec(),
         };
-        let engine = Arc::new(Engine::new(self.limits.sandbox(), threads)?);
-        let handler = Handler::load(engine, &component, grants).with_context(|| {
-            format!(
-                "{} cannot be run",
-                self.handler
-                    .as_deref()
-                    .unwrap_or(Path::new("the built-in handler"))
-                    .display()
-            )
-        })?;
+        let engine = Arc::new(Engine::new(self.limits.max_instances, threads)?);
+        let handler = Handler::load(engine, &component, grants, self.limits.sandbox())
+            .with_context(|| {
+                format!(
+                    "{} cannot be run",
+                    self.handler
+                        .as_deref()
+                        .unwrap_or(Path::new("the built-in handler"))
+                        .display()
+                )
+            })?;
         let detail = if self.verbose {
             Detail::Heads
         } else {

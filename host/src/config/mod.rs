@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::http;
 use crate::routing::{HostPattern, PathPattern};
-use crate::sandbox::{AllowedOrigin, Limits, Network, Preopen, StoreLimits};
+use crate::sandbox::{AllowedOrigin, Limits, Network, Outbound, Preopen, StoreLimits};
 
 /// A whole configuration, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,6 +133,31 @@ pub struct OutboundConfig {
     pub max_head: usize,
     pub max_body: u64,
     pub connections: usize,
+}
+
+impl Default for OutboundConfig {
+    fn default() -> Self {
+        let Outbound {
+            connect_timeout,
+            first_byte_timeout,
+            between_bytes_timeout,
+            max_head,
+            max_body,
+            connections,
+            ..
+        } = Outbound::default();
+        Self {
+            origins: Vec::new(),
+            private: Vec::new(),
+            authorities: Vec::new(),
+            connect_timeout,
+            first_byte_timeout,
+            between_bytes_timeout,
+            max_head,
+            max_body,
+            connections,
+        }
+    }
 }
 
 /// A store for keys and values.

@@ -9,11 +9,13 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
-use super::engine::{Engine, Slot};
-use super::failure::Failure;
+use super::admission::{Entry, Slot};
+use super::failure::{Failed, Failure};
+use super::handler::Handler;
 use super::instance::Instance;
 use super::lanes::Guest;
 use super::run::Run;
+use super::transcript::Transcript;
 use crate::http::Response;
 
 /// What a guest answered.
@@ -37,8 +39,10 @@ pub(super) enum Ended {
 /// It waits for a place among the instances, enforces the wall clock, and moves a guest that keeps the thread
 /// busy to the slow lane.
 pub struct Call {
-    engine: Arc<Engine>,
+    handler: Arc<Handler>,
     stage: Stage,
+    /// What the guest writes, where its developer wants to know.
+    transcript: Option<Transcript>,
     /// Where a response comes whose body is still being made.
     early: Option<oneshot::Receiver<Response>>,
     /// Armed when the guest first waits: most never do.
@@ -47,6 +51,7 @@ pub struct Call {
 }
 
 enum Stage {
+    Refused(Failure),
     Queued(Guest<Result<Guest<Result<Ended, Failure>>, Failure>>),
     Running(Run<Ended>),
     Done,
@@ -54,45 +59,57 @@ enum Stage {
 
 impl Call {
     pub(super) fn new<F>(
-        engine: Arc<Engine>,
+        handler: Arc<Handler>,
         early: Option<oneshot::Receiver<Response>>,
+        transcript: Option<Transcript>,
         run: impl FnOnce(Slot) -> F + Send + 'static,
     ) -> Self
     where
         F: Future<Output = Result<Ended, Failure>> + Send + 'static,
     {
-        let deadline = Instant::now() + engine.limits().timeout;
-        let stage = match engine.try_admit() {
-            Some(slot) => Stage::Running(Run::new(engine.clone(), Box::pin(run(slot)))),
-            None => {
-                let engine = engine.clone();
+        let stage = match handler.enter() {
+            Err(failure) => Stage::Refused(failure),
+            Ok(Entry::Free(slot)) => Stage::Running(Run::new(handler.clone(), Box::pin(run(slot)))),
+            Ok(entry) => {
+                let handler = handler.clone();
                 Stage::Queued(Box::pin(async move {
-                    let slot = engine.admit().await?;
+                    let slot = handler.wait(entry).await?;
                     Ok(Box::pin(run(slot)) as Guest<Result<Ended, Failure>>)
                 }))
             }
         };
-        Self {
-            engine,
-            stage,
-            early,
-            timer: None,
-            deadline,
-        }
+        Self::at(stage, handler, early, transcript)
     }
 
     /// A request in an instance that it shares with others, and that runs elsewhere.
     pub(super) fn shared(
-        engine: Arc<Engine>,
+        handler: Arc<Handler>,
         early: oneshot::Receiver<Response>,
+        transcript: Option<Transcript>,
         guest: Guest<Result<Ended, Failure>>,
     ) -> Self {
+        let stage = Stage::Running(Run::new(handler.clone(), guest));
+        Self::at(stage, handler, Some(early), transcript)
+    }
+
+    /// A request that no guest is to see.
+    pub(super) fn refused(handler: Arc<Handler>, failure: Failure) -> Self {
+        Self::at(Stage::Refused(failure), handler, None, None)
+    }
+
+    fn at(
+        stage: Stage,
+        handler: Arc<Handler>,
+        early: Option<oneshot::Receiver<Response>>,
+        transcript: Option<Transcript>,
+    ) -> Self {
         Self {
-            stage: Stage::Running(Run::new(engine.clone(), guest)),
-            early: Some(early),
+            stage,
+            transcript,
+            early,
             timer: None,
-            deadline: Instant::now() + engine.limits().timeout,
-            engine,
+            deadline: Instant::now() + handler.limits().timeout,
+            handler,
         }
     }
 
@@ -113,40 +130,49 @@ impl Call {
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         timer.as_mut().poll(context)
     }
-}
 
-impl Future for Call {
-    type Output = Result<Answer, Failure>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let call = self.get_mut();
-        if let Stage::Queued(admission) = &mut call.stage {
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<Answer, Failure>> {
+        if let Stage::Queued(admission) = &mut self.stage {
             let guest = ready!(admission.as_mut().poll(context))?;
-            call.deadline = Instant::now() + call.engine.limits().timeout;
-            call.stage = Stage::Running(Run::new(call.engine.clone(), guest));
+            self.deadline = Instant::now() + self.handler.limits().timeout;
+            self.stage = Stage::Running(Run::new(self.handler.clone(), guest));
         }
-        let Stage::Running(run) = &mut call.stage else {
-            return Poll::Pending;
+        let Stage::Running(run) = &mut self.stage else {
+            return match mem::replace(&mut self.stage, Stage::Done) {
+                Stage::Refused(failure) => Poll::Ready(Err(failure)),
+                _ => Poll::Pending,
+            };
         };
         let ended = Pin::new(run).poll(context);
-        if let Some(response) = call.poll_early(context) {
-            let instance = match (ended, mem::replace(&mut call.stage, Stage::Done)) {
-                (Poll::Pending, Stage::Running(run)) => Instance::running(run),
-                (Poll::Ready(ended), _) => Instance::ended(ended),
+        if let Some(response) = self.poll_early(context) {
+            let transcript = self.transcript.take();
+            let instance = match (ended, mem::replace(&mut self.stage, Stage::Done)) {
+                (Poll::Pending, Stage::Running(run)) => Instance::running(run, transcript),
+                (Poll::Ready(ended), _) => Instance::ended(ended, transcript),
                 _ => return Poll::Pending,
             };
             return Poll::Ready(Ok(Answer { response, instance }));
         }
         if let Poll::Ready(ended) = ended {
-            call.stage = Stage::Done;
+            self.stage = Stage::Done;
             return Poll::Ready(match ended? {
                 Ended::Answered(answer) => Ok(answer),
                 Ended::Over(_) => Err(Failure::NoResponse),
             });
         }
-        ready!(call.poll_deadline(context));
+        ready!(self.poll_deadline(context));
         // Dropping the guest unwinds it; its store is never used again.
-        call.stage = Stage::Done;
-        Poll::Ready(Err(Failure::Timeout(call.engine.limits().timeout)))
+        self.stage = Stage::Done;
+        Poll::Ready(Err(Failure::Timeout(self.handler.limits().timeout)))
+    }
+}
+
+impl Future for Call {
+    type Output = Result<Answer, Failed>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let call = self.get_mut();
+        let polled = call.poll_answer(context);
+        polled.map_err(|failure| Failed::new(failure, call.transcript.as_ref()))
     }
 }

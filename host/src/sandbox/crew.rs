@@ -10,6 +10,7 @@ use super::contract::Job;
 use super::failure::Failure;
 use super::instance::{Kept, Live};
 use super::lanes::Share;
+use super::transcript::Transcript;
 
 /// The instances of a handler that have requests, and perhaps room for more.
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub(super) struct Crew {
     state: Mutex<State>,
     /// What its requests may use of the processor together.
     pub share: Arc<Share>,
+    /// What the instance writes, where its developer wants to know: nobody can tell for which request.
+    pub transcript: Option<Transcript>,
     /// How the instance came to its end.
     end: watch::Sender<Option<Arc<Failure>>>,
 }
@@ -44,6 +47,7 @@ impl Crews {
         concurrency: u32,
         reuse: u32,
         kept: &Kept,
+        transcript: Option<Transcript>,
     ) -> (Arc<Crew>, Option<Option<Live>>) {
         let mut crews = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         crews.retain(|crew| !crew.lock().closed);
@@ -62,6 +66,7 @@ impl Crews {
                 ..State::default()
             }),
             share: Arc::default(),
+            transcript,
             end: watch::Sender::new(None),
         });
         crews.push(crew.clone());

@@ -1,16 +1,15 @@
 //! The engine: how components are compiled, where their instances live, how many there may be.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{
     Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, OptLevel,
     PoolingAllocationConfig,
 };
 
+use super::admission::{Entry, Gate, Places};
 use super::epoch::Ticker;
 use super::failure::Failure;
 use super::lanes::SlowLane;
@@ -24,43 +23,39 @@ pub struct Engine {
     concurrent: OnceLock<wasmtime::Engine>,
     /// Of compiled components. None where there is no place for it.
     cache: Option<Cache>,
-    limits: Limits,
-    slots: Arc<Semaphore>,
+    max_instances: u32,
+    places: Arc<Places>,
+    /// To the places for probes, which are beyond the others: a handler that is busy can be replaced all the same.
+    probes: Arc<Gate>,
     ticker: Ticker,
     slow_lane: SlowLane,
 }
 
-/// A place among the instances that may exist at once.
-pub(super) struct Slot(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
-
 impl Engine {
-    /// `threads` is the number of threads for guests that run long.
+    /// `max_instances` may exist at once, of all handlers. `threads` is the number of threads for guests that run long.
     ///
     /// # Errors
     ///
     /// Where the system lacks what even on-demand allocation needs, or gives no thread for the clock.
-    pub fn new(limits: Limits, threads: usize) -> anyhow::Result<Self> {
+    pub fn new(max_instances: u32, threads: usize) -> anyhow::Result<Self> {
         let cache = cache();
-        let synchronous = start(&limits, Tasks::One, cache.as_ref())
+        let synchronous = start(max_instances, Tasks::One, cache.as_ref())
             .map_err(anyhow::Error::from)
             .context("the WebAssembly engine does not start")?;
-        let total = limits.max_instances as usize;
-        let slots = Arc::new(Semaphore::new(total));
-        let ticker = Ticker::start(&synchronous, &slots, total)
+        let places = Places::new(max_instances);
+        let beyond = Places::new(PROBES);
+        let ticker = Ticker::start(&synchronous, [&places, &beyond])
             .context("no thread for the epoch's clock")?;
         Ok(Self {
             synchronous,
             concurrent: OnceLock::new(),
             cache,
-            limits,
-            slots,
+            max_instances,
+            places,
+            probes: beyond.gate(PROBES),
             ticker,
             slow_lane: SlowLane::new(threads),
         })
-    }
-
-    pub fn limits(&self) -> &Limits {
-        &self.limits
     }
 
     pub(super) fn found_compiled(&self) -> usize {
@@ -77,7 +72,7 @@ impl Engine {
         if let Some(engine) = self.concurrent.get() {
             return Ok(engine);
         }
-        let engine = start(&self.limits, Tasks::Many, self.cache.as_ref())?;
+        let engine = start(self.max_instances, Tasks::Many, self.cache.as_ref())?;
         let engine = self.concurrent.get_or_init(|| engine);
         self.ticker.add(engine);
         Ok(engine)
@@ -87,23 +82,28 @@ impl Engine {
         self.slow_lane.runtime()
     }
 
-    /// A place, if one is free and nobody waits for it.
-    pub(super) fn try_admit(&self) -> Option<Slot> {
-        let permit = self.slots.clone().try_acquire_owned().ok()?;
-        self.ticker.wake();
-        Some(Slot(permit))
+    /// A gate to the places for a new handler.
+    pub(super) fn gate(&self, limits: &Limits) -> Arc<Gate> {
+        self.places.gate(limits.max_instances)
     }
 
-    /// A place, in the order of asking.
-    pub(super) async fn admit(&self) -> Result<Slot, Failure> {
-        let wait: Duration = self.limits.queue_timeout;
-        match tokio::time::timeout(wait, self.slots.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => {
-                self.ticker.wake();
-                Ok(Slot(permit))
-            }
-            _ => Err(Failure::NoInstance(wait)),
+    /// A place for a request, or its turn.
+    pub(super) fn enter(&self, gate: &Arc<Gate>, limits: &Limits) -> Result<Entry, Failure> {
+        match gate.enter(limits.max_instances, limits.max_queue) {
+            Entry::Full => Err(Failure::QueueFull(limits.max_queue)),
+            entry => Ok(self.awake(entry)),
         }
+    }
+
+    /// A place for a probe, or its turn.
+    pub(super) fn enter_probe(&self) -> Entry {
+        self.awake(self.probes.enter(PROBES, u32::MAX))
+    }
+
+    // Where somebody has to wait, guests run, and the clock does not go to sleep before the turn has come.
+    fn awake(&self, entry: Entry) -> Entry {
+        self.ticker.wake();
+        entry
     }
 }
 
@@ -116,22 +116,21 @@ enum Tasks {
 }
 
 fn start(
-    limits: &Limits,
+    max_instances: u32,
     tasks: Tasks,
     cache: Option<&Cache>,
 ) -> wasmtime::Result<wasmtime::Engine> {
-    wasmtime::Engine::new(&config(Some(limits), tasks, cache)).or_else(|error| {
+    wasmtime::Engine::new(&config(Some(max_instances), tasks, cache)).or_else(|error| {
         tracing::warn!(
             "instances are allocated on demand, which is slower: the address space does not hold a pool of \
-             {} ({error:#}); a lower --max-instances or a higher `ulimit -v` allows one",
-            limits.max_instances
+             {max_instances} ({error:#}); a lower --max-instances or a higher `ulimit -v` allows one"
         );
         wasmtime::Engine::new(&config(None, tasks, cache))
     })
 }
 
-/// The settings of an engine: pooled for `limits`, or on demand.
-fn config(pool: Option<&Limits>, tasks: Tasks, cache: Option<&Cache>) -> Config {
+/// The settings of an engine: pooled for so many instances, or on demand.
+fn config(pool: Option<u32>, tasks: Tasks, cache: Option<&Cache>) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -146,9 +145,9 @@ fn config(pool: Option<&Limits>, tasks: Tasks, cache: Option<&Cache>) -> Config 
         Tasks::Many => config.wasm_component_model_async(true),
     };
     match pool {
-        Some(limits) => {
-            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(limits, tasks)))
-        }
+        Some(instances) => config.allocation_strategy(InstanceAllocationStrategy::Pooling(
+            pooling(instances, tasks),
+        )),
         // Where there is no room for the pool there is none for a reservation of 4 GiB a memory either.
         None => config
             .memory_reservation(0)
@@ -160,9 +159,9 @@ fn config(pool: Option<&Limits>, tasks: Tasks, cache: Option<&Cache>) -> Config 
 
 /// The pool, with the settings that make a fresh instance cheap: what an instance touched is wiped by
 /// copying over it, found by the kernel's page scan, instead of being given back and faulted in again.
-fn pooling(limits: &Limits, tasks: Tasks) -> PoolingAllocationConfig {
+fn pooling(max_instances: u32, tasks: Tasks) -> PoolingAllocationConfig {
     // What was freed waits in batches to be wiped, and is not free before.
-    let instances = limits.max_instances.saturating_add(SLACK);
+    let instances = max_instances.saturating_add(PROBES + SLACK);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
@@ -251,6 +250,9 @@ const KEEP_RESIDENT: usize = 2 << 20;
 /// wait for it, on however many threads.
 const DECOMMIT_BATCH: usize = 8;
 const SLACK: u32 = 64;
+
+/// Instances at once that are only tried.
+const PROBES: u32 = 4;
 
 /// Most core instances, memories and tables in a component: a component of Python has about 40, 1 and 4.
 const CORE_INSTANCES: u32 = 100;

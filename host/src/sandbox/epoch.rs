@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use super::admission::Places;
 
 /// Time between two epochs. A guest that keeps a thread busy is interrupted after one to two of them.
 pub(super) const TICK: Duration = Duration::from_millis(1);
@@ -21,19 +21,16 @@ pub(super) struct Ticker {
 }
 
 impl Ticker {
-    /// `slots` has all of its `total` permits exactly when no guest runs.
-    pub fn start(
-        engine: &wasmtime::Engine,
-        slots: &Arc<Semaphore>,
-        total: usize,
-    ) -> std::io::Result<Self> {
+    /// All `places` are free exactly when no guest runs.
+    pub fn start(engine: &wasmtime::Engine, places: [&Arc<Places>; 2]) -> std::io::Result<Self> {
         let parked = Arc::new(AtomicBool::new(false));
-        let (engine, slots, flag) = (engine.weak(), Arc::downgrade(slots), parked.clone());
+        let (engine, places) = (engine.weak(), places.map(Arc::downgrade));
+        let flag = parked.clone();
         let second: Arc<OnceLock<wasmtime::EngineWeak>> = Arc::default();
         let other = second.clone();
         let handle = thread::Builder::new()
             .name("epoch".into())
-            .spawn(move || tick(&engine, &other, &slots, total, &flag))?;
+            .spawn(move || tick(&engine, &other, &places, &flag))?;
         Ok(Self {
             thread: handle.thread().clone(),
             parked,
@@ -59,18 +56,19 @@ impl Ticker {
 fn tick(
     engine: &wasmtime::EngineWeak,
     second: &OnceLock<wasmtime::EngineWeak>,
-    slots: &Weak<Semaphore>,
-    total: usize,
+    places: &[Weak<Places>; 2],
     parked: &AtomicBool,
 ) {
     let mut idle_ticks = 0;
     // Ends with the engine.
-    while let (Some(engine), Some(slots)) = (engine.upgrade(), slots.upgrade()) {
+    while let (Some(engine), [Some(places), Some(probes)]) =
+        (engine.upgrade(), places.each_ref().map(Weak::upgrade))
+    {
         engine.increment_epoch();
         if let Some(second) = second.get().and_then(wasmtime::EngineWeak::upgrade) {
             second.increment_epoch();
         }
-        idle_ticks = if slots.available_permits() == total {
+        idle_ticks = if places.are_all_free() && probes.are_all_free() {
             idle_ticks + 1
         } else {
             0
@@ -79,7 +77,7 @@ fn tick(
             thread::sleep(TICK);
         } else {
             parked.store(true, Ordering::Relaxed);
-            drop((engine, slots));
+            drop((engine, places, probes));
             // With a time limit, so that a wake-up that crosses this store is only late and never lost.
             thread::park_timeout(PARKED);
         }

@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::limits::Rate;
+use super::transcript::Transcript;
+
 /// Why a guest gave no answer that could be sent.
 #[derive(Debug)]
 pub enum Failure {
@@ -25,6 +28,43 @@ pub enum Failure {
     Shared(Arc<Failure>),
     /// No instance came free within the queue's wait.
     NoInstance(Duration),
+    /// As many requests wait for an instance as may.
+    QueueFull(u32),
+    /// There were more requests than the rate allows; the next may come after `wait`.
+    RateExceeded {
+        whose: Whose,
+        rate: Rate,
+        wait: Duration,
+    },
+    /// The handler's instances have all the bytes of memory that they may have together.
+    NoMemory(usize),
+}
+
+/// Whose requests are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// All that the handler is asked.
+    All,
+    /// Those of one client.
+    Client,
+}
+
+/// A failure, and what its developer wants to know of it.
+#[derive(Debug)]
+pub struct Failed {
+    pub failure: Failure,
+    /// What the guest wrote on its standard output and error while it answered this request, at most 64 KiB; none
+    /// unless the handler is being [developed](super::Handler::developing).
+    pub output: Option<String>,
+}
+
+impl Failed {
+    pub(super) fn new(failure: Failure, transcript: Option<&Transcript>) -> Self {
+        Self {
+            failure,
+            output: transcript.map(Transcript::text),
+        }
+    }
 }
 
 impl Failure {
@@ -37,8 +77,22 @@ impl Failure {
             | Failure::ErrorCode(_)
             | Failure::Body(_) => 500,
             Failure::Shared(failure) => failure.status(),
-            Failure::NoInstance(_) => 503,
+            Failure::RateExceeded { .. } => 429,
+            Failure::NoInstance(_) | Failure::QueueFull(_) | Failure::NoMemory(_) => 503,
             Failure::Cpu(_) | Failure::Timeout(_) => 504,
+        }
+    }
+
+    /// Seconds after which the client may try again, where that is of use.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Failure::RateExceeded { wait, .. } => {
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                Some(seconds.max(1))
+            }
+            Failure::NoInstance(_) | Failure::QueueFull(_) | Failure::NoMemory(_) => Some(1),
+            Failure::Shared(failure) => failure.retry_after(),
+            _ => None,
         }
     }
 }
@@ -61,15 +115,35 @@ impl fmt::Display for Failure {
             Failure::Body(reason) => write!(f, "the body of the handler's response: {reason}"),
             Failure::Cpu(limit) => write!(
                 f,
-                "the handler used up its processor time of {limit:?} (--cpu)"
+                "the handler used up its processor time of {limit:?} (cpu)"
             ),
             Failure::Timeout(limit) => {
-                write!(f, "the handler had no answer within {limit:?} (--timeout)")
+                write!(f, "the handler had no answer within {limit:?} (timeout)")
             }
             Failure::Shared(failure) => failure.fmt(f),
             Failure::NoInstance(wait) => write!(
                 f,
-                "no instance came free within {wait:?} (--queue-timeout); --max-instances allows more at once"
+                "no instance came free within {wait:?} (queue-timeout); more max-instances allow more at once"
+            ),
+            Failure::QueueFull(most) => write!(
+                f,
+                "{most} requests wait for an instance of the handler, and no more may (max-queue); more max-instances \
+                 allow more at once"
+            ),
+            Failure::RateExceeded { whose, rate, wait } => {
+                let (whose, limit) = match whose {
+                    Whose::All => ("the handler's", "rate"),
+                    Whose::Client => ("this client's", "client-rate"),
+                };
+                write!(
+                    f,
+                    "{whose} requests are more than {rate} ({limit}); the next may come in {wait:.1?}"
+                )
+            }
+            Failure::NoMemory(total) => write!(
+                f,
+                "the handler's instances have all {total} bytes of memory that they may have together (total-memory); \
+                 with fewer max-instances, or less memory for each, requests wait instead"
             ),
         }
     }

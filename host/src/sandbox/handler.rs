@@ -12,6 +12,7 @@ use wasmtime::Store;
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_config::WasiConfigVariables;
 
+use super::admission::{Entry, Gate, Slot};
 use super::call::{Answer, Call, Ended};
 use super::contract::{Contract, Early, Job, Outside, Prepared};
 use super::crew::{Crew, Crews};
@@ -21,9 +22,13 @@ use super::filesystem::{FileSystem, Preopen};
 use super::instance::{Instance, Kept, Live};
 use super::keyvalue::Buckets;
 use super::lanes;
+use super::limits::Limits;
+use super::memory::TotalMemory;
 use super::outbound::{Egress, Outbound};
+use super::rates::Rates;
 use super::run::Run;
 use super::state::{self, State};
+use super::transcript::Transcript;
 use crate::http::{Request, Response};
 
 /// What a handler may see beyond its request.
@@ -105,6 +110,11 @@ pub struct Handler {
     wasmtime: wasmtime::Engine,
     component: Prepared,
     grants: Arc<Grants>,
+    limits: Limits,
+    gate: Arc<Gate>,
+    rates: Rates,
+    memory: Arc<TotalMemory>,
+    developing: bool,
     /// Requests that an instance may answer, one after the other.
     reuse: u32,
     /// Requests that an instance may answer at once, if its contract is made for that.
@@ -116,7 +126,12 @@ pub struct Handler {
 
 impl Handler {
     /// Compiles a component (or takes it from the cache) and checks that it can be run with its grants.
-    pub fn load(engine: Arc<Engine>, bytes: &[u8], grants: Grants) -> Result<Self, LoadError> {
+    pub fn load(
+        engine: Arc<Engine>,
+        bytes: &[u8],
+        grants: Grants,
+        limits: Limits,
+    ) -> Result<Self, LoadError> {
         let outside = look_at(bytes)?;
         let wasmtime = match outside.is_concurrent() {
             true => engine.concurrent().map_err(LoadError::NoEngine)?,
@@ -130,10 +145,15 @@ impl Handler {
             .prepare(&component, &linker)
             .map_err(LoadError::Mismatch)?;
         Ok(Self {
+            gate: engine.gate(&limits),
+            rates: Rates::new(&limits),
+            memory: Arc::default(),
             engine,
             wasmtime,
             component,
             grants: Arc::new(grants),
+            limits,
+            developing: false,
             reuse: 1,
             concurrency: 1,
             crews: Crews::default(),
@@ -157,19 +177,80 @@ impl Handler {
         self
     }
 
+    /// Makes this a newer version of `old`, which goes on with its requests and shares with this one what belongs to the
+    /// handler as a whole: the places that it has and the requests that wait, the memory in use, the rates so far (but
+    /// for a rate that is another now). For what is asked from now on this one's limits hold.
+    pub fn successor_of(mut self, old: &Self) -> Self {
+        self.gate = old.gate.clone();
+        self.memory = old.memory.clone();
+        self.rates.succeed(&old.rates);
+        self
+    }
+
+    /// Keeps what a guest writes on its standard output and error for whoever is told of its failure
+    /// ([`Failed::output`](super::Failed)).
+    pub fn developing(mut self, developing: bool) -> Self {
+        self.developing = developing;
+        self
+    }
+
+    pub fn is_developing(&self) -> bool {
+        self.developing
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Makes an instance as for a request, and throws it away.
+    ///
+    /// It has a place and an account of memory of its own, so that it does not have to wait for the requests of an older
+    /// version.
+    ///
+    /// # Errors
+    ///
+    /// Where the component traps, takes too long or wants too much memory before it could be asked anything.
+    pub async fn probe(self: &Arc<Self>) -> Result<(), Failure> {
+        let _slot = match self.engine.enter_probe() {
+            Entry::Free(slot) => slot,
+            Entry::Wait(turn) => turn.await,
+            Entry::Full => return Err(self.no_instance()),
+        };
+        let handler = self.clone();
+        let guest = Box::pin(async move {
+            let transcript = None;
+            let live = handler.instantiate(Arc::default(), transcript).await?;
+            drop(live);
+            Ok(())
+        });
+        let run = Run::new(self.clone(), guest);
+        let timeout = self.limits.timeout;
+        let made = tokio::time::timeout(timeout, run).await;
+        made.unwrap_or(Err(Failure::Timeout(timeout)))
+    }
+
     /// Runs one request in an instance of its own, or in one that it shares ([`concurrency`](Self::concurrency)).
     /// `client` is the client's address as the guest sees it.
     pub fn call(self: &Arc<Self>, request: Request, client: Arc<str>) -> Call {
+        if let Err(failure) = self.rates.check(&client) {
+            return Call::refused(self.clone(), failure);
+        }
         if self.concurrency > 1 && self.contract() == Contract::Service {
             return self.call_shared(request);
         }
         let handler = self.clone();
+        let transcript = self.transcript();
+        let written = transcript.clone();
         let (early, ahead) = self.contract().streams().then(oneshot::channel).unzip();
-        Call::new(self.engine.clone(), ahead, move |slot| async move {
+        Call::new(self.clone(), ahead, transcript, move |slot| async move {
             let mut live = match handler.kept.take() {
                 Some(live) => live,
-                None => handler.instantiate().await?,
+                None => {
+                    let memory = handler.memory.clone();
+                    handler.instantiate(memory, written.clone()).await?
+                }
             };
+            live.store.data_mut().begin(handler.number(), written);
             let response = handler.answer(&mut live, request, &client, early).await?;
             let instance = Instance::new(live, handler, slot);
             Ok(match response {
@@ -181,16 +262,21 @@ impl Handler {
 
     fn call_shared(self: &Arc<Self>, request: Request) -> Call {
         let (job, answered) = Job::new(request);
-        let (crew, found) = self
-            .crews
-            .place(job, self.concurrency, self.reuse, &self.kept);
+        let (crew, found) = self.crews.place(
+            job,
+            self.concurrency,
+            self.reuse,
+            &self.kept,
+            self.transcript(),
+        );
         if let Some(live) = found {
             let run = self.clone().run_crew(crew.clone(), live);
             let share = crew.share.clone();
-            tokio::spawn(Run::shared(self.engine.clone(), Box::pin(run), share));
+            tokio::spawn(Run::shared(self.clone(), Box::pin(run), share));
         }
         let (response, ahead) = oneshot::channel();
-        let timeout = self.engine.limits().timeout;
+        let timeout = self.limits.timeout;
+        let transcript = crew.transcript.clone();
         let relay = async move {
             let response = answered.relay(crew, Early { response, timeout }).await?;
             let instance = Instance::shared();
@@ -199,7 +285,7 @@ impl Handler {
                 None => Ended::Over(instance),
             })
         };
-        Call::shared(self.engine.clone(), ahead, Box::pin(relay))
+        Call::shared(self.clone(), ahead, transcript, Box::pin(relay))
     }
 
     /// Answers the requests of a crew in one instance, to the end of them all.
@@ -207,15 +293,18 @@ impl Handler {
         // However it ends, nobody is left waiting for it.
         let crew = Ending(crew);
         let outcome = async {
-            let slot = self.engine.admit().await?;
+            let slot = self.wait(self.enter()?).await?;
+            let written = crew.0.transcript.clone();
             let mut live = match live {
                 Some(live) => live,
-                None => self.instantiate().await?,
+                None => {
+                    let memory = self.memory.clone();
+                    self.instantiate(memory, written.clone()).await?
+                }
             };
-            let number = self.requests.fetch_add(1, Ordering::Relaxed);
-            live.store.data_mut().begin(number);
+            live.store.data_mut().begin(self.number(), written);
             live.store.set_epoch_deadline(DEADLINE);
-            let timeout = self.engine.limits().timeout;
+            let timeout = self.limits.timeout;
             let all = live.exports.answer_all(&mut live.store, &crew.0, timeout);
             if all.await? {
                 live.served = crew.0.taken();
@@ -243,9 +332,47 @@ impl Handler {
         }
     }
 
-    async fn instantiate(&self) -> Result<Live, Failure> {
-        let limits = self.engine.limits();
-        let state = State::new(self.grants.clone(), limits);
+    /// A place for a request, or its turn.
+    pub(super) fn enter(&self) -> Result<Entry, Failure> {
+        self.engine.enter(&self.gate, &self.limits)
+    }
+
+    /// The place that an entry leads to.
+    pub(super) async fn wait(&self, entry: Entry) -> Result<Slot, Failure> {
+        match entry {
+            Entry::Free(slot) => Ok(slot),
+            Entry::Wait(turn) => {
+                let came = tokio::time::timeout(self.limits.queue_timeout, turn).await;
+                came.map_err(|_| self.no_instance())
+            }
+            Entry::Full => Err(self.no_instance()),
+        }
+    }
+
+    fn no_instance(&self) -> Failure {
+        Failure::NoInstance(self.limits.queue_timeout)
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn transcript(&self) -> Option<Transcript> {
+        self.developing.then(Transcript::default)
+    }
+
+    /// The next request's number.
+    fn number(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed)
+    }
+
+    async fn instantiate(
+        &self,
+        total: Arc<TotalMemory>,
+        transcript: Option<Transcript>,
+    ) -> Result<Live, Failure> {
+        let limits = &self.limits;
+        let state = State::new(self.grants.clone(), limits, total, transcript);
         let mut store = Store::new(&self.wasmtime, state);
         store.limiter(|state| &mut state.memory);
         // What the host copies out of a guest in one call, however often the guest lists the same bytes.
@@ -253,8 +380,12 @@ impl Handler {
         store.set_epoch_deadline(DEADLINE);
         store.epoch_deadline_callback(|_| lanes::on_tick());
         let exports = self.component.instantiate(&mut store).await;
+        let exports = exports.map_err(|error| match store.data().memory.exhausted {
+            true => Failure::NoMemory(limits.total_memory),
+            false => self.trapped(error),
+        });
         Ok(Live {
-            exports: exports.map_err(|error| self.trapped(error))?,
+            exports: exports?,
             store,
             served: 0,
         })
@@ -273,12 +404,10 @@ impl Handler {
             served,
         } = live;
         *served += 1;
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        store.data_mut().begin(number);
         store.set_epoch_deadline(DEADLINE);
         let early = early.map(|response| Early {
             response,
-            timeout: self.engine.limits().timeout,
+            timeout: self.limits.timeout,
         });
         match exports.answer(store, request, client, early).await {
             Err(Failure::Trap(error)) => Err(self.trapped(error)),
@@ -288,7 +417,7 @@ impl Handler {
 
     fn trapped(&self, error: wasmtime::Error) -> Failure {
         match error.is::<CpuExceeded>() {
-            true => Failure::Cpu(self.engine.limits().cpu),
+            true => Failure::Cpu(self.limits.cpu),
             false => Failure::Trap(error),
         }
     }

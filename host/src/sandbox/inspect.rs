@@ -7,6 +7,7 @@ use super::contract::Contract;
 use super::engine::Engine;
 use super::failure::LoadError;
 use super::handler::{Grants, Handler, look_at, provides};
+use super::limits::Limits;
 
 /// What was found out about a component.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ pub enum Provision {
 
 impl Inspection {
     /// Loads a component as the server would.
-    pub fn of(engine: Arc<Engine>, bytes: &[u8], grants: Grants) -> Self {
+    pub fn of(engine: Arc<Engine>, bytes: &[u8], grants: Grants, limits: Limits) -> Self {
         let outside = look_at(bytes).unwrap_or_default();
         let contract = Contract::of(&outside);
         let imports = outside
@@ -57,7 +58,7 @@ impl Inspection {
             .collect();
         let found_before = engine.found_compiled();
         let began = Instant::now();
-        let outcome = Handler::load(engine.clone(), bytes, grants).map(drop);
+        let outcome = Handler::load(engine.clone(), bytes, grants, limits).map(drop);
         let loaded_in = began.elapsed();
         let found = engine.found_compiled() > found_before;
         let refused = matches!(

@@ -6,13 +6,14 @@ use std::task::{Context, Poll};
 
 use wasmtime::Store;
 
+use super::admission::Slot;
 use super::call::Ended;
 use super::contract;
-use super::engine::Slot;
-use super::failure::Failure;
+use super::failure::{Failed, Failure};
 use super::handler::Handler;
 use super::run::{Cancelled, Run};
 use super::state::State;
+use super::transcript::Transcript;
 
 /// A guest that is ready for a request.
 pub(super) struct Live {
@@ -26,7 +27,10 @@ pub(super) struct Live {
 ///
 /// Dropping it cancels the guest if it still runs, and else takes the instance down or keeps it for the next request;
 /// either way its place among the instances is free then.
-pub struct Instance(Phase);
+pub struct Instance {
+    phase: Phase,
+    transcript: Option<Transcript>,
+}
 
 enum Phase {
     /// The guest is over.
@@ -48,37 +52,43 @@ struct Place {
 
 impl Instance {
     pub(super) fn new(live: Live, handler: Arc<Handler>, slot: Slot) -> Self {
-        Self(Phase::Over(Place {
+        let place = Place {
             live: Some(live),
             handler,
             _slot: slot,
-        }))
+        };
+        Self::at(Phase::Over(place), None)
     }
 
     pub(super) fn shared() -> Self {
-        Self(Phase::Elsewhere)
+        Self::at(Phase::Elsewhere, None)
     }
 
     /// The guest goes on in a task of its own.
-    pub(super) fn running(run: Run<Ended>) -> Self {
-        Self(Phase::Running(Cancelled(tokio::spawn(run))))
+    pub(super) fn running(run: Run<Ended>, transcript: Option<Transcript>) -> Self {
+        let task = Cancelled(tokio::spawn(run));
+        Self::at(Phase::Running(task), transcript)
     }
 
-    pub(super) fn ended(ended: Result<Ended, Failure>) -> Self {
+    pub(super) fn ended(ended: Result<Ended, Failure>, transcript: Option<Transcript>) -> Self {
         match ended {
             Ok(Ended::Answered(answer)) => answer.instance,
             Ok(Ended::Over(instance)) => instance,
-            Err(failure) => Self(Phase::Failed(failure)),
+            Err(failure) => Self::at(Phase::Failed(failure), transcript),
         }
+    }
+
+    fn at(phase: Phase, transcript: Option<Transcript>) -> Self {
+        Self { phase, transcript }
     }
 
     /// The response has to wait for its client: a guest that is over, or as soon as it is, gives up its place.
     pub fn poll_leave(&mut self, context: &mut Context<'_>) {
-        match &mut self.0 {
-            Phase::Over(_) => self.0 = Phase::Elsewhere,
+        match &mut self.phase {
+            Phase::Over(_) => self.phase = Phase::Elsewhere,
             Phase::Running(task) => {
                 if let Poll::Ready(ended) = task.poll(context) {
-                    self.0 = match ended {
+                    self.phase = match ended {
                         Ok(_) => Phase::Elsewhere,
                         Err(failure) => Phase::Failed(failure),
                     };
@@ -90,17 +100,18 @@ impl Instance {
 
     /// Why the stream that is the response's body closed without an end. Waits for the end of the guest, which is
     /// near in this case and no other.
-    pub async fn failure(self) -> Option<Failure> {
-        match self.0 {
+    pub async fn failure(self) -> Option<Failed> {
+        let failure = match self.phase {
             Phase::Over(_) | Phase::Elsewhere => None,
             Phase::Running(mut task) => poll_fn(|context| task.poll(context)).await.err(),
             Phase::Failed(failure) => Some(failure),
-        }
+        };
+        failure.map(|failure| Failed::new(failure, self.transcript.as_ref()))
     }
 
     /// The response is sent. A guest that still has something to do may finish it, within its limits.
     pub fn finish(self) {
-        match self.0 {
+        match self.phase {
             Phase::Over(_) | Phase::Elsewhere => {}
             Phase::Running(mut task) => {
                 if !task.0.is_finished() {

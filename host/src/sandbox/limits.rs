@@ -1,5 +1,6 @@
-//! What an instance may use, and the account of its memory.
+//! What a handler may use.
 
+use std::fmt;
 use std::time::Duration;
 
 /// What a handler and each of its requests may use of the machine.
@@ -54,99 +55,24 @@ impl Default for Limits {
     }
 }
 
-/// Counts the bytes of an instance's memories and tables, and refuses growth past the cap.
-pub(super) struct MemoryAccount {
-    cap: usize,
-    used: usize,
-    /// What the last permitted growth added, to be given back should the growth itself fail.
-    last: usize,
-}
-
-impl MemoryAccount {
-    pub fn new(cap: usize) -> Self {
-        Self {
-            cap,
-            used: 0,
-            last: 0,
+impl fmt::Display for Rate {
+    /// As it is written in `belljar.toml`: `100/s`, or `100/s burst 500` where the burst is not the same number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/", self.requests)?;
+        match UNITS.iter().find(|(_, per)| *per == self.per) {
+            Some((unit, _)) => f.write_str(unit)?,
+            None => write!(f, "{:?}", self.per)?,
+        }
+        match self.burst == self.requests {
+            true => Ok(()),
+            false => write!(f, " burst {}", self.burst),
         }
     }
-
-    fn grow(&mut self, by: usize) -> bool {
-        match self.used.checked_add(by) {
-            Some(used) if used <= self.cap => {
-                self.used = used;
-                self.last = by;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn undo(&mut self) {
-        self.used -= std::mem::take(&mut self.last);
-    }
 }
 
-impl wasmtime::ResourceLimiter for MemoryAccount {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(self.grow(desired.saturating_sub(current)))
-    }
-
-    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.undo();
-        Ok(())
-    }
-
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(self.grow(
-            desired
-                .saturating_sub(current)
-                .saturating_mul(TABLE_ELEMENT),
-        ))
-    }
-
-    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.undo();
-        Ok(())
-    }
-}
-
-/// Bytes of a table's element: a pointer to a function.
-const TABLE_ELEMENT: usize = size_of::<usize>();
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use wasmtime::ResourceLimiter;
-
-    #[test]
-    fn memories_and_tables_share_one_cap() {
-        let mut account = MemoryAccount::new(100);
-        assert!(account.memory_growing(0, 60, None).unwrap());
-        assert!(account.memory_growing(0, 32, None).unwrap());
-        assert!(!account.table_growing(0, 2, None).unwrap());
-        assert!(account.table_growing(0, 1, None).unwrap());
-        assert!(!account.memory_growing(60, 61, None).unwrap());
-    }
-
-    #[test]
-    fn growth_that_failed_is_given_back() {
-        let mut account = MemoryAccount::new(100);
-        assert!(account.memory_growing(0, 100, None).unwrap());
-        account
-            .memory_grow_failed(wasmtime::format_err!("no slot"))
-            .unwrap();
-        assert!(account.memory_growing(0, 100, None).unwrap());
-        assert!(!account.memory_growing(0, usize::MAX, None).unwrap());
-    }
-}
+/// The times that a rate is written for.
+const UNITS: [(&str, Duration); 3] = [
+    ("s", Duration::from_secs(1)),
+    ("min", Duration::from_secs(60)),
+    ("h", Duration::from_secs(60 * 60)),
+];

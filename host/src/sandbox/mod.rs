@@ -9,6 +9,7 @@
 
 #[cfg(target_os = "linux")]
 mod absent;
+mod admission;
 mod call;
 mod contract;
 mod crew;
@@ -24,16 +25,19 @@ mod lanes;
 mod limits;
 #[cfg(target_os = "linux")]
 mod lookup;
+mod memory;
 mod outbound;
 mod output;
+mod rates;
 mod request_body;
 mod run;
 mod state;
+mod transcript;
 
 pub use call::{Answer, Call};
 pub use contract::Contract;
 pub use engine::Engine;
-pub use failure::{Failure, LoadError};
+pub use failure::{Failed, Failure, LoadError, Whose};
 pub use filesystem::{Access, Preopen};
 pub use handler::{Grants, Handler};
 pub use inspect::{Import, Inspection, Provision};

@@ -10,6 +10,8 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use super::transcript::Recorder;
+
 /// One of a guest's standard streams. Each of its lines becomes a line of the log, with the handler's
 /// name and the request's number.
 #[derive(Clone)]
@@ -25,10 +27,17 @@ struct Lines {
     line: Vec<u8>,
     /// Bytes that this request may still log on this stream, lines paid for.
     left: usize,
+    /// Where it is kept for the guest's developer.
+    recorder: Option<Recorder>,
 }
 
 impl Log {
-    pub fn new(stream: &'static str, handler: &str, request: &Arc<AtomicU64>) -> Self {
+    pub fn new(
+        stream: &'static str,
+        handler: &str,
+        request: &Arc<AtomicU64>,
+        recorder: Option<Recorder>,
+    ) -> Self {
         Self(Arc::new(Mutex::new(Lines {
             stream,
             handler: handler.into(),
@@ -36,6 +45,7 @@ impl Log {
             request: request.load(Ordering::Relaxed),
             line: Vec::new(),
             left: MAX_OUTPUT,
+            recorder,
         })))
     }
 
@@ -49,6 +59,9 @@ impl Log {
 
 impl Lines {
     fn write(&mut self, mut bytes: &[u8]) {
+        if let Some(recorder) = &self.recorder {
+            recorder.write(bytes);
+        }
         let current = self.current.load(Ordering::Relaxed);
         if current != self.request {
             self.flush();

@@ -7,14 +7,14 @@ use std::task::{Context, Poll};
 
 use tokio::task::JoinHandle;
 
-use super::engine::Engine;
 use super::failure::Failure;
+use super::handler::Handler;
 use super::lanes::{Guest, Metered, Polled, Share};
 
 /// A guest's run. It starts on the thread that polls it, and moves to the slow lane when it keeps that thread busy.
 /// Dropping it cancels the guest.
 pub(super) struct Run<T> {
-    engine: Arc<Engine>,
+    handler: Arc<Handler>,
     lane: Lane<T>,
 }
 
@@ -24,24 +24,23 @@ enum Lane<T> {
 }
 
 impl<T: Send + 'static> Run<T> {
-    pub fn new(engine: Arc<Engine>, guest: Guest<Result<T, Failure>>) -> Self {
-        let metered = Metered::new(guest, engine.limits().cpu);
-        Self::metered(engine, metered)
+    pub fn new(handler: Arc<Handler>, guest: Guest<Result<T, Failure>>) -> Self {
+        let metered = Metered::new(guest, handler.limits().cpu);
+        Self {
+            handler,
+            lane: Lane::Fast(metered),
+        }
     }
 
     /// Of a guest that answers the requests of a share.
     pub fn shared(
-        engine: Arc<Engine>,
+        handler: Arc<Handler>,
         guest: Guest<Result<T, Failure>>,
         share: Arc<Share>,
     ) -> Self {
-        let metered = Metered::new(guest, engine.limits().cpu).shared(share);
-        Self::metered(engine, metered)
-    }
-
-    fn metered(engine: Arc<Engine>, metered: Metered<Result<T, Failure>>) -> Self {
+        let metered = Metered::new(guest, handler.limits().cpu).shared(share);
         Self {
-            engine,
+            handler,
             lane: Lane::Fast(metered),
         }
     }
@@ -58,7 +57,7 @@ impl<T: Send + 'static> Future for Run<T> {
                 Polled::Waiting => return Poll::Pending,
                 Polled::Busy => {
                     // Where there is no slow lane the guest goes on here: its yield has woken this task.
-                    let Some(runtime) = run.engine.slow_lane() else {
+                    let Some(runtime) = run.handler.engine().slow_lane() else {
                         return Poll::Pending;
                     };
                     let guest = guest.leave();

@@ -16,7 +16,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 use super::handler::Grants;
-use super::limits::{Limits, MemoryAccount};
+use super::limits::Limits;
+use super::memory::{MemoryAccount, TotalMemory};
+use super::transcript::{Recorder, Transcript};
 use super::{keyvalue, outbound, output};
 
 /// The host's side of one instance.
@@ -25,6 +27,8 @@ pub(super) struct State {
     pub memory: MemoryAccount,
     /// The number of the request that is being answered, for the log.
     request: Arc<AtomicU64>,
+    /// Keeps what the guest writes, where its developer wants to know.
+    recorder: Option<Recorder>,
     /// The file that was opened last.
     #[cfg(target_os = "linux")]
     pub opened: Option<super::lookup::Opened>,
@@ -38,13 +42,19 @@ pub(super) struct State {
 }
 
 impl State {
-    pub fn new(grants: Arc<Grants>, limits: &Limits) -> Self {
+    pub fn new(
+        grants: Arc<Grants>,
+        limits: &Limits,
+        total: Arc<TotalMemory>,
+        transcript: Option<Transcript>,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.max_handles);
         Self {
             table,
-            memory: MemoryAccount::new(limits.memory),
+            memory: MemoryAccount::new(limits, total),
             request: Arc::default(),
+            recorder: transcript.map(Recorder::new),
             #[cfg(target_os = "linux")]
             opened: None,
             filesystem: grants.filesystem.context().clone(),
@@ -56,8 +66,11 @@ impl State {
     }
 
     /// Called when a request is about to be answered.
-    pub fn begin(&mut self, request: u64) {
+    pub fn begin(&mut self, request: u64, transcript: Option<Transcript>) {
         self.request.store(request, Ordering::Relaxed);
+        if let (Some(recorder), Some(transcript)) = (&self.recorder, transcript) {
+            recorder.turn_to(transcript);
+        }
         #[cfg(target_os = "linux")]
         self.opened.take();
     }
@@ -86,7 +99,7 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let (grants, request) = (&self.grants, &self.request);
+        let (grants, request, recorder) = (&self.grants, &self.request, &self.recorder);
         let wasi = self.wasi.get_or_insert_with(|| {
             let tcp = grants.tcp.clone();
             let mut builder = WasiCtx::builder();
@@ -107,8 +120,18 @@ impl WasiView for State {
                 .max_random_size(MAX_RANDOM)
                 .envs(&grants.environment)
                 .arg(&grants.name)
-                .stdout(output::Log::new("stdout", &grants.name, request))
-                .stderr(output::Log::new("stderr", &grants.name, request));
+                .stdout(output::Log::new(
+                    "stdout",
+                    &grants.name,
+                    request,
+                    recorder.clone(),
+                ))
+                .stderr(output::Log::new(
+                    "stderr",
+                    &grants.name,
+                    request,
+                    recorder.clone(),
+                ));
             let mut wasi = Box::new(builder.build());
             *wasi.filesystem() = grants.filesystem.context_of_async().clone();
             wasi

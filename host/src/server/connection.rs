@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Shared;
 use super::access_log::Exchange;
 use crate::http::{Connection, Reject, Request, Response, SendError, Sent, Transport};
-use crate::sandbox::{Answer, Failure, Instance};
+use crate::sandbox::{Answer, Failed, Instance};
 
 /// Serves a connection to its end.
 pub(super) async fn serve<S: Transport>(stream: S, peer: SocketAddr, shared: &Shared) {
@@ -70,12 +70,13 @@ async fn answer<S: Transport>(
 }
 
 /// The answer that a guest's failure gets; why it failed goes to the log, and only there.
-fn failed(failure: &Failure, exchange: &Exchange<'_>) -> Response {
+fn failed(failed: &Failed, exchange: &Exchange<'_>) -> Response {
+    let failure = &failed.failure;
     exchange.failed(failure);
     let response = Response::error(failure.status());
-    match failure {
-        Failure::NoInstance(_) => response.with_field("Retry-After", RETRY_AFTER),
-        _ => response,
+    match failure.retry_after() {
+        Some(seconds) => response.with_field("Retry-After", &seconds.to_string()),
+        None => response,
     }
 }
 
@@ -113,7 +114,9 @@ async fn send<S: Transport>(
                 (true, Some(failure)) => connection.respond(failed(&failure, exchange)).await,
                 (true, None) => unsendable(connection, &error, exchange).await,
                 (false, failure) => {
-                    failure.iter().for_each(|failure| exchange.failed(failure));
+                    failure
+                        .iter()
+                        .for_each(|failed| exchange.failed(&failed.failure));
                     Err(error)
                 }
             }
@@ -151,6 +154,3 @@ async fn reject<S: Transport>(
         Err(error) => exchange.cut(&error, connection.sent_head()),
     }
 }
-
-/// Seconds after which a client that found no free instance may try again.
-const RETRY_AFTER: &str = "1";
