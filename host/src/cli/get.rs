@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
+use belljar::config::units;
 use belljar::http::Chunked;
 use bytes::{Buf, BytesMut};
 use clap::Args;
 
-use super::units;
 
 /// Ask a server for a page, and show status line, headers and body
 ///

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use belljar::config::units;
 use belljar::sandbox::{
     Access, AllowedOrigin, Authorities, Buckets, Database, Grants, Network, Outbound, Preopen,
     StoreLimits,
 };
 use clap::Args;
 
-use super::units;
 
 /// What a handler may see and use. Without any of these flags: its request, clocks and random numbers.
 #[derive(Args)]

@@ -5,7 +5,6 @@ mod get;
 mod grants;
 mod new;
 mod serve;
-mod units;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use belljar::config::units;
 use belljar::http;
 use belljar::sandbox::{Access, Engine, Handler, Limits, Preopen};
 use belljar::server::{self, AccessLog, Detail, Stderr};
@@ -15,7 +16,6 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::grants::{GrantFlags, name_of};
-use super::units;
 
 /// Serve a folder, or a handler
 #[derive(Args)]
@@ -74,7 +74,7 @@ struct Files {
     spa: Option<String>,
 
     /// The Cache-Control field of files
-    #[arg(long, value_name = "VALUE", conflicts_with = "handler", value_parser = field_value)]
+    #[arg(long, value_name = "VALUE", conflicts_with = "handler", value_parser = units::field_value)]
     cache_control: Option<String>,
 
     /// Serve files whose names begin with a dot, too
@@ -306,18 +306,6 @@ impl LimitFlags {
             send_timeout: self.send_timeout,
             stream_timeout: self.stream_timeout,
         }
-    }
-}
-
-/// A header's value, such as `max-age=3600`.
-fn field_value(text: &str) -> Result<String, String> {
-    if text
-        .bytes()
-        .all(|byte| byte == b' ' || byte.is_ascii_graphic())
-    {
-        Ok(text.into())
-    } else {
-        Err("a header's value is visible ASCII on one line, such as max-age=3600".into())
     }
 }
 

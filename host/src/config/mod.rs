@@ -3,6 +3,8 @@
 //! All of it is plain data that can be compared: a change is what differs. It comes from `belljar.toml` or from the
 //! flags of `belljar serve`; both say the same things by the same names.
 
+pub mod units;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;

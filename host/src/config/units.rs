@@ -1,8 +1,10 @@
-//! Values in the units that people write.
+//! Values in the units that people write, in flags and in files alike.
 
 use std::time::Duration;
 
 use bytesize::ByteSize;
+
+use crate::sandbox::Rate;
 
 /// `30s`, `500ms`, `2min`.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -46,6 +48,52 @@ pub fn head(text: &str) -> Result<usize, String> {
     match memory(text)? {
         size @ MIN_HEAD..=MAX_HEAD => Ok(size),
         _ => Err("a head may have 256B to 1MiB".into()),
+    }
+}
+
+/// `100/s`, `10/min`, `1000/h`: requests in a time, with `burst 500` behind it as many at once after a pause, else as
+/// many as the number before the slash.
+pub fn rate(text: &str) -> Result<Rate, String> {
+    let advice = "write it as 100/s, 10/min or 1000/h, or with a burst as 100/s burst 500";
+    let number = |digits: &str| match digits.parse::<u32>() {
+        Ok(number @ 1..) => Ok(number),
+        _ => Err(format!(
+            "{digits:?} is no number of requests, 1 to {}; {advice}",
+            u32::MAX
+        )),
+    };
+    let mut words = text.split_whitespace();
+    let Some((requests, unit)) = words.next().and_then(|word| word.split_once('/')) else {
+        return Err(advice.into());
+    };
+    let requests = number(requests)?;
+    let seconds = match unit {
+        "s" => 1,
+        "min" => 60,
+        "h" => 60 * 60,
+        _ => return Err(format!("{unit:?} is no time of a rate; {advice}")),
+    };
+    let burst = match (words.next(), words.next(), words.next()) {
+        (None, ..) => requests,
+        (Some("burst"), Some(burst), None) => number(burst)?,
+        _ => return Err(advice.into()),
+    };
+    Ok(Rate {
+        requests,
+        per: Duration::from_secs(seconds),
+        burst,
+    })
+}
+
+/// A header's value, such as `max-age=3600`.
+pub fn field_value(text: &str) -> Result<String, String> {
+    if text
+        .bytes()
+        .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+    {
+        Ok(text.into())
+    } else {
+        Err("a header's value is visible ASCII on one line, such as max-age=3600".into())
     }
 }
 
@@ -105,6 +153,39 @@ mod tests {
         }
         for text in ["", "MiB", "-1", "1XB", "lots"] {
             assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rates() {
+        for (text, requests, seconds, burst) in [
+            ("100/s", 100, 1, 100),
+            ("10/min", 10, 60, 10),
+            ("1000/h burst 1", 1000, 3600, 1),
+            (" 100/s  burst 500 ", 100, 1, 500),
+        ] {
+            let rate = rate(text).unwrap();
+            assert_eq!(
+                (rate.requests, rate.per.as_secs(), rate.burst),
+                (requests, seconds, burst),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "100",
+            "100/",
+            "/s",
+            "0/s",
+            "-1/s",
+            "100/day",
+            "100/s burst",
+            "100/s burst 0",
+            "100/s 500",
+            "100/s burst 500 more",
+            "9999999999/s",
+        ] {
+            assert!(rate(text).is_err(), "{text}");
         }
     }
 }
