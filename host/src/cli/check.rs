@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use belljar::config::name_of;
 use belljar::sandbox::{Engine, Import, Inspection, Provision};
 use bytesize::ByteSize;
 use clap::Args;
 use serde::Serialize;
 
-use super::grants::{GrantFlags, name_of};
+use super::grants::GrantFlags;
 use super::serve::LimitFlags;
 
 /// Say what a component needs, and whether `serve --handler` would run it with the same flags
@@ -72,10 +73,7 @@ impl Check {
         let file = self.file.display().to_string();
         let component =
             std::fs::read(&self.file).with_context(|| format!("{file} cannot be read"))?;
-        let mut grants = self.grants.grants(name_of(&self.file), Vec::new(), None)?;
-        if self.grants.check_store()? {
-            grants = grants.store_to_come();
-        }
+        let grants = self.grants.config()?.check(&name_of(&self.file))?;
         let engine = Arc::new(Engine::new(self.limits.max_instances, 1)?);
         let report = Report::new(
             file,

@@ -11,7 +11,6 @@ use belljar::http::Chunked;
 use bytes::{Buf, BytesMut};
 use clap::Args;
 
-
 /// Ask a server for a page, and show status line, headers and body
 ///
 /// Exit status: 0 for an answer below 400, 1 for any other answer, for a broken one and for none.

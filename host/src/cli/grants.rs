@@ -2,30 +2,25 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use belljar::config::units;
-use belljar::sandbox::{
-    Access, AllowedOrigin, Authorities, Buckets, Database, Grants, Network, Outbound, Preopen,
-    StoreLimits,
-};
+use anyhow::bail;
+use belljar::config::{GrantConfig, OutboundConfig, StoreConfig, units};
+use belljar::sandbox::{AllowedOrigin, Network, Preopen, StoreLimits};
 use clap::Args;
-
 
 /// What a handler may see and use. Without any of these flags: its request, clocks and random numbers.
 #[derive(Args)]
 #[command(next_help_heading = "Grants")]
 pub struct GrantFlags {
     /// Folder that the handler sees as well: HOST::GUEST, writable only as HOST::GUEST:rw
-    #[arg(long = "dir", value_name = "HOST::GUEST[:rw]", value_parser = preopen)]
-    pub dirs: Vec<Preopen>,
+    #[arg(long = "dir", value_name = "HOST::GUEST[:rw]")]
+    dirs: Vec<Preopen>,
 
     /// Environment variable of the handler
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
-    pub environment: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
 
     /// Value that the handler finds in wasi:config/store
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = variable)]
@@ -107,137 +102,54 @@ struct StoreFlags {
 }
 
 impl GrantFlags {
-    /// What the flags say, for a handler that sees these variables and folders besides.
+    /// What the flags say.
     ///
     /// # Errors
     ///
-    /// Where they contradict each other, or name what is not there.
-    pub fn grants(
-        &self,
-        name: String,
-        mut environment: Vec<(String, String)>,
-        site: Option<Preopen>,
-    ) -> anyhow::Result<Grants> {
-        environment.extend(self.environment.iter().cloned());
-        let preopens = self.preopens(site)?;
+    /// Where they contradict each other.
+    pub fn config(&self) -> anyhow::Result<GrantConfig> {
         let mut seen = HashSet::new();
         if let Some((name, _)) = self.config.iter().find(|(name, _)| !seen.insert(name)) {
             bail!("--set {name} is there twice; give it one value");
         }
-        let grants = Grants::new(name, environment, &preopens)?;
-        Ok(grants
-            .config(self.config.iter().cloned())
-            .tcp(&self.allow_tcp)
-            .outbound(self.outbound.outbound()?))
-    }
-
-    /// Opens the store, if one is named.
-    ///
-    /// # Errors
-    ///
-    /// Where it cannot be opened.
-    pub fn store(&self, handler: &str) -> anyhow::Result<Option<Buckets>> {
-        let StoreFlags {
-            store_file: Some(file),
-            max_bytes,
-            max_key,
-            max_value,
-        } = &self.store
-        else {
-            return Ok(None);
-        };
-        let limits = StoreLimits {
-            max_bytes: *max_bytes,
-            max_key: *max_key,
-            max_value: *max_value,
-        };
-        let database = Arc::new(Database::open(file)?);
-        Ok(Some(Buckets::new(database, handler.to_owned(), limits)))
-    }
-
-    /// Whether [`store`](Self::store) would open one. None is made.
-    ///
-    /// # Errors
-    ///
-    /// As `store` has them.
-    pub fn check_store(&self) -> anyhow::Result<bool> {
-        match &self.store.store_file {
-            Some(file) => Database::check(file).map(|()| true),
-            None => Ok(false),
-        }
-    }
-
-    fn preopens(&self, site: Option<Preopen>) -> anyhow::Result<Vec<Preopen>> {
-        let preopens: Vec<Preopen> = site.into_iter().chain(self.dirs.iter().cloned()).collect();
-        for (position, preopen) in preopens.iter().enumerate() {
-            let name = preopen.guest.trim_end_matches('/');
-            let before = preopens.iter().take(position);
-            if let Some(other) = before
-                .into_iter()
-                .find(|other| other.guest.trim_end_matches('/') == name)
-            {
-                bail!(
-                    "the handler would see both {} and {} as {}; give one of them another name with --dir",
-                    other.host.display(),
-                    preopen.host.display(),
-                    preopen.guest
-                );
-            }
-        }
-        Ok(preopens)
+        Ok(GrantConfig {
+            dirs: self.dirs.clone(),
+            environment: self.environment.clone(),
+            config: self.config.clone(),
+            tcp: self.allow_tcp.clone(),
+            outbound: self.outbound.config(),
+            store: self.store.config(),
+        })
     }
 }
 
 impl OutboundFlags {
-    fn outbound(&self) -> anyhow::Result<Outbound> {
-        let mut authorities = Authorities::default();
-        for file in &self.outbound_ca {
-            let shown = file.display();
-            let pem = std::fs::read(file)
-                .with_context(|| format!("--outbound-ca {shown} cannot be read"))?;
-            if let Err(reason) = authorities.add(&pem) {
-                bail!("--outbound-ca {shown} cannot be used: {reason}");
-            }
-        }
-        Ok(Outbound {
-            authorities,
+    fn config(&self) -> OutboundConfig {
+        OutboundConfig {
             origins: self.allow_outbound.clone(),
             private: self.allow_private.clone(),
+            authorities: self.outbound_ca.clone(),
             connect_timeout: self.outbound_connect_timeout,
             first_byte_timeout: self.outbound_first_byte_timeout,
             between_bytes_timeout: self.outbound_between_bytes_timeout,
             max_head: self.outbound_max_head,
             max_body: self.outbound_max_body,
             connections: self.outbound_connections.into(),
+        }
+    }
+}
+
+impl StoreFlags {
+    fn config(&self) -> Option<StoreConfig> {
+        Some(StoreConfig {
+            file: self.store_file.clone()?,
+            limits: StoreLimits {
+                max_bytes: self.max_bytes,
+                max_key: self.max_key,
+                max_value: self.max_value,
+            },
         })
     }
-}
-
-/// How the log, the store and the handler itself call a handler: by its file.
-pub fn name_of(handler: &Path) -> String {
-    handler.file_stem().map_or_else(
-        || "handler".into(),
-        |stem| stem.to_string_lossy().into_owned(),
-    )
-}
-
-/// `HOST::GUEST` or `HOST::GUEST:rw`.
-fn preopen(text: &str) -> Result<Preopen, String> {
-    let Some((host, guest)) = text.split_once("::") else {
-        return Err("write it as HOST::GUEST, such as ./data::/data, or ./data::/data:rw to let the handler write".into());
-    };
-    let (guest, access) = match guest.strip_suffix(":rw") {
-        Some(guest) => (guest, Access::ReadWrite),
-        None => (guest, Access::ReadOnly),
-    };
-    if host.is_empty() || guest.is_empty() {
-        return Err("both HOST and GUEST need a name, such as ./data::/data".into());
-    }
-    Ok(Preopen {
-        host: host.into(),
-        guest: guest.into(),
-        access,
-    })
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use belljar::config::units;
+use belljar::config::{name_of, units};
 use belljar::http;
-use belljar::sandbox::{Access, Engine, Handler, Limits, Preopen};
+use belljar::sandbox::{Databases, Engine, Handler, Limits};
 use belljar::server::{self, AccessLog, Detail, Stderr};
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
-use super::grants::{GrantFlags, name_of};
+use super::grants::GrantFlags;
 
 /// Serve a folder, or a handler
 #[derive(Args)]
@@ -174,12 +174,14 @@ impl Serve {
             Some(file) => name_of(file),
             None => "files".into(),
         };
-        let mut grants = self
-            .grants
-            .grants(name.clone(), self.variables(), self.site())?;
-        if let Some(buckets) = self.grants.store(&name)? {
-            grants = grants.store(buckets);
+        let files = self.folder();
+        let mut grants = self.grants.config()?;
+        if let Some(files) = &files {
+            let files = files.handler(name.clone(), self.limits.sandbox()).grants;
+            grants.dirs.splice(0..0, files.dirs);
+            grants.environment.splice(0..0, files.environment);
         }
+        let grants = grants.open(&name, &Databases::default())?;
         let component = match &self.handler {
             Some(file) => std::fs::read(file)
                 .with_context(|| format!("the handler {} cannot be read", file.display()))?,
@@ -229,23 +231,11 @@ impl Serve {
         Ok(())
     }
 
-    /// The folder that is served.
-    fn site(&self) -> Option<Preopen> {
-        let site = match (&self.site, &self.handler) {
-            (Some(site), _) => site.clone(),
-            (None, None) => PathBuf::from("."),
-            // A stranger's handler sees nothing that it was not given.
-            (None, Some(_)) => return None,
-        };
-        Some(Preopen {
-            host: site,
-            guest: "/".into(),
-            access: Access::ReadOnly,
-        })
-    }
-
-    /// What the flags tell the handler that serves files.
-    fn variables(&self) -> Vec<(String, String)> {
+    /// The folder that is served, if any: a stranger's handler sees nothing that it was not given.
+    fn folder(&self) -> Option<belljar::config::Files> {
+        if self.site.is_none() && self.handler.is_some() {
+            return None;
+        }
         let Files {
             index,
             listing,
@@ -253,16 +243,14 @@ impl Serve {
             cache_control,
             dotfiles,
         } = &self.files;
-        let flag = |set: bool| set.then(|| "1".to_owned());
-        let settings = [
-            ("BELLJAR_INDEX", index.clone()),
-            ("BELLJAR_LISTING", flag(*listing)),
-            ("BELLJAR_SPA", spa.clone()),
-            ("BELLJAR_CACHE_CONTROL", cache_control.clone()),
-            ("BELLJAR_DOTFILES", flag(*dotfiles)),
-        ];
-        let set = |(name, value): (&str, Option<String>)| Some((name.to_owned(), value?));
-        settings.into_iter().filter_map(set).collect()
+        Some(belljar::config::Files {
+            root: self.site.clone().unwrap_or_else(|| PathBuf::from(".")),
+            index: index.clone(),
+            listing: *listing,
+            spa: spa.clone(),
+            cache_control: cache_control.clone(),
+            dotfiles: *dotfiles,
+        })
     }
 }
 

@@ -3,7 +3,23 @@
 //! All of it is plain data that can be compared: a change is what differs. It comes from `belljar.toml` or from the
 //! flags of `belljar serve`; both say the same things by the same names.
 
+mod answers;
+mod document;
+mod exposure;
+mod file;
+mod files;
+mod form;
+mod grants;
+mod handlers;
+mod names;
+mod problem;
+mod reader;
+mod schema;
+mod sites;
+#[cfg(test)]
+mod tests;
 pub mod units;
+mod value;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +29,10 @@ use std::time::Duration;
 use crate::http;
 use crate::routing::{HostPattern, PathPattern};
 use crate::sandbox::{AllowedOrigin, Limits, Network, Outbound, Preopen, StoreLimits};
+
+pub use self::files::Files;
+pub use self::names::name_of;
+pub use self::problem::{Position, Problem, Problems};
 
 /// A whole configuration, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,4 +187,31 @@ impl Default for OutboundConfig {
 pub struct StoreConfig {
     pub file: PathBuf,
     pub limits: StoreLimits,
+}
+
+impl Config {
+    /// The JSON schema of `belljar.toml`.
+    pub fn schema() -> serde_json::Value {
+        schema::Schema::of::<file::File>().into_json()
+    }
+}
+
+impl HandlerConfig {
+    /// The JSON schema of the file beside a handler of a folder.
+    pub fn schema() -> serde_json::Value {
+        schema::Schema::of::<file::HandlerFile>().into_json()
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+            threads: None,
+            max_connections: 10_000,
+            max_instances: 1000,
+            grace: Duration::from_secs(10),
+            http: http::Limits::default(),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, bail};
@@ -17,10 +18,18 @@ use super::store::{Change, Page, Refused, Space};
 /// for the disk in the next transaction together, so that many writers cost no more of it than one.
 #[derive(Debug)]
 pub struct Database {
-    redb: Arc<redb::Database>,
+    redb: Arc<Open>,
     /// None when the thread is to end.
     queue: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
+}
+
+/// The file, in use by this process.
+#[derive(Debug)]
+struct Open {
+    redb: redb::Database,
+    /// Whoever waits for the file to be closed sees this dropped; it is dropped after the field before it.
+    _held: Option<Sender<()>>,
 }
 
 struct Job {
@@ -47,12 +56,24 @@ impl Database {
     ///
     /// Where the file cannot be opened, is in use, is damaged, or is something else.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let redb = Arc::new(open(path)?);
+        Self::start(path, None)
+    }
+
+    /// As [`open`](Self::open); what is held for it is dropped when the file is closed.
+    pub(super) fn held(path: &Path, held: Sender<()>) -> anyhow::Result<Self> {
+        Self::start(path, Some(held))
+    }
+
+    fn start(path: &Path, held: Option<Sender<()>>) -> anyhow::Result<Self> {
+        let redb = Arc::new(Open {
+            redb: open(path)?,
+            _held: held,
+        });
         let (queue, jobs) = mpsc::channel(QUEUE);
         let database = redb.clone();
         let writer = thread::Builder::new()
             .name("store".into())
-            .spawn(move || write(&database, jobs))
+            .spawn(move || write(&database.redb, jobs))
             .context("no thread for the store")?;
         Ok(Self {
             redb,
@@ -162,7 +183,7 @@ impl Database {
     ) -> Result<T, Failure> {
         let (redb, space, bucket) = (self.redb.clone(), space.clone(), bucket.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            let transaction = redb.begin_read()?;
+            let transaction = redb.redb.begin_read()?;
             read(&space, &transaction, &bucket)
         });
         match reading.await {

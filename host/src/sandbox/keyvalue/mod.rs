@@ -4,6 +4,7 @@
 //! its name; a bucket is there from its first entry on.
 
 mod database;
+mod databases;
 mod store;
 
 use std::sync::{Arc, Once};
@@ -16,6 +17,7 @@ use self::store::{Change, Space};
 use super::state::State;
 
 pub use self::database::Database;
+pub use self::databases::Databases;
 pub use self::store::StoreLimits;
 
 mod bindings {

@@ -1,0 +1,101 @@
+//! What must not lie in a folder that is served: anybody could download it.
+
+use std::path::{Component as Part, Path, PathBuf};
+
+use super::document::At;
+use super::reader::Reader;
+use super::{Action, Component, HandlerConfig, Site};
+
+/// Tells of everything that lies in a served folder and should not.
+pub(super) fn check(reader: &mut Reader<'_>, at: At<'_>, sites: &[Site]) {
+    let file = reader.path.to_owned();
+    let mut told = Vec::new();
+    for served in sites
+        .iter()
+        .flat_map(handlers)
+        .filter(|handler| handler.component == Component::Files)
+    {
+        for (what, path) in std::iter::once(("this file", file.clone())).chain(secrets(sites)) {
+            if let Some(message) = exposed(served, what, &path) {
+                told.push(message);
+            }
+        }
+    }
+    told.dedup();
+    for message in told {
+        reader.tell(at, message);
+    }
+}
+
+impl Site {
+    /// What of a server's own lies in a folder that this site serves, each in a line for people.
+    pub fn exposed(&self) -> Vec<String> {
+        let served = handlers(self).filter(|handler| handler.component == Component::Files);
+        let sites = std::slice::from_ref(self);
+        served
+            .flat_map(|served| {
+                secrets(sites).filter_map(move |(what, path)| exposed(served, what, &path))
+            })
+            .collect()
+    }
+}
+
+/// The files and folders that are the server's alone.
+fn secrets(sites: &[Site]) -> impl Iterator<Item = (&'static str, PathBuf)> {
+    let folders = sites.iter().filter_map(|site| site.handlers.as_ref());
+    let folders = folders.map(|folder| ("the folder of handlers", folder.path.clone()));
+    let files = sites.iter().flat_map(handlers).flat_map(|handler| {
+        let component = match &handler.component {
+            Component::File(file) => Some(("the component", file.clone())),
+            Component::Files => None,
+        };
+        let store = handler.grants.store.as_ref();
+        component
+            .into_iter()
+            .chain(store.map(|store| ("the store", store.file.clone())))
+    });
+    folders.chain(files)
+}
+
+fn handlers(site: &Site) -> impl Iterator<Item = &HandlerConfig> {
+    site.routes.iter().filter_map(|route| match &route.action {
+        Action::Run(handler) => Some(&**handler),
+        _ => None,
+    })
+}
+
+/// Says so where the path lies in the folder that is served.
+fn exposed(served: &HandlerConfig, what: &str, path: &Path) -> Option<String> {
+    let dotfiles = served
+        .grants
+        .environment
+        .iter()
+        .any(|(name, _)| name == "BELLJAR_DOTFILES");
+    let root = &served.grants.dirs.first()?.host;
+    let inside = canonical(path)?;
+    let inside = inside.strip_prefix(canonical(root)?).ok()?;
+    // The handler that serves files keeps what begins with a dot to itself, but for one folder.
+    let hidden = inside.components().any(|part| match part {
+        Part::Normal(name) => name != ".well-known" && name.to_string_lossy().starts_with('.'),
+        _ => false,
+    });
+    (dotfiles || !hidden).then(|| {
+        format!(
+            "{what} {} lies in {}, which is served, so that anybody could download it; move it out of there",
+            path.display(),
+            root.display()
+        )
+    })
+}
+
+/// The path without links; of a file that is not there, by its folder.
+fn canonical(path: &Path) -> Option<PathBuf> {
+    if let Ok(canonical) = path.canonicalize() {
+        return Some(canonical);
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    Some(folder.canonicalize().ok()?.join(path.file_name()?))
+}

@@ -1,0 +1,123 @@
+//! Grants as they are configured, opened.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use anyhow::{Context, bail};
+
+use super::{GrantConfig, OutboundConfig, StoreConfig};
+use crate::sandbox::{
+    Access, Authorities, Buckets, Database, Databases, Grants, Outbound, Preopen,
+};
+
+impl GrantConfig {
+    /// Opens what is granted to the handler of this name.
+    ///
+    /// # Errors
+    ///
+    /// Where the grants contradict each other, or something that they name cannot be opened.
+    pub fn open(&self, name: &str, databases: &Databases) -> anyhow::Result<Grants> {
+        let grants = self.without_store(name)?;
+        let Some(StoreConfig { file, limits }) = &self.store else {
+            return Ok(grants);
+        };
+        let database = databases.open(file)?;
+        Ok(grants.store(Buckets::new(database, name.to_owned(), *limits)))
+    }
+
+    /// As [`open`](Self::open), for an [`Inspection`](crate::sandbox::Inspection): makes no store, and holds none.
+    ///
+    /// # Errors
+    ///
+    /// As `open` has them, as far as that can be said without making a store.
+    pub fn check(&self, name: &str) -> anyhow::Result<Grants> {
+        let grants = self.without_store(name)?;
+        let Some(StoreConfig { file, .. }) = &self.store else {
+            return Ok(grants);
+        };
+        Database::check(file)?;
+        Ok(grants.store_to_come())
+    }
+
+    /// # Errors
+    ///
+    /// Names two folders that the handler would see under one name.
+    pub(super) fn check_dirs(&self) -> Result<(), String> {
+        for (position, preopen) in self.dirs.iter().enumerate() {
+            let name = preopen.guest.trim_end_matches('/');
+            let mut before = self.dirs.iter().take(position);
+            if let Some(other) = before.find(|other| other.guest.trim_end_matches('/') == name) {
+                return Err(format!(
+                    "the handler would see both {} and {} as {}; give one of them another name",
+                    other.host.display(),
+                    preopen.host.display(),
+                    preopen.guest
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn without_store(&self, name: &str) -> anyhow::Result<Grants> {
+        self.check_dirs().map_err(anyhow::Error::msg)?;
+        let grants = Grants::new(name.to_owned(), self.environment.clone(), &self.dirs)?;
+        Ok(grants
+            .config(self.config.iter().cloned())
+            .tcp(&self.tcp)
+            .outbound(self.outbound.open()?))
+    }
+}
+
+impl OutboundConfig {
+    fn open(&self) -> anyhow::Result<Outbound> {
+        let mut authorities = Authorities::default();
+        for file in &self.authorities {
+            add_authority(&mut authorities, file)?;
+        }
+        Ok(Outbound {
+            authorities,
+            origins: self.origins.clone(),
+            private: self.private.clone(),
+            connect_timeout: self.connect_timeout,
+            first_byte_timeout: self.first_byte_timeout,
+            between_bytes_timeout: self.between_bytes_timeout,
+            max_head: self.max_head,
+            max_body: self.max_body,
+            connections: self.connections,
+        })
+    }
+}
+
+/// `HOST::GUEST` or `HOST::GUEST:rw`.
+impl FromStr for Preopen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((host, guest)) = text.split_once("::") else {
+            return Err("write it as HOST::GUEST, such as ./data::/data, or ./data::/data:rw to let the handler write".into());
+        };
+        let (guest, access) = match guest.strip_suffix(":rw") {
+            Some(guest) => (guest, Access::ReadWrite),
+            None => (guest, Access::ReadOnly),
+        };
+        if host.is_empty() || guest.is_empty() {
+            return Err("both HOST and GUEST need a name, such as ./data::/data".into());
+        }
+        Ok(Self {
+            host: host.into(),
+            guest: guest.into(),
+            access,
+        })
+    }
+}
+
+/// Adds the certificates of a file.
+pub(super) fn add_authority(authorities: &mut Authorities, file: &Path) -> anyhow::Result<()> {
+    let shown = file.display();
+    let pem =
+        std::fs::read(file).with_context(|| format!("the certificates {shown} cannot be read"))?;
+    if let Err(reason) = authorities.add(&pem) {
+        bail!("the certificates {shown} cannot be used: {reason}");
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! The handlers of a file, each with a name of its own.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::HandlerConfig;
+use super::document::At;
+use super::reader::Reader;
+
+/// The handlers that were found, which have no names yet.
+#[derive(Default)]
+pub(super) struct Drafts<'d>(Vec<Draft<'d>>);
+
+/// A handler, and what it may be called.
+pub(super) struct Draft<'d> {
+    config: HandlerConfig,
+    /// Whether its name was said.
+    is_named: bool,
+    /// From the shortest to one that no other has.
+    names: Vec<String>,
+    at: At<'d>,
+}
+
+impl<'d> Draft<'d> {
+    /// `component` as it is written.
+    pub fn of_component(
+        config: HandlerConfig,
+        name: Option<String>,
+        component: &str,
+        path: &str,
+        at: At<'d>,
+    ) -> Self {
+        let is_named = name.is_some();
+        let component = Path::new(component);
+        let names = match name {
+            Some(name) => vec![name],
+            None => {
+                let longer = component.with_extension("").display().to_string();
+                let longest = format!("{longer} {path} {}", at.line());
+                vec![name_of(component), longer, longest]
+            }
+        };
+        Self {
+            config,
+            is_named,
+            names,
+            at,
+        }
+    }
+
+    /// `root` as it is written.
+    pub fn of_files(config: HandlerConfig, root: &str, at: At<'d>) -> Self {
+        Self {
+            config,
+            is_named: false,
+            names: vec![
+                "files".into(),
+                format!("files {root}"),
+                format!("files {root} {}", at.line()),
+            ],
+            at,
+        }
+    }
+
+    /// Whether it is the very same handler.
+    fn is(&self, other: &Self) -> bool {
+        self.config == other.config
+            && (self.is_named, self.names.first()) == (other.is_named, other.names.first())
+    }
+}
+
+impl<'d> Drafts<'d> {
+    /// Returns its number. Routes that say the same of one component have one handler.
+    pub fn add(&mut self, draft: Draft<'d>) -> usize {
+        let found = self.0.iter().position(|other| other.is(&draft));
+        found.unwrap_or_else(|| {
+            self.0.push(draft);
+            self.0.len() - 1
+        })
+    }
+
+    /// Gives each the shortest of its names that no other has.
+    pub fn named(self, reader: &mut Reader<'_>) -> Vec<Arc<HandlerConfig>> {
+        let mut levels = vec![0; self.0.len()];
+        loop {
+            let mut counts: HashMap<&str, usize> = HashMap::new();
+            for (draft, level) in self.0.iter().zip(&levels) {
+                *counts.entry(draft.name(*level)).or_default() += 1;
+            }
+            let mut moved = false;
+            for (draft, level) in self.0.iter().zip(&mut levels) {
+                if counts
+                    .get(draft.name(*level))
+                    .is_some_and(|count| *count > 1)
+                    && *level + 1 < draft.names.len()
+                {
+                    *level += 1;
+                    moved = true;
+                }
+            }
+            if !moved {
+                break;
+            }
+        }
+        self.tell_of_names(&levels, reader);
+        let named = self.0.into_iter().zip(levels).map(|(draft, level)| {
+            let name = draft.name(level).to_owned();
+            Arc::new(HandlerConfig {
+                name,
+                ..draft.config
+            })
+        });
+        named.collect()
+    }
+
+    fn tell_of_names(&self, levels: &[usize], reader: &mut Reader<'_>) {
+        let mut seen: HashMap<&str, At<'_>> = HashMap::new();
+        for (draft, level) in self.0.iter().zip(levels) {
+            let name = draft.name(*level);
+            if let Some(other) = seen.insert(name, draft.at) {
+                let line = other.line();
+                reader.tell(
+                    draft.at,
+                    format!("a handler named {name:?} is there already, in line {line}; give one of them another name"),
+                );
+            }
+            // By a name that others could push it out of, it would lose what it keeps.
+            if *level > 0 && draft.config.grants.store.is_some() {
+                reader.tell(
+                    draft.at,
+                    format!(
+                        "several handlers would be named {:?}, and this one has a store, which is kept by that name; \
+                         give it a name",
+                        draft.name(0)
+                    ),
+                );
+            }
+        }
+    }
+}
+
+impl Draft<'_> {
+    fn name(&self, level: usize) -> &str {
+        self.names.get(level).map_or("", String::as_str)
+    }
+}
+
+/// How a handler is called that is not named: by its file.
+pub fn name_of(component: &Path) -> String {
+    component.file_stem().map_or_else(
+        || "handler".into(),
+        |stem| stem.to_string_lossy().into_owned(),
+    )
+}

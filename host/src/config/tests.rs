@@ -1,0 +1,251 @@
+//! Whole files, sound and broken.
+
+use std::time::Duration;
+
+use super::*;
+
+/// A folder with what the files below name.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["public", "handlers", "data", "other"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        for name in ["hello.wasm", "users.wasm", "other/users.wasm"] {
+            std::fs::write(folder.path().join(name), "\0asm").unwrap();
+        }
+        Self(folder)
+    }
+
+    fn parse(&self, text: &str) -> Result<Config, Problems> {
+        Config::parse(text, &self.0.path().join("belljar.toml"))
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// What is wrong with a text, without the folder.
+    fn problems(&self, text: &str) -> Vec<String> {
+        let problems = self.parse(text).expect_err(text);
+        let folder = format!("{}/", self.0.path().display());
+        let lines = problems
+            .iter()
+            .map(|one| one.to_string().replace(&folder, ""));
+        lines.collect()
+    }
+}
+
+fn handler<'c>(config: &'c Config, path: &str) -> &'c HandlerConfig {
+    let mut routes = config.sites.iter().flat_map(|site| &site.routes);
+    let route = routes.find(|route| route.path.as_str() == path).unwrap();
+    match &route.action {
+        Action::Run(handler) => handler,
+        other => panic!("{path}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_file_that_says_everything() {
+    let folder = Folder::new();
+    let config = folder.parse(
+        r#"
+        listen = ["127.0.0.1:0", "[::1]:8081"]
+        threads = 4
+        grace = "1s"
+        max-connections = 5
+        max-instances = 100
+        handlers = "handlers"
+        files = "public"
+        http = { max-body = 4096, idle-timeout = "5s" }
+        limits = { timeout = "2s", rate = "10/s burst 20" }
+
+        [[route]]
+        path = "/users/:id"
+        component = "users.wasm"
+        reuse = 10
+        concurrency = 2
+        [route.grants]
+        dirs = ["data::/data:rw"]
+        env = { A = "b" }
+        config = { c = "d" }
+        allow-tcp = ["127.0.0.1:5432"]
+        allow-outbound = ["https://example.com"]
+        outbound-connections = 2
+        store = "data/store.db"
+        store-max-key = "2KiB"
+        [route.limits]
+        memory = "1MiB"
+
+        [[site]]
+        hosts = ["example.com", "*.Example.com"]
+        [[site.route]]
+        path = "/old/*rest"
+        redirect = "/new/{rest}"
+        [[site.route]]
+        path = "/health"
+        response = { body = "ok\n" }
+        "#,
+    );
+    let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+    let Server {
+        listen,
+        threads,
+        max_connections,
+        max_instances,
+        grace,
+        http,
+    } = &config.server;
+    assert_eq!(listen.len(), 2);
+    assert_eq!(
+        (*threads, *max_connections, *max_instances),
+        (Some(4), 5, 100)
+    );
+    assert_eq!(*grace, Duration::from_secs(1));
+    assert_eq!(
+        (http.max_body, http.idle_timeout),
+        (4096, Duration::from_secs(5))
+    );
+
+    let users = handler(&config, "/users/:id");
+    assert_eq!(
+        (users.name.as_str(), users.reuse, users.concurrency),
+        ("users", 10, 2)
+    );
+    assert_eq!(users.component, Component::File(folder.at("users.wasm")));
+    assert_eq!(users.grants.dirs[0].host, folder.at("data"));
+    assert_eq!(users.grants.environment, [("A".into(), "b".into())]);
+    assert_eq!(users.grants.outbound.connections, 2);
+    let store = users.grants.store.as_ref().unwrap();
+    assert_eq!(
+        (&store.file, store.limits.max_key),
+        (&folder.at("data/store.db"), 2048)
+    );
+    let Limits {
+        timeout,
+        memory,
+        max_instances,
+        rate,
+        cpu,
+        ..
+    } = &users.limits;
+    assert_eq!(
+        (*timeout, *cpu),
+        (Duration::from_secs(2), Duration::from_secs(10))
+    );
+    assert_eq!(
+        (*memory, *max_instances, rate.unwrap().burst),
+        (1 << 20, 100, 20)
+    );
+
+    let files = handler(&config, "/*");
+    assert_eq!(
+        (files.name.as_str(), &files.component),
+        ("files", &Component::Files)
+    );
+    let [top, site] = config.sites.as_slice() else {
+        panic!("{:?}", config.sites);
+    };
+    assert!(top.hosts.is_empty());
+    assert_eq!(
+        top.handlers.as_ref().unwrap().defaults.limits.timeout,
+        Duration::from_secs(2)
+    );
+    assert_eq!(site.hosts[1].as_str(), "*.example.com");
+    assert!(matches!(&site.routes[0].action, Action::Redirect(to) if to.status == 308));
+    assert!(matches!(&site.routes[1].action, Action::Respond(answer) if answer.body == b"ok\n"));
+    assert!(
+        site.routes[1].place.ends_with("belljar.toml:34"),
+        "{}",
+        site.routes[1].place
+    );
+}
+
+#[test]
+fn everything_wrong_is_told_at_once() {
+    let folder = Folder::new();
+    let text = r#"threads = 0
+limit = 1
+listen = 8080
+
+[[route]]
+path = "users"
+comopnent = "users.wasm"
+
+[[route]]
+path = "/a/:b"
+component = "missing.wasm"
+limits = { timeout = "30", rat = 1 }
+grants = { dirs = ["nowhere::/x"], allow-outbound = ["example.com"] }
+
+[[route]]
+path = "/a/:c"
+redirect = "/{b}"
+reuse = 2
+"#;
+    assert_eq!(
+        folder.problems(text),
+        [
+            "belljar.toml:1:11: threads = 0: it has to be 1 to 1024",
+            "belljar.toml:2:1: unknown key \"limit\" at the top of the file; did you mean \"limits\"?",
+            "belljar.toml:3:10: listen is a whole number; it has to be a list in [ ]",
+            "belljar.toml:5:1: the route leads to nothing; give it a component, a redirect or a response",
+            "belljar.toml:6:8: path = \"users\": a path begins with `/`",
+            "belljar.toml:7:1: unknown key \"comopnent\" in a route; did you mean \"component\"?",
+            "belljar.toml:11:13: the component missing.wasm cannot be read: No such file or directory (os error 2); \
+             build it, or correct its path",
+            "belljar.toml:12:22: timeout = \"30\": time unit needed, for example 30sec or 30ms; write it as 30s, 500ms \
+             or 2min",
+            "belljar.toml:12:28: unknown key \"rat\" in limits; did you mean \"rate\"?",
+            "belljar.toml:13:20: the folder nowhere cannot be opened: No such file or directory (os error 2); make it, \
+             or correct its path",
+            "belljar.toml:13:54: allow-outbound = \"example.com\": it has no scheme; write it as \
+             https://api.example.com",
+            "belljar.toml:16:8: the path /a/:c has a route already, in line 9; give one of them another path",
+            "belljar.toml:17:12: the path has no parameter \"b\": it has c",
+            "belljar.toml:18:9: reuse has no use in a route without a component; take it out",
+        ]
+    );
+}
+
+#[test]
+fn handlers_have_names_of_their_own() {
+    let folder = Folder::new();
+    let config = folder.parse(
+        r#"
+        [[route]]
+        path = "/a"
+        component = "users.wasm"
+        [[route]]
+        path = "/b"
+        component = "users.wasm"
+        [[route]]
+        path = "/c"
+        component = "other/users.wasm"
+        [[route]]
+        path = "/d"
+        component = "other/users.wasm"
+        reuse = 2
+        [[route]]
+        path = "/e"
+        component = "hello.wasm"
+        name = "greeting"
+        [[site]]
+        hosts = ["a.example"]
+        files = "public"
+        [[site]]
+        hosts = ["b.example"]
+        files = "other"
+        [[site]]
+        hosts = ["c.example"]
+        files = "public"
+        "#,
+    );
+    let config = config.unwrap_err().to_string();
+    assert!(
+        config.contains("the component") && config.contains("is served"),
+        "{config}"
+    );
+}
