@@ -1,0 +1,263 @@
+//! The routes of a site, as a tree of their segments.
+
+use std::collections::HashMap;
+
+use super::escape::normalized;
+use super::pattern::{MAX_PARAMETERS, PathPattern, Segment};
+
+/// From a path to the most specific route that it fits: at every segment, from the first on, a text comes before a
+/// parameter, and that before the rest of a path.
+#[derive(Debug)]
+pub struct Routes<T> {
+    root: Node<T>,
+}
+
+/// A route that fits a path.
+#[derive(Debug)]
+pub struct Found<'t, 'p, T> {
+    pub target: &'t T,
+    leaf: &'t Leaf<T>,
+    captured: Captured<'p>,
+}
+
+impl<T> Default for Routes<T> {
+    fn default() -> Self {
+        Self {
+            root: Node::default(),
+        }
+    }
+}
+
+impl<T> Routes<T> {
+    /// Adds a route, unless there is one already for [the same paths](PathPattern::is_same_as). Whether it was added.
+    pub fn insert(&mut self, path: &PathPattern, target: T) -> bool {
+        let mut node = &mut self.root;
+        let mut is_rest = false;
+        for segment in path.segments() {
+            node = match segment {
+                Segment::Literal(text) => node.literals.entry(text.clone()).or_default(),
+                Segment::Parameter(_) => node.parameter.get_or_insert_default(),
+                // It comes last.
+                Segment::Rest(_) => {
+                    is_rest = true;
+                    break;
+                }
+            };
+        }
+        let place = match is_rest {
+            true => &mut node.rest,
+            false => &mut node.end,
+        };
+        if place.is_some() {
+            return false;
+        }
+        *place = Some(Leaf {
+            path: path.clone(),
+            target,
+        });
+        true
+    }
+
+    /// `path` begins with a slash.
+    pub fn find<'p>(&self, path: &'p str) -> Option<Found<'_, 'p, T>> {
+        let mut captured = Captured::default();
+        let path = path.strip_prefix('/')?;
+        let leaf = self.root.find(Some(path), &mut captured)?;
+        Some(Found {
+            target: &leaf.target,
+            leaf,
+            captured,
+        })
+    }
+}
+
+impl<T> Found<'_, '_, T> {
+    /// The route as it was written.
+    pub fn path(&self) -> &PathPattern {
+        &self.leaf.path
+    }
+
+    /// The value of a parameter, as sent.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value)
+    }
+
+    /// Names and values, as sent.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let values = self.captured.values.iter().take(self.captured.count);
+        self.leaf.path.parameters().zip(values.copied())
+    }
+}
+
+#[derive(Debug)]
+struct Node<T> {
+    literals: HashMap<String, Node<T>>,
+    parameter: Option<Box<Node<T>>>,
+    /// The route that ends here.
+    end: Option<Leaf<T>>,
+    /// The route for all that is below, and for what ends here if nothing else has it.
+    rest: Option<Leaf<T>>,
+}
+
+#[derive(Debug)]
+struct Leaf<T> {
+    path: PathPattern,
+    target: T,
+}
+
+/// The values of parameters. No list that grows: nothing is allocated for a path.
+#[derive(Debug, Default)]
+struct Captured<'p> {
+    values: [&'p str; MAX_PARAMETERS],
+    count: usize,
+}
+
+impl<T> Default for Node<T> {
+    fn default() -> Self {
+        Self {
+            literals: HashMap::new(),
+            parameter: None,
+            end: None,
+            rest: None,
+        }
+    }
+}
+
+impl<T> Node<T> {
+    /// No deeper than the routes are long, and to each node at most once.
+    fn find<'p>(&self, path: Option<&'p str>, captured: &mut Captured<'p>) -> Option<&Leaf<T>> {
+        let Some(path) = path else {
+            return self.end.as_ref().or_else(|| self.rest("", captured));
+        };
+        let (segment, after) = match path.split_once('/') {
+            Some((segment, after)) => (segment, Some(after)),
+            None => (path, None),
+        };
+        if !self.literals.is_empty()
+            && let Some(node) = self.literals.get(&*normalized(segment))
+            && let Some(leaf) = node.find(after, captured)
+        {
+            return Some(leaf);
+        }
+        if let Some(node) = &self.parameter
+            && !segment.is_empty()
+        {
+            let before = captured.count;
+            captured.push(segment);
+            if let Some(leaf) = node.find(after, captured) {
+                return Some(leaf);
+            }
+            captured.count = before;
+        }
+        self.rest(path, captured)
+    }
+
+    fn rest<'p>(&self, path: &'p str, captured: &mut Captured<'p>) -> Option<&Leaf<T>> {
+        let leaf = self.rest.as_ref()?;
+        captured.push(path);
+        Some(leaf)
+    }
+}
+
+impl<'p> Captured<'p> {
+    fn push(&mut self, value: &'p str) {
+        // A pattern has no more of them than there are places.
+        if let Some(place) = self.values.get_mut(self.count) {
+            *place = value;
+            self.count += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes(paths: &[&'static str]) -> Routes<&'static str> {
+        let mut routes = Routes::default();
+        for path in paths {
+            assert!(routes.insert(&path.parse().unwrap(), *path), "{path}");
+        }
+        routes
+    }
+
+    #[test]
+    fn the_most_specific_route_wins() {
+        let routes = routes(&[
+            "/",
+            "/about",
+            "/about/",
+            "/users/:id",
+            "/users/me",
+            "/users/:id/posts/:post",
+            "/users/me/posts/latest",
+            "/files/*path",
+            "/files/:name/info",
+            "/files/readme",
+            "/api/*",
+            "/api/v1/:kind/*",
+        ]);
+        for (path, expected) in [
+            ("/", Some("/")),
+            ("/about", Some("/about")),
+            ("/about/", Some("/about/")),
+            ("/about/x", None),
+            ("/About", None),
+            ("/users", None),
+            ("/users/", None),
+            ("/users/7", Some("/users/:id")),
+            ("/users/me", Some("/users/me")),
+            ("/users/%6De", Some("/users/me")),
+            // Back from the text to the parameter.
+            ("/users/me/posts/7", Some("/users/:id/posts/:post")),
+            ("/users/me/posts/latest", Some("/users/me/posts/latest")),
+            ("/users//posts/7", None),
+            ("/files", Some("/files/*path")),
+            ("/files/", Some("/files/*path")),
+            ("/files/a", Some("/files/*path")),
+            ("/files/a/info", Some("/files/:name/info")),
+            ("/files/a/info/b", Some("/files/*path")),
+            ("/files/readme", Some("/files/readme")),
+            ("/files/readme/", Some("/files/*path")),
+            ("/filesystem", None),
+            ("/api/v1/a", Some("/api/v1/:kind/*")),
+            ("/api/v1", Some("/api/*")),
+            ("/api/v1/", Some("/api/*")),
+            ("/api%2Fv1/a", None),
+            ("/api/../users/7", Some("/api/*")),
+            ("//", None),
+            ("", None),
+        ] {
+            let found = routes.find(path);
+            assert_eq!(found.map(|found| *found.target), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_as_sent() {
+        let routes = routes(&["/u/:id/:second", "/f/*path", "/x/:a/y", "/x/*"]);
+        for (path, expected) in [
+            ("/u/%41%2Fb/2", &[("id", "%41%2Fb"), ("second", "2")][..]),
+            ("/f", &[("path", "")]),
+            ("/f/", &[("path", "")]),
+            ("/f/a//b/", &[("path", "a//b/")]),
+            ("/x/1/y", &[("a", "1")]),
+            // What was captured on the way to a dead end is forgotten.
+            ("/x/1/z", &[("rest", "1/z")]),
+        ] {
+            let found = routes.find(path).unwrap();
+            assert_eq!(found.parameters().collect::<Vec<_>>(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_route_is_there_once() {
+        let mut routes = routes(&["/a/:b", "/a/*"]);
+        for path in ["/a/:c", "/a/*all"] {
+            assert!(!routes.insert(&path.parse().unwrap(), ""), "{path}");
+        }
+        assert!(routes.insert(&"/a".parse().unwrap(), ""));
+    }
+}
