@@ -118,7 +118,11 @@ impl<S: Transport> Connection<S> {
             return Ok(None);
         }
         match self.read_head().await {
-            Ok(Some((head, body))) => Ok(Some(Request { head, body })),
+            Ok(Some((head, body))) => Ok(Some(Request {
+                head,
+                body,
+                added: Vec::new(),
+            })),
             Ok(None) => {
                 self.state = State::Cut;
                 Ok(None)

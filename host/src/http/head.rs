@@ -114,12 +114,14 @@ impl Head {
         }
     }
 
-    /// The field lines that a handler is given: all but those of the framing, which the host has dealt with.
+    /// The field lines that a handler is given: all but those of the framing, which the host has dealt with, and those
+    /// that only the host may tell a handler.
     pub fn handler_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields().filter(|(name, _)| {
-            !FRAMING_FIELDS
-                .iter()
-                .any(|own| own.eq_ignore_ascii_case(name))
+            !is_own(name)
+                && !FRAMING_FIELDS
+                    .iter()
+                    .any(|own| own.eq_ignore_ascii_case(name))
         })
     }
 
@@ -278,6 +280,16 @@ fn line_fault(head: &[u8]) -> Reject {
     }
 }
 
+/// Whether a field's name is one by which the host tells a handler something.
+fn is_own(name: &str) -> bool {
+    name.as_bytes()
+        .get(..OWN_FIELDS.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(OWN_FIELDS))
+}
+
+/// How the names of the host's own fields begin.
+const OWN_FIELDS: &[u8] = b"belljar-";
+
 /// What of a request belongs to the connection, not to the message: the host's own affair.
 const FRAMING_FIELDS: [&str; 8] = [
     "connection",
@@ -318,6 +330,15 @@ mod tests {
         head.lowercase_names();
         let names: Vec<_> = head.handler_fields().map(|(name, _)| name).collect();
         assert_eq!(names, ["host", "x-y", "empty", "x-y"]);
+    }
+
+    #[test]
+    fn no_client_speaks_for_the_host() {
+        let text =
+            "GET / HTTP/1.1\r\nHost: h\r\nBelljar-Route: /\r\nbelljar-: x\r\nbelljar: y\r\n\r\n";
+        let head = parse(text).unwrap();
+        let names: Vec<_> = head.handler_fields().map(|(name, _)| name).collect();
+        assert_eq!(names, ["Host", "belljar"]);
     }
 
     #[test]

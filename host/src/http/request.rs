@@ -7,6 +7,9 @@ pub struct Request {
     pub head: Head,
     /// None where the request has no content: neither length nor chunks, or a length of 0.
     pub body: Option<RequestBody>,
+    /// Fields that the server tells the handler besides, by names in lower case that begin with `belljar-`. They are
+    /// not the client's: what it sends by such names no handler is given.
+    pub added: Vec<(String, String)>,
 }
 
 impl Request {

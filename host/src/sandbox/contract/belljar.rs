@@ -40,7 +40,11 @@ pub(super) async fn answer(
     request: Request,
     client: &str,
 ) -> Result<Response, Failure> {
-    let Request { mut head, body } = request;
+    let Request {
+        mut head,
+        body,
+        added,
+    } = request;
     let body = match body {
         Some(body) => {
             let stream: DynInputStream = Box::new(BodyStream(body));
@@ -55,7 +59,10 @@ pub(super) async fn answer(
         None => None,
     };
     head.lowercase_names();
-    let headers: Vec<(&str, &[u8])> = head.handler_fields().collect();
+    let added = added
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let headers: Vec<(&str, &[u8])> = head.handler_fields().chain(added).collect();
     let request = types::Request {
         method: head.method(),
         scheme: types::Scheme::Http,

@@ -18,12 +18,12 @@ pub(super) struct Content(Option<RequestBody>);
 /// Method, path and query as sent, and the fields that do not belong to the connection. The Host field is the
 /// request's authority, from wherever it came; wasi:http hides it from the guest's fields and tells it by itself.
 pub(super) fn convert(request: http::Request) -> Request<Content> {
-    let http::Request { head, body } = request;
+    let http::Request { head, body, added } = request;
     let mut converted = Request::new(Content(body));
     // The parser has checked it: a method is a token.
     *converted.method_mut() = Method::from_bytes(head.method().as_bytes()).unwrap_or_default();
     *converted.uri_mut() = path_with_query(&head).map(Uri::from).unwrap_or_default();
-    *converted.headers_mut() = fields(&head);
+    *converted.headers_mut() = fields(&head, &added);
     converted
 }
 
@@ -53,9 +53,12 @@ fn encoded(text: &str) -> String {
     encoded
 }
 
-fn fields(head: &Head) -> HeaderMap {
+fn fields(head: &Head, added: &[(String, String)]) -> HeaderMap {
     let mut fields = HeaderMap::with_capacity(16);
-    for (name, value) in head.handler_fields() {
+    let added = added
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    for (name, value) in head.handler_fields().chain(added) {
         let name = HeaderName::from_bytes(name.as_bytes());
         let value = HeaderValue::from_bytes(value);
         if let (Ok(name), Ok(value)) = (name, value)
