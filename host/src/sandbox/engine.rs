@@ -1,15 +1,16 @@
 //! The engine: how components are compiled, where their instances live, how many there may be.
 
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
 use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, OptLevel,
-    PoolingAllocationConfig,
+    Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
 };
 
 use super::admission::{Entry, Gate, Places};
+use super::cache::CacheFolder;
 use super::epoch::Ticker;
 use super::failure::Failure;
 use super::lanes::SlowLane;
@@ -21,8 +22,10 @@ pub struct Engine {
     synchronous: wasmtime::Engine,
     /// With it, for components of WASI 0.3; made for the first of them.
     concurrent: OnceLock<wasmtime::Engine>,
+    /// Held while that is made: handlers are loaded on several threads.
+    starting: Mutex<()>,
     /// Of compiled components. None where there is no place for it.
-    cache: Option<Cache>,
+    cache: Option<CacheFolder>,
     max_instances: u32,
     places: Arc<Places>,
     /// To the places for probes, which are beyond the others: a handler that is busy can be replaced all the same.
@@ -38,8 +41,9 @@ impl Engine {
     ///
     /// Where the system lacks what even on-demand allocation needs, or gives no thread for the clock.
     pub fn new(max_instances: u32, threads: usize) -> anyhow::Result<Self> {
-        let cache = cache();
-        let synchronous = start(max_instances, Tasks::One, cache.as_ref())
+        let cache = CacheFolder::open();
+        let kept = cache.as_ref().map(CacheFolder::cache);
+        let synchronous = start(max_instances, Tasks::One, kept)
             .map_err(anyhow::Error::from)
             .context("the WebAssembly engine does not start")?;
         let places = Places::new(max_instances);
@@ -49,6 +53,7 @@ impl Engine {
         Ok(Self {
             synchronous,
             concurrent: OnceLock::new(),
+            starting: Mutex::new(()),
             cache,
             max_instances,
             places,
@@ -59,7 +64,16 @@ impl Engine {
     }
 
     pub(super) fn found_compiled(&self) -> usize {
-        self.cache.as_ref().map_or(0, Cache::cache_hits)
+        self.cache().map_or(0, Cache::cache_hits)
+    }
+
+    /// Where compiled components are kept, if anywhere.
+    pub fn cache_folder(&self) -> Option<&Path> {
+        self.cache.as_ref().map(CacheFolder::path)
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref().map(CacheFolder::cache)
     }
 
     /// The engine for components of WASI 0.2 and of belljar's own contract.
@@ -72,7 +86,11 @@ impl Engine {
         if let Some(engine) = self.concurrent.get() {
             return Ok(engine);
         }
-        let engine = start(self.max_instances, Tasks::Many, self.cache.as_ref())?;
+        let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = self.concurrent.get() {
+            return Ok(engine);
+        }
+        let engine = start(self.max_instances, Tasks::Many, self.cache())?;
         let engine = self.concurrent.get_or_init(|| engine);
         self.ticker.add(engine);
         Ok(engine)
@@ -109,10 +127,21 @@ impl Engine {
 
 /// The tasks that an engine's instances have at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tasks {
+pub(super) enum Tasks {
     One,
     /// The async ABI of WASI 0.3.
     Many,
+}
+
+/// Where an engine's instances live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Home {
+    /// In a pool for so many of them.
+    Pool(u32),
+    /// Nowhere: the engine compiles as one with a pool does, and reserves none.
+    None,
+    /// Wherever there is room, when they are made.
+    Anywhere,
 }
 
 fn start(
@@ -120,17 +149,17 @@ fn start(
     tasks: Tasks,
     cache: Option<&Cache>,
 ) -> wasmtime::Result<wasmtime::Engine> {
-    wasmtime::Engine::new(&config(Some(max_instances), tasks, cache)).or_else(|error| {
+    wasmtime::Engine::new(&config(Home::Pool(max_instances), tasks, cache)).or_else(|error| {
         tracing::warn!(
             "instances are allocated on demand, which is slower: the address space does not hold a pool of \
              {max_instances} ({error:#}); a lower --max-instances or a higher `ulimit -v` allows one"
         );
-        wasmtime::Engine::new(&config(None, tasks, cache))
+        wasmtime::Engine::new(&config(Home::Anywhere, tasks, cache))
     })
 }
 
-/// The settings of an engine: pooled for so many instances, or on demand.
-fn config(pool: Option<u32>, tasks: Tasks, cache: Option<&Cache>) -> Config {
+/// The settings of an engine.
+pub(super) fn config(home: Home, tasks: Tasks, cache: Option<&Cache>) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -144,12 +173,13 @@ fn config(pool: Option<u32>, tasks: Tasks, cache: Option<&Cache>) -> Config {
         Tasks::One => config.concurrency_support(false),
         Tasks::Many => config.wasm_component_model_async(true),
     };
-    match pool {
-        Some(instances) => config.allocation_strategy(InstanceAllocationStrategy::Pooling(
+    match home {
+        Home::Pool(instances) => config.allocation_strategy(InstanceAllocationStrategy::Pooling(
             pooling(instances, tasks),
         )),
+        Home::None => &mut config,
         // Where there is no room for the pool there is none for a reservation of 4 GiB a memory either.
-        None => config
+        Home::Anywhere => config
             .memory_reservation(0)
             .memory_guard_size(64 << 10)
             .memory_reservation_for_growth(1 << 20),
@@ -183,57 +213,6 @@ fn pooling(max_instances: u32, tasks: Tasks) -> PoolingAllocationConfig {
         .decommit_batch_size(DECOMMIT_BATCH)
         .pagemap_scan(Enabled::Auto);
     pool
-}
-
-/// Compiled components, kept in a folder of this user's alone.
-///
-/// What lies there is run without another look, so a folder that others can write is not used.
-fn cache() -> Option<Cache> {
-    match private_folder().map(|folder| {
-        let mut config = CacheConfig::new();
-        config.with_directory(folder);
-        Cache::new(config)
-    }) {
-        Ok(Ok(cache)) => Some(cache),
-        Ok(Err(error)) => {
-            tracing::warn!("compiled components are not kept: {error:#}");
-            None
-        }
-        Err(error) => {
-            tracing::warn!("compiled components are not kept: {error:#}");
-            None
-        }
-    }
-}
-
-fn private_folder() -> anyhow::Result<std::path::PathBuf> {
-    use std::fs;
-    let base =
-        dirs::cache_dir().context("this user has no folder for caches (XDG_CACHE_HOME, HOME)")?;
-    let folder = base.join("belljar");
-    fs::create_dir_all(&base).with_context(|| format!("cannot create {}", base.display()))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-        match fs::DirBuilder::new().mode(0o700).create(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(error).with_context(|| format!("cannot create {}", folder.display()));
-            }
-            _ => {}
-        }
-        let found = fs::symlink_metadata(&folder)?;
-        let own = found.is_dir()
-            && found.uid() == rustix::process::geteuid().as_raw()
-            && found.mode() & 0o077 == 0;
-        anyhow::ensure!(
-            own,
-            "{} is not this user's alone (chmod 700 it, or remove it)",
-            folder.display()
-        );
-    }
-    #[cfg(not(unix))]
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    Ok(folder)
 }
 
 /// Bytes of a guest's stack, host functions included; the guest's own part is half of it.

@@ -125,6 +125,15 @@ pub struct Handler {
 }
 
 impl Handler {
+    /// Checks, without compiling it, that a component is a handler and imports nothing that there is not.
+    ///
+    /// # Errors
+    ///
+    /// What [`load`](Self::load) would find of this.
+    pub fn check(bytes: &[u8]) -> Result<(), LoadError> {
+        check(&look_at(bytes)?).map(drop)
+    }
+
     /// Compiles a component (or takes it from the cache) and checks that it can be run with its grants.
     pub fn load(
         engine: Arc<Engine>,

@@ -10,7 +10,9 @@
 #[cfg(target_os = "linux")]
 mod absent;
 mod admission;
+mod cache;
 mod call;
+mod compile;
 mod contract;
 mod crew;
 mod engine;
@@ -35,6 +37,7 @@ mod state;
 mod transcript;
 
 pub use call::{Answer, Call};
+pub use compile::CompileTarget;
 pub use contract::Contract;
 pub use engine::Engine;
 pub use failure::{Failed, Failure, LoadError, Whose};
