@@ -1,10 +1,12 @@
 //! The command line: what can be said, and what is said back when it goes wrong.
 
 mod check;
+mod compile;
 mod get;
 mod grants;
 mod new;
 mod serve;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -24,6 +26,8 @@ enum Command {
     Get(get::Get),
     Check(Box<check::Check>),
     New(new::New),
+    #[command(hide = true)]
+    Compile(compile::Compile),
 }
 
 /// Runs the program to its end.
@@ -36,6 +40,7 @@ pub fn run() -> ExitCode {
         Command::Get(get) => get.run(),
         Command::Check(check) => check.run(),
         Command::New(new) => new.run(),
+        Command::Compile(compile) => compile.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("belljar: {error:#}");

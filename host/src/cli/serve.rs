@@ -7,20 +7,24 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use belljar::config::{name_of, units};
+use anyhow::{Context, bail};
+use belljar::config::{
+    Action, Component, Config, HandlerConfig, HandlersFolder, Route, Server, Site, name_of, units,
+};
+use belljar::deploy::{CompileLimits, Deployment, Options};
 use belljar::http;
-use belljar::sandbox::{Databases, Engine, Handler, Limits};
+use belljar::sandbox::{Engine, Limits};
 use belljar::server::{self, AccessLog, Detail, Stderr};
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::grants::GrantFlags;
+use super::signals::Signals;
 
-/// Serve a folder, or a handler
+/// Serve a folder, a handler, a folder of handlers, or what a file says
 #[derive(Args)]
 pub struct Serve {
-    /// The folder to serve; the handler sees it read-only as `/` [default: the current one, unless --handler is given]
+    /// The folder to serve; the handler sees it read-only as `/` [default: the current one, unless handlers are given]
     site: Option<PathBuf>,
 
     /// Address to listen on; may be given more than once; port 0 takes a free one
@@ -28,8 +32,24 @@ pub struct Serve {
     listen: Vec<String>,
 
     /// Component that answers the requests, instead of the one that serves files
-    #[arg(long, value_name = "FILE.wasm")]
+    #[arg(long, value_name = "FILE.wasm", conflicts_with = "handlers")]
     handler: Option<PathBuf>,
+
+    /// Folder whose components answer by their paths: `api/time.wasm` answers /api/time and what is below it. What is
+    /// put into it is live, what is taken out is gone; the files of SITE answer the rest
+    #[arg(long, value_name = "DIR")]
+    handlers: Option<PathBuf>,
+
+    /// Serve what this file says (see docs/configuration.md), and what it says next
+    #[arg(long, value_name = "FILE.toml", conflicts_with_all = [
+        "site", "listen", "handler", "handlers", "reuse", "concurrency", "threads", "GrantFlags", "OutboundFlags",
+        "StoreFlags", "Files", "LimitFlags",
+    ])]
+    config: Option<PathBuf>,
+
+    /// For development: show in the browser why a handler failed, and look for changes more often
+    #[arg(long)]
+    dev: bool,
 
     /// Requests that an instance answers, one after the other; 1: a fresh one for each
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
@@ -55,6 +75,22 @@ pub struct Serve {
 
     #[command(flatten)]
     limits: LimitFlags,
+
+    #[command(flatten)]
+    compile: CompileFlags,
+}
+
+/// Components are compiled in processes of their own, when they are first seen.
+#[derive(Args)]
+#[command(next_help_heading = "Limits of compiling")]
+struct CompileFlags {
+    /// Memory to compile a component
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = units::bytes)]
+    compile_memory: u64,
+
+    /// Wall clock to compile a component
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = units::some_duration)]
+    compile_timeout: Duration,
 }
 
 /// How the built-in handler serves files.
@@ -157,73 +193,57 @@ impl Serve {
     }
 
     fn serve(self, stderr: &Stderr) -> anyhow::Result<()> {
-        if self.concurrency > self.reuse {
-            anyhow::bail!(
-                "--concurrency {0} has no use without --reuse {0} or more: an instance answers no more requests at \
-                 once than in all",
-                self.concurrency
-            );
-        }
-        let max_connections = self.limits.connections(raise_open_files());
-        let threads = match self.threads {
-            Some(threads) => usize::from(threads),
+        let config = match &self.config {
+            Some(file) => Config::read(file).map_err(|problems| anyhow::anyhow!("{problems}"))?,
+            None => self.said()?,
+        };
+        let server = config.server.clone();
+        let threads = match server.threads {
+            Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        let addresses = addresses(&self.listen)?;
-        let name = match &self.handler {
-            Some(file) => name_of(file),
-            None => "files".into(),
+        let max_connections = connections(server.max_connections, raise_open_files());
+        let detail = match self.verbose {
+            true => Detail::Heads,
+            false => Detail::Line,
         };
-        let files = self.folder();
-        let mut grants = self.grants.config()?;
-        if let Some(files) = &files {
-            let files = files.handler(name.clone(), self.limits.sandbox()).grants;
-            grants.dirs.splice(0..0, files.dirs);
-            grants.environment.splice(0..0, files.environment);
-        }
-        let grants = grants.open(&name, &Databases::default())?;
-        let component = match &self.handler {
-            Some(file) => std::fs::read(file)
-                .with_context(|| format!("the handler {} cannot be read", file.display()))?,
-            None => FILES.to_vec(),
-        };
-        let engine = Arc::new(Engine::new(self.limits.max_instances, threads)?);
-        let handler = Handler::load(engine, &component, grants, self.limits.sandbox())
-            .with_context(|| {
-                format!(
-                    "{} cannot be run",
-                    self.handler
-                        .as_deref()
-                        .unwrap_or(Path::new("the built-in handler"))
-                        .display()
-                )
-            })?;
-        let detail = if self.verbose {
-            Detail::Heads
-        } else {
-            Detail::Line
-        };
-        let config = server::Config {
-            handler: handler.reuse(self.reuse).concurrency(self.concurrency),
-            http: self.limits.http(),
-            max_connections,
-            grace: self.limits.grace,
-            log: AccessLog::new(detail, stderr.clone()),
-        };
-
+        let engine = Arc::new(Engine::new(server.max_instances, threads)?);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .enable_all()
             .build()
             .context("no threads for the server")?;
+        let deployment = Deployment::start(
+            engine,
+            runtime.handle().clone(),
+            Options {
+                config,
+                file: self.config.clone(),
+                developing: self.dev,
+                program: program()?,
+                compile: CompileLimits {
+                    memory: self.compile.compile_memory,
+                    time: self.compile.compile_timeout,
+                },
+            },
+        )?;
+        let served = server::Config {
+            routes: deployment.routes(),
+            http: server.http,
+            max_connections,
+            grace: server.grace,
+            log: AccessLog::new(detail, stderr.clone()),
+        };
         runtime.block_on(async {
-            let stop = stop_signal()?;
-            let listeners = addresses
+            let signals = Signals::listen()?;
+            let listeners = server
+                .listen
                 .into_iter()
                 .map(server::bind)
                 .collect::<anyhow::Result<Vec<_>>>()?;
             announce(&listeners)?;
-            server::run(listeners, config, stop).await;
+            let stop = signals.stop(deployment.reload());
+            server::run(listeners, served, stop).await;
             anyhow::Ok(())
         })?;
         // What the grace period left over is cut off, not waited for.
@@ -231,9 +251,118 @@ impl Serve {
         Ok(())
     }
 
+    /// What the flags say.
+    fn said(&self) -> anyhow::Result<Config> {
+        if self.concurrency > self.reuse {
+            bail!(
+                "--concurrency {0} has no use without --reuse {0} or more: an instance answers no more requests at \
+                 once than in all",
+                self.concurrency
+            );
+        }
+        let site = Site {
+            hosts: Vec::new(),
+            routes: self.everything()?.into_iter().collect(),
+            handlers: match &self.handlers {
+                Some(folder) => Some(self.handlers_in(folder)?),
+                None => None,
+            },
+        };
+        if let exposed @ [_, ..] = &site.exposed()[..] {
+            bail!("{}", exposed.join("\n"));
+        }
+        Ok(Config {
+            server: Server {
+                listen: addresses(&self.listen)?,
+                threads: self.threads.map(usize::from),
+                max_connections: self.limits.max_connections as usize,
+                max_instances: self.limits.max_instances,
+                grace: self.limits.grace,
+                http: self.limits.http(),
+            },
+            sites: vec![site],
+        })
+    }
+
+    /// What answers every path that nothing else does, if anything.
+    fn everything(&self) -> anyhow::Result<Option<Route>> {
+        let files = self.folder();
+        let name = self.handler.as_deref().map_or("files".into(), name_of);
+        let files = files.map(|files| files.handler(name.clone(), self.limits.sandbox()));
+        let (config, place) = match (&self.handler, files) {
+            (None, None) => return Ok(None),
+            (None, Some(mut files)) => {
+                // Beside a folder of handlers the grants are theirs.
+                if self.handlers.is_none() {
+                    files = self.granted(files, Component::Files)?;
+                }
+                (files, "the built-in handler".into())
+            }
+            (Some(file), files) => {
+                let handler = files.unwrap_or_else(|| self.plain(name));
+                let component = Component::File(file.clone());
+                (
+                    self.granted(handler, component)?,
+                    file.display().to_string(),
+                )
+            }
+        };
+        let path = "/*".parse().map_err(anyhow::Error::msg)?;
+        let action = Action::Run(Arc::new(config));
+        Ok(Some(Route {
+            path,
+            action,
+            place,
+        }))
+    }
+
+    fn handlers_in(&self, folder: &Path) -> anyhow::Result<HandlersFolder> {
+        if let Err(error) = std::fs::read_dir(folder) {
+            bail!(
+                "the folder of handlers {} cannot be read: {error}; make it, or correct its path",
+                folder.display()
+            );
+        }
+        let defaults = self.plain("handlers".into());
+        Ok(HandlersFolder {
+            path: folder.to_owned(),
+            defaults: self.granted(defaults, Component::Files)?,
+        })
+    }
+
+    /// A handler that nothing is granted.
+    fn plain(&self, name: String) -> HandlerConfig {
+        HandlerConfig {
+            name,
+            component: Component::Files,
+            grants: belljar::config::GrantConfig::default(),
+            limits: self.limits.sandbox(),
+            reuse: 1,
+            concurrency: 1,
+        }
+    }
+
+    /// This handler with what the flags grant it besides.
+    fn granted(
+        &self,
+        handler: HandlerConfig,
+        component: Component,
+    ) -> anyhow::Result<HandlerConfig> {
+        let mut grants = self.grants.config()?;
+        grants.dirs.splice(0..0, handler.grants.dirs);
+        grants.environment.splice(0..0, handler.grants.environment);
+        Ok(HandlerConfig {
+            component,
+            grants,
+            reuse: self.reuse,
+            concurrency: self.concurrency,
+            ..handler
+        })
+    }
+
     /// The folder that is served, if any: a stranger's handler sees nothing that it was not given.
     fn folder(&self) -> Option<belljar::config::Files> {
-        if self.site.is_none() && self.handler.is_some() {
+        if self.site.is_none() && (self.handler.is_some() || self.handlers.is_some()) {
             return None;
         }
         let Files {
@@ -267,23 +396,6 @@ impl LimitFlags {
         }
     }
 
-    /// Connections at once where the process may have only so many open files: a quarter of them is left to
-    /// handlers and to the program itself, so that clients who only connect cannot use up what others need.
-    fn connections(&self, open_files: Option<u64>) -> usize {
-        let wanted = self.max_connections as usize;
-        let Some(open_files) = open_files else {
-            return wanted;
-        };
-        let most = usize::try_from(open_files - open_files / 4).unwrap_or(usize::MAX);
-        if most < wanted {
-            tracing::warn!(
-                "at most {most} connections at once, not {wanted}: this process may have no more than {open_files} \
-                 open files (see `ulimit -n`)"
-            );
-        }
-        wanted.min(most)
-    }
-
     fn http(&self) -> http::Limits {
         http::Limits {
             max_head: self.max_head,
@@ -294,6 +406,31 @@ impl LimitFlags {
             send_timeout: self.send_timeout,
             stream_timeout: self.stream_timeout,
         }
+    }
+}
+
+/// Connections at once where the process may have only so many open files: a quarter of them is left to
+/// handlers and to the program itself, so that clients who only connect cannot use up what others need.
+fn connections(wanted: usize, open_files: Option<u64>) -> usize {
+    let Some(open_files) = open_files else {
+        return wanted;
+    };
+    let most = usize::try_from(open_files - open_files / 4).unwrap_or(usize::MAX);
+    if most < wanted {
+        tracing::warn!(
+            "at most {most} connections at once, not {wanted}: this process may have no more than {open_files} \
+             open files (see `ulimit -n`)"
+        );
+    }
+    wanted.min(most)
+}
+
+/// This program's file, which stays the same one where a newer one takes its name.
+fn program() -> anyhow::Result<PathBuf> {
+    let itself = Path::new("/proc/self/exe");
+    match cfg!(target_os = "linux") && itself.exists() {
+        true => Ok(itself.to_owned()),
+        false => std::env::current_exe().context("this program's own file is not to be found"),
     }
 }
 
@@ -360,33 +497,6 @@ fn raise_open_files() -> Option<u64> {
 fn raise_open_files() -> Option<u64> {
     None
 }
-
-/// Completes at Ctrl-C or SIGTERM; at the second of them the process ends at once.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-        Ok(async move {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-            tokio::spawn(async move {
-                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-                std::process::exit(1);
-            });
-        })
-    }
-    #[cfg(not(unix))]
-    Ok(async {
-        // Without the signal there is no other way to be told to stop.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
-}
-
-/// The default guest: the component built from guest/default/ (`cargo xtask guest`).
-static FILES: &[u8] = include_bytes!("../../../guest/default/guest.wasm");
 
 /// The pool reserves address space for each instance: 8 GiB and more of 128 TiB.
 const MAX_INSTANCES: i64 = 10_000;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use super::stderr::Stderr;
+use super::target::{Missing, Run};
 use crate::http::{self, Gone, Head, Reject, SendError, Sent};
 use crate::sandbox::Failure;
 
@@ -81,9 +82,25 @@ impl<'a> Exchange<'a> {
         );
     }
 
-    pub fn failed(&self, failure: &Failure) {
+    pub fn failed(&self, failure: &Failure, run: &Run) {
         let failure = legible(&failure.to_string());
-        tracing::error!(client = self.client, request = self.line, "{failure}");
+        let handler = &*run.name;
+        tracing::error!(
+            client = self.client,
+            request = self.line,
+            handler,
+            "{failure}"
+        );
+    }
+
+    pub fn missing(&self, missing: &Missing) {
+        let handler = &*missing.name;
+        tracing::error!(
+            client = self.client,
+            request = self.line,
+            handler,
+            "the handler is not live: its component was refused"
+        );
     }
 
     pub fn unsendable(&self, error: &SendError) {
@@ -165,7 +182,7 @@ impl<'a> Exchange<'a> {
 /// The reason for a failure, of which a handler may have written a part: the names of its functions and fields.
 ///
 /// It may have several lines, but none that looks like a line of the log, no escape sequences and no novels.
-fn legible(reason: &str) -> String {
+pub(crate) fn legible(reason: &str) -> String {
     let mut text = String::with_capacity(reason.len().min(MAX_REASON));
     for c in reason.chars() {
         match c {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::access_log::Exchange;
+use super::error_page;
+use super::target::{Run, Way};
 use crate::http::{Connection, Reject, Request, Response, SendError, Sent, Transport};
 use crate::sandbox::{Answer, Failed, Instance};
 
@@ -42,23 +44,30 @@ pub(super) async fn serve<S: Transport>(stream: S, peer: SocketAddr, shared: &Sh
 
 async fn answer<S: Transport>(
     connection: &mut Connection<S>,
-    request: Request,
+    mut request: Request,
     client: &Arc<str>,
     shared: &Shared,
     exchange: &mut Exchange<'_>,
 ) {
-    let (response, instance) = match request.host_answer() {
-        Some(response) => (response, None),
-        None => {
-            let outcome = connection
-                .drive(shared.handler.call(request, client.clone()))
-                .await;
+    let way = match request.host_answer() {
+        Some(response) => Way::Answered(response),
+        None => Way::of(&mut request, &shared.routes.load()),
+    };
+    let (response, made) = match way {
+        Way::Answered(response) => (response, None),
+        Way::Missing(missing) => {
+            exchange.missing(&missing);
+            (error_page::missing(&missing), None)
+        }
+        Way::Run(run) => {
+            let call = run.handler.call(request, client.clone());
+            let outcome = connection.drive(call).await;
             if let Some(reason) = connection.body_failure() {
                 return reject(connection, &reason, exchange).await;
             }
             match outcome {
-                Ok(Ok(Answer { response, instance })) => (response, Some(instance)),
-                Ok(Err(failure)) => (failed(&failure, exchange), None),
+                Ok(Ok(Answer { response, instance })) => (response, Some((instance, run))),
+                Ok(Err(failure)) => (failed(&failure, &run, exchange), None),
                 Err(gone) => return exchange.gone(&gone),
             }
         }
@@ -66,24 +75,20 @@ async fn answer<S: Transport>(
     if shared.stop.is_cancelled() {
         connection.finish();
     }
-    send(connection, response, instance, exchange).await
+    send(connection, response, made, exchange).await
 }
 
-/// The answer that a guest's failure gets; why it failed goes to the log, and only there.
-fn failed(failed: &Failed, exchange: &Exchange<'_>) -> Response {
-    let failure = &failed.failure;
-    exchange.failed(failure);
-    let response = Response::error(failure.status());
-    match failure.retry_after() {
-        Some(seconds) => response.with_field("Retry-After", &seconds.to_string()),
-        None => response,
-    }
+/// The answer that a guest's failure gets; why it failed goes to the log, and to developers.
+fn failed(failed: &Failed, run: &Run, exchange: &Exchange<'_>) -> Response {
+    exchange.failed(&failed.failure, run);
+    error_page::failed(failed, run)
 }
 
+/// `made` is by what the response was made, if that was an instance.
 async fn send<S: Transport>(
     connection: &mut Connection<S>,
     response: Response,
-    mut instance: Option<Instance>,
+    mut made: Option<(Instance, Arc<Run>)>,
     exchange: &mut Exchange<'_>,
 ) {
     // The answer leaves before its instance is taken down. But where it has to wait for its client, it must not hold
@@ -93,7 +98,7 @@ async fn send<S: Transport>(
         poll_fn(|context| {
             let sent = sending.as_mut().poll(context);
             if sent.is_pending()
-                && let Some(instance) = &mut instance
+                && let Some((instance, _)) = &mut made
             {
                 instance.poll_leave(context);
             }
@@ -101,29 +106,29 @@ async fn send<S: Transport>(
         })
         .await
     };
-    let sent = match (sent, instance) {
-        (Ok(sent), instance) => {
-            if let Some(instance) = instance {
+    let sent = match (sent, made) {
+        (Ok(sent), made) => {
+            if let Some((instance, _)) = made {
                 instance.finish();
             }
             Ok(sent)
         }
-        (Err(error), Some(instance)) if error.is_unfinished() => {
+        (Err(error), Some((instance, run))) if error.is_unfinished() => {
             let failure = instance.failure().await;
             match (error.nothing_sent(), failure) {
-                (true, Some(failure)) => connection.respond(failed(&failure, exchange)).await,
+                (true, Some(failure)) => connection.respond(failed(&failure, &run, exchange)).await,
                 (true, None) => unsendable(connection, &error, exchange).await,
                 (false, failure) => {
                     failure
                         .iter()
-                        .for_each(|failed| exchange.failed(&failed.failure));
+                        .for_each(|failed| exchange.failed(&failed.failure, &run));
                     Err(error)
                 }
             }
         }
         // The guest is cancelled, and the client can still be told.
-        (Err(error), instance) if error.nothing_sent() => {
-            drop(instance);
+        (Err(error), made) if error.nothing_sent() => {
+            drop(made);
             unsendable(connection, &error, exchange).await
         }
         (Err(error), _) => Err(error),

@@ -2,29 +2,34 @@
 
 mod access_log;
 mod connection;
+mod error_page;
 mod eviction;
 mod listener;
 mod stderr;
+mod target;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use access_log::legible;
 pub use access_log::{AccessLog, Detail};
 pub use listener::bind;
 pub use stderr::Stderr;
+pub use target::{Fixed, Missing, Routes, Run, Target};
 
 use crate::http;
-use crate::sandbox::Handler;
 use eviction::Eviction;
 use listener::Listener;
 
 /// What a server answers with, and its bounds.
 pub struct Config {
-    pub handler: Handler,
+    /// What answers, as it is now: others may take its place at any time.
+    pub routes: Arc<ArcSwap<Routes>>,
     pub http: http::Limits,
     /// Connections open at once. Beyond it the idle one that has waited longest is closed for a new one.
     pub max_connections: usize,
@@ -35,7 +40,7 @@ pub struct Config {
 
 /// What all connections share.
 struct Shared {
-    handler: Arc<Handler>,
+    routes: Arc<ArcSwap<Routes>>,
     http: Arc<http::Limits>,
     log: AccessLog,
     /// The free places for connections.
@@ -54,7 +59,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> usize {
     let shared = Arc::new(Shared {
-        handler: Arc::new(config.handler),
+        routes: config.routes,
         http: Arc::new(config.http),
         log: config.log,
         places: Arc::new(Semaphore::new(config.max_connections)),

@@ -1,0 +1,76 @@
+//! What a running server is told by signals.
+
+#[cfg(not(unix))]
+use std::future::Future;
+
+#[cfg(unix)]
+pub use unix::Signals;
+
+#[cfg(not(unix))]
+pub struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    pub fn listen() -> anyhow::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Completes at Ctrl-C.
+    pub fn stop(self, _reload: impl Fn() + Send + 'static) -> impl Future<Output = ()> {
+        async {
+            // Without the signal there is no other way to be told to stop.
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::future::Future;
+    use std::io::{IsTerminal, stderr};
+
+    use anyhow::Context;
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    pub struct Signals {
+        interrupt: Signal,
+        terminate: Signal,
+        hang_up: Signal,
+    }
+
+    impl Signals {
+        pub fn listen() -> anyhow::Result<Self> {
+            Ok(Self {
+                interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+                terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+                hang_up: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
+            })
+        }
+
+        /// Completes at Ctrl-C or SIGTERM; at the second of them the process ends at once. SIGHUP is what it says
+        /// where the terminal is gone, and else means `reload`.
+        pub fn stop(mut self, reload: impl Fn() + Send + 'static) -> impl Future<Output = ()> {
+            let has_terminal = stderr().is_terminal();
+            async move {
+                loop {
+                    tokio::select! {
+                        _ = self.interrupt.recv() => break,
+                        _ = self.terminate.recv() => break,
+                        _ = self.hang_up.recv() => {
+                            if has_terminal && !stderr().is_terminal() {
+                                break;
+                            }
+                            reload();
+                        }
+                    }
+                }
+                tokio::spawn(async move {
+                    tokio::select! { _ = self.interrupt.recv() => {}, _ = self.terminate.recv() => {} }
+                    std::process::exit(1);
+                });
+            }
+        }
+    }
+}

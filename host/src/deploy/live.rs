@@ -1,0 +1,95 @@
+//! The routes to what is live.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::folder::Found;
+use super::unit::Unit;
+use super::wanted::Key;
+use crate::config::{Action, Config, Route};
+use crate::routing::{PathPattern, Routes, Table};
+use crate::server::{Missing, Run, Target};
+
+/// All that the routes are made of.
+pub(super) struct Live<'a> {
+    pub config: &'a Config,
+    pub units: &'a BTreeMap<Key, Unit>,
+    /// The handlers of folders.
+    pub found: &'a BTreeMap<Key, Found>,
+}
+
+impl Live<'_> {
+    pub fn routes(&self) -> Table<Target> {
+        let mut table = Table::default();
+        for site in &self.config.sites {
+            let mut routes = Routes::default();
+            for route in &site.routes {
+                if let Some(target) = self.target(route) {
+                    routes.insert(&route.path, target);
+                }
+            }
+            if let Some(folder) = &site.handlers {
+                let found = self
+                    .found
+                    .iter()
+                    .filter(|(key, _)| matches!(key, Key::Found(path, _) if *path == folder.path));
+                for (key, found) in found {
+                    self.add(
+                        key,
+                        found.routes.as_deref().unwrap_or_default(),
+                        &mut routes,
+                    );
+                }
+            }
+            table.add(&site.hosts, routes);
+        }
+        table
+    }
+
+    fn add(&self, key: &Key, paths: &[PathPattern], routes: &mut Routes<Target>) {
+        let Some(unit) = self.units.get(key) else {
+            return;
+        };
+        for path in paths {
+            if let Some(target) = handler(unit) {
+                routes.insert(path, target);
+            }
+        }
+    }
+
+    fn target(&self, route: &Route) -> Option<Target> {
+        let wrong = |reason: String| {
+            tracing::error!("{}: {reason}", route.place);
+        };
+        match &route.action {
+            Action::Run(config) => {
+                let unit = self.units.get(&Key::Named(config.name.clone()))?;
+                handler(unit)
+            }
+            Action::Redirect(redirect) => {
+                Target::redirect(redirect, &route.path).map_err(wrong).ok()
+            }
+            Action::Respond(response) => Target::respond(response)
+                .map_err(|error| wrong(error.to_string()))
+                .ok(),
+        }
+    }
+}
+
+/// The version that is live; of a handler that was refused from the first, that it is missing, so that no less specific
+/// route gets what is meant for it.
+fn handler(unit: &Unit) -> Option<Target> {
+    let name: Arc<str> = unit.input().name.as_str().into();
+    match (&unit.live, &unit.refused) {
+        (Some(version), refused) => Some(Target::Run(Arc::new(Run {
+            handler: version.handler.clone(),
+            name,
+            refused: refused.clone(),
+        }))),
+        (None, Some(reason)) if !unit.held => Some(Target::Missing(Arc::new(Missing {
+            name,
+            reason: reason.clone(),
+        }))),
+        (None, _) => None,
+    }
+}

@@ -1,0 +1,297 @@
+//! How a handler is loaded: its file is read, compiled elsewhere, checked against its grants, and tried.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytesize::ByteSize;
+use tokio::runtime;
+
+use super::compile::Compiler;
+use super::stamp::Stamp;
+use crate::config::{Component, HandlerConfig};
+use crate::sandbox::{Databases, Engine, Handler, LoadError};
+
+/// Loads handlers, on any thread but those that serve.
+pub(super) struct Loader {
+    pub engine: Arc<Engine>,
+    pub compiler: Compiler,
+    pub databases: Databases,
+    pub runtime: runtime::Handle,
+    /// Whether pages tell of failures.
+    pub developing: bool,
+    hashes: RandomState,
+}
+
+/// What a handler is to be made of, as it was found.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Input {
+    pub name: String,
+    pub component: Source,
+    /// What holds where its own file says nothing.
+    pub defaults: Arc<HandlerConfig>,
+    /// The file of its own grants and limits.
+    pub settings: Option<(PathBuf, Stamp)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Source {
+    /// The embedded handler that serves files.
+    Files,
+    /// A file, if it is there.
+    File(PathBuf, Option<Stamp>),
+}
+
+/// A handler that can take requests.
+pub(super) struct Version {
+    pub handler: Arc<Handler>,
+    pub loaded: SystemTime,
+    pub size: usize,
+    /// How long the whole of it took.
+    pub took: Duration,
+    config: HandlerConfig,
+    content: Content,
+}
+
+/// What tells one component's bytes from another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Content {
+    length: usize,
+    /// Keyed for this process alone: nobody can make two that look the same.
+    hash: u64,
+}
+
+/// How loading ended.
+pub(super) enum Outcome {
+    Loaded(Arc<Version>),
+    /// Neither the bytes nor what is granted differ from the version that is there.
+    Same,
+    /// The file is perhaps not whole yet, and this is what is wrong if it is.
+    NotWhole(String),
+    Refused(String),
+}
+
+impl Source {
+    pub fn of(component: &Component) -> Self {
+        match component {
+            Component::Files => Self::Files,
+            Component::File(path) => Self::File(path.clone(), Stamp::of(path)),
+        }
+    }
+}
+
+impl Loader {
+    pub fn new(
+        engine: Arc<Engine>,
+        compiler: Compiler,
+        runtime: runtime::Handle,
+        developing: bool,
+    ) -> Self {
+        Self {
+            engine,
+            compiler,
+            databases: Databases::default(),
+            runtime,
+            developing,
+            hashes: RandomState::new(),
+        }
+    }
+
+    /// `old` is the version that is there.
+    pub fn load(&self, input: &Input, old: Option<&Version>) -> Outcome {
+        let began = Instant::now();
+        self.try_load(input, old, began)
+            .unwrap_or_else(|refused| refused)
+    }
+
+    fn try_load(
+        &self,
+        input: &Input,
+        old: Option<&Version>,
+        began: Instant,
+    ) -> Result<Outcome, Outcome> {
+        let bytes = input.bytes()?;
+        let config = input.config().map_err(Outcome::Refused)?;
+        let content = Content {
+            length: bytes.len(),
+            hash: self.hashes.hash_one(&*bytes),
+        };
+        if old.is_some_and(|old| old.content == content && old.config == config) {
+            return Ok(Outcome::Same);
+        }
+        // What is of this program needs no guard.
+        if input.component != Source::Files {
+            Handler::check(&bytes).map_err(|error| match error {
+                // So it looks, too, where the last sections are still to come.
+                LoadError::NoHandler(_) => Outcome::NotWhole(error.to_string()),
+                error => Outcome::Refused(error.to_string()),
+            })?;
+            self.compiler
+                .compile(&self.engine, &bytes, content)
+                .map_err(Outcome::Refused)?;
+        }
+        let handler = self.handler(&bytes, &config, old)?;
+        let handler = Arc::new(handler);
+        if input.component != Source::Files {
+            self.runtime
+                .block_on(handler.probe())
+                .map_err(|failure| Outcome::Refused(format!("it cannot be started: {failure}")))?;
+        }
+        Ok(Outcome::Loaded(Arc::new(Version {
+            handler,
+            loaded: SystemTime::now(),
+            size: bytes.len(),
+            took: began.elapsed(),
+            config,
+            content,
+        })))
+    }
+
+    fn handler(
+        &self,
+        bytes: &[u8],
+        config: &HandlerConfig,
+        old: Option<&Version>,
+    ) -> Result<Handler, Outcome> {
+        let grants = config
+            .grants
+            .open(&config.name, &self.databases)
+            .map_err(|error| Outcome::Refused(format!("{error:#}")))?;
+        let handler = Handler::load(self.engine.clone(), bytes, grants, config.limits.clone())
+            .map_err(|error| Outcome::Refused(error.to_string()))?
+            .reuse(config.reuse)
+            .concurrency(config.concurrency)
+            .developing(self.developing);
+        Ok(match old {
+            Some(old) => handler.successor_of(&old.handler),
+            None => handler,
+        })
+    }
+}
+
+impl Input {
+    /// The component, which must not be half of one.
+    fn bytes(&self) -> Result<std::borrow::Cow<'static, [u8]>, Outcome> {
+        let (path, stamp) = match &self.component {
+            Source::Files => return Ok(FILES.into()),
+            Source::File(path, stamp) => (path, stamp),
+        };
+        let Some(stamp) = stamp else {
+            return Err(Outcome::NotWhole("the file is not there".into()));
+        };
+        if stamp.size > MAX_COMPONENT {
+            return Err(Outcome::Refused(format!(
+                "it has {}, and a component no more than {}",
+                ByteSize::b(stamp.size),
+                ByteSize::b(MAX_COMPONENT)
+            )));
+        }
+        let bytes = stamp
+            .read(path)
+            .map_err(|error| Outcome::Refused(format!("it cannot be read: {error}")))?
+            .ok_or_else(|| Outcome::NotWhole("it is being written without end".into()))?;
+        match is_cut_short(&bytes) {
+            true => Err(Outcome::NotWhole(format!(
+                "it is cut short: {} of a component, and no more comes",
+                ByteSize::b(stamp.size)
+            ))),
+            false => Ok(bytes.into()),
+        }
+    }
+
+    fn config(&self) -> Result<HandlerConfig, String> {
+        let mut config = match &self.settings {
+            Some((path, _)) => HandlerConfig::read(path, &self.defaults)
+                .map_err(|problems| problems.to_string().trim_end().replace('\n', "; "))?,
+            None => HandlerConfig::clone(&self.defaults),
+        };
+        config.name.clone_from(&self.name);
+        if let Source::File(path, _) = &self.component {
+            config.component = Component::File(path.clone());
+        }
+        Ok(config)
+    }
+
+    /// The component's file, if it is not of this program.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.component {
+            Source::Files => None,
+            Source::File(path, _) => Some(path),
+        }
+    }
+}
+
+/// Whether the last section of a module or component is longer than what is there of it (WebAssembly, binary format:
+/// sections are a byte, a length in LEB128, and as many bytes). What begins otherwise is no WebAssembly, however much
+/// of it there is.
+fn is_cut_short(bytes: &[u8]) -> bool {
+    let Some((preamble, mut rest)) = bytes.split_at_checked(PREAMBLE) else {
+        return b"\0asm".starts_with(bytes.get(..4).unwrap_or(bytes));
+    };
+    if !preamble.starts_with(b"\0asm") {
+        return false;
+    }
+    while let [_, after @ ..] = rest {
+        let Some((length, content)) = leb128(after) else {
+            return after.len() < MAX_LEB128;
+        };
+        match content.get(length..) {
+            Some(next) => rest = next,
+            None => return true,
+        }
+    }
+    false
+}
+
+/// A number of 32 bits, and what follows it.
+fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut number = 0;
+    for (index, byte) in bytes.iter().take(MAX_LEB128).enumerate() {
+        number |= usize::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Some((number, bytes.get(index + 1..)?));
+        }
+    }
+    None
+}
+
+/// The embedded handler, which serves files: the component built from guest/default/ (`cargo xtask guest`).
+pub static FILES: &[u8] = include_bytes!("../../../guest/default/guest.wasm");
+
+/// Bytes of a component's file. One of Python has about 40 MB.
+const MAX_COMPONENT: u64 = 512 << 20;
+
+/// Bytes before the first section.
+const PREAMBLE: usize = 8;
+
+/// Bytes of a number of 32 bits.
+const MAX_LEB128: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_component_is_noticed() {
+        assert!(!is_cut_short(FILES));
+        // Between two sections nobody can tell.
+        let whole = (0..FILES.len()).filter(|&end| !is_cut_short(&FILES[..end]));
+        assert!(whole.count() < 200);
+        for (bytes, expected) in [
+            (&b""[..], true),
+            (b"\0as", true),
+            (b"\0asm\x0d\0\x01", true),
+            (b"\0asm\x0d\0\x01\0", false),
+            (b"\0asm\x0d\0\x01\0\x00", true),
+            (b"\0asm\x0d\0\x01\0\x00\x85", true),
+            (b"\0asm\x0d\0\x01\0\x00\x02a", true),
+            (b"\0asm\x0d\0\x01\0\x00\x02ab", false),
+            (b"\0asm\x0d\0\x01\0\x00\xff\xff\xff\xff\xff\xff", false),
+            (b"hello", false),
+            (b"hello, I am no component", false),
+        ] {
+            assert_eq!(is_cut_short(bytes), expected, "{bytes:?}");
+        }
+    }
+}

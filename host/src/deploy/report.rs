@@ -1,0 +1,108 @@
+//! What the log is told of handlers that come, change and go.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use bytesize::ByteSize;
+
+use super::folder::Found;
+use super::load::Version;
+use super::unit::{News, Unit};
+use super::wanted::Key;
+use crate::config::{Action, Config};
+use crate::server::legible;
+
+/// All that is known of the handlers.
+pub(super) struct Report<'a> {
+    pub config: &'a Config,
+    pub units: &'a BTreeMap<Key, Unit>,
+    pub found: &'a BTreeMap<Key, Found>,
+}
+
+impl Report<'_> {
+    pub fn tell(&self, key: &Key, news: &News) {
+        let live = self.units.get(key).and_then(|unit| unit.live.as_deref());
+        match (news, live) {
+            (News::None, _) => {}
+            (News::Live, Some(version)) => self.live("live", key, version),
+            (News::Replaced, Some(version)) => self.live("replaced", key, version),
+            (News::Live | News::Replaced, None) => {}
+            (News::Refused(reason), live) => {
+                let problem = self.problem(key, reason);
+                match live.map(|version| time_of_day(version.loaded)) {
+                    Some(time) => {
+                        tracing::error!("{problem}; the version of {time} goes on serving");
+                    }
+                    None => tracing::error!("{problem}"),
+                }
+            }
+        }
+    }
+
+    pub fn removed(&self, key: &Key) {
+        let file = self.file(key).unwrap_or_default();
+        tracing::info!("removed: {} (was {file})", self.routes(key));
+    }
+
+    /// What is wrong with a handler, and where, on one line.
+    pub fn problem(&self, key: &Key, reason: &str) -> String {
+        let reason = legible(reason).replace("\n    ", "; ");
+        let place = match key {
+            Key::Named(name) => self.routes_of(name).next().map(|route| &*route.place),
+            Key::Found(..) => None,
+        };
+        // A place that is a file's own name says it already.
+        match (place, self.file(key)) {
+            (Some(place), Some(file)) if place != file => format!("{place}: {file}: {reason}"),
+            (_, Some(file)) => format!("{file}: {reason}"),
+            (Some(place), None) => format!("{place}: {reason}"),
+            (None, None) => reason,
+        }
+    }
+
+    fn live(&self, what: &str, key: &Key, version: &Version) {
+        // What is of this program is no news.
+        let Some(file) = self.file(key) else {
+            return;
+        };
+        tracing::info!(
+            "{what}: {} from {file} ({}, loaded in {:.0?})",
+            self.routes(key),
+            ByteSize::b(version.size as u64),
+            version.took
+        );
+    }
+
+    fn file(&self, key: &Key) -> Option<String> {
+        let file = self.units.get(key)?.input().file()?;
+        Some(file.display().to_string())
+    }
+
+    fn routes(&self, key: &Key) -> String {
+        let routes: Vec<String> = match key {
+            Key::Named(name) => self
+                .routes_of(name)
+                .map(|route| route.path.to_string())
+                .collect(),
+            Key::Found(..) => {
+                let found = self.found.get(key).map(|found| found.routes.as_deref());
+                let found = found.and_then(Result::ok).unwrap_or_default();
+                found.iter().map(ToString::to_string).collect()
+            }
+        };
+        routes.join(", ")
+    }
+
+    fn routes_of<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s crate::config::Route> {
+        let routes = self.config.sites.iter().flat_map(|site| &site.routes);
+        routes.filter(
+            move |route| matches!(&route.action, Action::Run(handler) if handler.name == name),
+        )
+    }
+}
+
+/// `12:03:10`, UTC as all times of the log.
+fn time_of_day(time: SystemTime) -> String {
+    let date = httpdate::fmt_http_date(time);
+    date.get(17..25).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,512 @@
+//! The one that looks, has loaded what changed, and puts it in place.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tokio::runtime;
+
+use super::candidate::Candidate;
+use super::compile::{CompileLimits, Compiler};
+use super::folder::Found;
+use super::live::Live;
+use super::load::{Input, Loader, Outcome};
+use super::report::Report;
+use super::stamp::Stamp;
+use super::unit::{News, Unit};
+use super::wanted::{Discoveries, Folders, Key, named};
+use super::workers::Workers;
+use crate::config::Config;
+use crate::sandbox::Engine;
+use crate::server::Routes;
+
+/// What is wanted, and how it is to be had.
+pub struct Options {
+    pub config: Config,
+    /// The file that the configuration was read from, if it was: what it says may change.
+    pub file: Option<PathBuf>,
+    /// Whether to look more often, and to tell clients why a handler failed.
+    pub developing: bool,
+    /// This program's file: compiling is a command of it.
+    pub program: PathBuf,
+    pub compile: CompileLimits,
+}
+
+/// A configuration that is live, and kept equal to what is wanted for as long as this exists.
+pub struct Deployment {
+    routes: Arc<ArcSwap<Routes>>,
+    inbox: Sender<Event>,
+}
+
+/// What the supervisor is told.
+pub(super) enum Event {
+    Loaded {
+        key: Key,
+        number: u64,
+        outcome: Outcome,
+    },
+    Reload,
+    Stop,
+}
+
+impl Deployment {
+    /// Loads all handlers, and returns when they are live. One in a folder that cannot be is told of, and no more.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the handlers of the configuration itself, a line for each.
+    pub fn start(
+        engine: Arc<Engine>,
+        runtime: runtime::Handle,
+        options: Options,
+    ) -> anyhow::Result<Self> {
+        let (inbox, events) = mpsc::channel();
+        let routes = Arc::new(ArcSwap::default());
+        let compiler = Compiler::new(options.program, options.compile);
+        let supervisor = Supervisor {
+            folders: Folders::of(&options.config),
+            config: options.config,
+            file: options.file.map(|path| Watched {
+                seen: Stamp::of(&path),
+                taken: Stamp::of(&path),
+                path,
+            }),
+            pause: match options.developing {
+                true => PAUSE_DEVELOPING,
+                false => PAUSE,
+            },
+            desk: Desk {
+                loader: Arc::new(Loader::new(engine, compiler, runtime, options.developing)),
+                workers: Workers::new(),
+                outbox: inbox.clone(),
+                count: 0,
+            },
+            events,
+            units: BTreeMap::new(),
+            found: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
+            candidate: None,
+            routes: routes.clone(),
+        };
+        let supervisor = supervisor.start()?;
+        thread::Builder::new()
+            .name("belljar-deploy".into())
+            .spawn(move || supervisor.run())
+            .context("no thread to watch the handlers")?;
+        Ok(Self { routes, inbox })
+    }
+
+    /// What answers now; another table takes its place with every change.
+    pub fn routes(&self) -> Arc<ArcSwap<Routes>> {
+        self.routes.clone()
+    }
+
+    /// What has everything read again at once, whether it changed or not.
+    pub fn reload(&self) -> impl Fn() + Send + 'static {
+        let inbox = self.inbox.clone();
+        move || {
+            let _ = inbox.send(Event::Reload);
+        }
+    }
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        let _ = self.inbox.send(Event::Stop);
+    }
+}
+
+struct Supervisor {
+    config: Config,
+    folders: Folders,
+    file: Option<Watched>,
+    pause: Duration,
+    desk: Desk,
+    events: Receiver<Event>,
+    units: BTreeMap<Key, Unit>,
+    found: BTreeMap<Key, Found>,
+    /// Folders of which it was told that they cannot be read.
+    unreadable: BTreeMap<PathBuf, String>,
+    /// A newer configuration, while its handlers are being loaded.
+    candidate: Option<Candidate>,
+    routes: Arc<ArcSwap<Routes>>,
+}
+
+/// The file of the configuration.
+struct Watched {
+    path: PathBuf,
+    seen: Option<Stamp>,
+    /// What it was when it was last read.
+    taken: Option<Stamp>,
+}
+
+/// Where loads are ordered.
+pub(super) struct Desk {
+    loader: Arc<Loader>,
+    workers: Workers,
+    outbox: Sender<Event>,
+    count: u64,
+}
+
+impl Desk {
+    /// Has a handler loaded; an [`Event::Loaded`] tells how that ended.
+    pub fn order(&mut self, key: &Key, unit: &mut Unit) {
+        self.count += 1;
+        let number = self.count;
+        unit.begin(number);
+        let (loader, outbox) = (self.loader.clone(), self.outbox.clone());
+        let (key, input, old) = (key.clone(), unit.input().clone(), unit.live.clone());
+        self.workers.run(move || {
+            let outcome = loader.load(&input, old.as_deref());
+            let _ = outbox.send(Event::Loaded {
+                key,
+                number,
+                outcome,
+            });
+        });
+    }
+}
+
+impl Supervisor {
+    /// The first look, to the end of all that it sets going.
+    fn start(mut self) -> anyhow::Result<Self> {
+        for (key, config) in named(&self.config) {
+            self.units
+                .insert(key, Unit::new(Input::named(&config), true));
+        }
+        self.look_at_folders(true);
+        self.order();
+        let mut problems = Vec::new();
+        while self.units.values().any(Unit::is_loading) {
+            let Ok(event) = self.events.recv() else {
+                break;
+            };
+            let Event::Loaded {
+                key,
+                number,
+                outcome,
+            } = event
+            else {
+                continue;
+            };
+            let Some(unit) = self.units.get_mut(&key) else {
+                continue;
+            };
+            let is_named = matches!(key, Key::Named(_));
+            match unit.end(number, outcome, !is_named) {
+                Ok(News::Refused(reason)) if is_named => {
+                    problems.push(self.report().problem(&key, &reason));
+                }
+                Ok(news) => self.report().tell(&key, &news),
+                Err(_) => {}
+            }
+        }
+        if !problems.is_empty() {
+            problems.sort();
+            anyhow::bail!("{}", problems.join("\n"));
+        }
+        self.publish();
+        Ok(self)
+    }
+
+    fn run(mut self) {
+        let mut next = Instant::now() + self.pause;
+        loop {
+            let event = match self.has_to_look() {
+                true => {
+                    let pause = next.saturating_duration_since(Instant::now());
+                    self.events.recv_timeout(pause)
+                }
+                false => self
+                    .events
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match event {
+                Ok(Event::Loaded {
+                    key,
+                    number,
+                    outcome,
+                }) => self.loaded(key, number, outcome),
+                Ok(Event::Reload) => self.reload(),
+                Err(RecvTimeoutError::Timeout) => {
+                    let began = Instant::now();
+                    self.look();
+                    // However large a folder is, or slow: looking takes but a fiftieth of the time.
+                    let pause = self.pause.max(began.elapsed() * 49);
+                    next = Instant::now() + pause;
+                }
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+    }
+
+    /// Whether there is anything that can change.
+    fn has_to_look(&self) -> bool {
+        self.file.is_some()
+            || !self.folders.is_empty()
+            || self
+                .units
+                .values()
+                .any(|unit| unit.input().file().is_some())
+    }
+
+    fn look(&mut self) {
+        self.look_at_config(false);
+        for (key, config) in named(&self.config) {
+            if let Some(unit) = self.units.get_mut(&key) {
+                unit.see(Input::named(&config));
+            }
+        }
+        let changed = self.look_at_folders(false);
+        self.order();
+        if changed {
+            self.publish();
+        }
+    }
+
+    /// Reads everything again.
+    fn reload(&mut self) {
+        tracing::info!("reading everything again");
+        self.look_at_config(true);
+        for (key, config) in named(&self.config) {
+            if let Some(unit) = self.units.get_mut(&key) {
+                unit.see(Input::named(&config));
+            }
+        }
+        self.look_at_folders(true);
+        for unit in self.units.values_mut() {
+            unit.again();
+        }
+        self.order();
+        self.publish();
+    }
+
+    fn order(&mut self) {
+        for (key, unit) in &mut self.units {
+            if unit.is_due() {
+                self.desk.order(key, unit);
+            }
+        }
+    }
+
+    /// Whether what is live changed. `at_once`: without a second look at what is new.
+    fn look_at_folders(&mut self, at_once: bool) -> bool {
+        let discoveries = self.folders.look();
+        self.tell_unreadable(&discoveries);
+        let mut changed = false;
+        for discovery in &discoveries.handlers {
+            let (key, input) = (&discovery.key, discovery.input.clone());
+            match self.units.get_mut(key) {
+                Some(unit) => unit.see(input),
+                None => {
+                    let unit = Unit::new(input, at_once);
+                    self.units.insert(key.clone(), unit);
+                    self.found.insert(key.clone(), discovery.found.clone());
+                }
+            }
+        }
+        changed |= self.remove_missing(&discoveries, at_once);
+        changed | self.settle_conflicts(&discoveries)
+    }
+
+    /// Takes away what two looks have not seen.
+    fn remove_missing(&mut self, discoveries: &Discoveries, at_once: bool) -> bool {
+        let seen = discoveries.keys();
+        let mut gone = Vec::new();
+        for (key, unit) in &mut self.units {
+            let hidden = unit
+                .input()
+                .file()
+                .is_some_and(|file| discoveries.may_hide(file));
+            if matches!(key, Key::Named(_)) || seen.contains(key) || hidden {
+                continue;
+            }
+            if unit.missing || at_once {
+                gone.push(key.clone());
+            }
+            unit.missing = true;
+        }
+        for key in &gone {
+            self.report().removed(key);
+            self.units.remove(key);
+            self.found.remove(key);
+        }
+        !gone.is_empty()
+    }
+
+    /// Of those that would answer for one address the one that is live goes on, and else none does.
+    fn settle_conflicts(&mut self, discoveries: &Discoveries) -> bool {
+        let mut changed = false;
+        for discovery in &discoveries.handlers {
+            let rival = discoveries.handlers.iter().find(|other| {
+                let is_live = |key| self.units.get(key).is_some_and(|unit| unit.live.is_some());
+                let shared = other.key != discovery.key
+                    && other.found.is_at_same_address_as(&discovery.found)
+                    && discovery.input.defaults == other.input.defaults;
+                shared && (is_live(&other.key) || !is_live(&discovery.key))
+            });
+            let problem = match (&discovery.found.routes, rival) {
+                (Err(reason), _) => Some(reason.clone()),
+                (Ok(_), Some(rival)) => Some(format!(
+                    "it would answer for the same address as {}; remove or rename one of them",
+                    rival.found.file.display()
+                )),
+                (Ok(_), None) => self.folders.taken(&self.config, discovery),
+            };
+            let Some(unit) = self.units.get_mut(&discovery.key) else {
+                continue;
+            };
+            match problem {
+                Some(problem) => {
+                    let news = unit.hold(problem);
+                    changed |= news != News::None;
+                    self.report().tell(&discovery.key, &news);
+                }
+                None => unit.release(),
+            }
+        }
+        changed
+    }
+
+    fn tell_unreadable(&mut self, discoveries: &Discoveries) {
+        for (folder, reason) in &discoveries.unreadable {
+            if !self.unreadable.contains_key(folder) {
+                tracing::error!(
+                    "the folder {} cannot be read: {reason}; what was in it goes on serving",
+                    folder.display()
+                );
+            }
+        }
+        for folder in self.unreadable.keys() {
+            if !discoveries.unreadable.contains_key(folder) {
+                tracing::info!("the folder {} can be read again", folder.display());
+            }
+        }
+        self.unreadable.clone_from(&discoveries.unreadable);
+    }
+
+    fn look_at_config(&mut self, at_once: bool) {
+        let Some(file) = &mut self.file else {
+            return;
+        };
+        let now = Stamp::of(&file.path);
+        let settled = at_once || now == file.seen;
+        file.seen.clone_from(&now);
+        if !settled || (!at_once && now == file.taken) {
+            return;
+        }
+        file.taken = now;
+        let path = file.path.clone();
+        self.read_config(&path);
+    }
+
+    fn read_config(&mut self, path: &Path) {
+        let config = match Config::read(path) {
+            Ok(config) => config,
+            Err(problems) => {
+                for problem in problems.iter() {
+                    tracing::error!("{problem}; what was configured before goes on");
+                }
+                return;
+            }
+        };
+        self.candidate = None;
+        if config == self.config {
+            return;
+        }
+        if config.server != self.config.server {
+            tracing::warn!(
+                "{}: a change of listeners, threads, [http] or limits of the whole server takes a new start; the rest \
+                 is put in place now",
+                path.display()
+            );
+        }
+        let candidate = Candidate::new(config, &self.units, &mut self.desk);
+        self.candidate = Some(candidate);
+        self.consider();
+    }
+
+    /// Puts a newer configuration in place, once all its handlers are loaded and sound.
+    fn consider(&mut self) {
+        let Some(candidate) = self.candidate.take_if(|candidate| candidate.is_complete()) else {
+            return;
+        };
+        let file = self
+            .file
+            .as_ref()
+            .map(|file| file.path.display().to_string());
+        let file = file.unwrap_or_default();
+        match candidate.outcome() {
+            Err(problems) => {
+                for problem in problems {
+                    tracing::error!("{problem}; what was configured before goes on");
+                }
+            }
+            Ok((config, units)) => {
+                let wanted = named(&config);
+                self.units.retain(|key, _| match key {
+                    Key::Named(_) => wanted.contains_key(key),
+                    Key::Found(folder, _) => config.sites.iter().any(|site| {
+                        let handlers = site.handlers.as_ref();
+                        handlers.is_some_and(|handlers| handlers.path == *folder)
+                    }),
+                });
+                self.found.retain(|key, _| self.units.contains_key(key));
+                self.units.extend(units);
+                self.folders = Folders::of(&config);
+                self.config = config;
+                self.publish();
+                tracing::info!("{file}: what it says now is live");
+            }
+        }
+    }
+
+    fn loaded(&mut self, key: Key, number: u64, outcome: Outcome) {
+        let outcome = match &mut self.candidate {
+            Some(candidate) => candidate.loaded(&key, number, outcome),
+            None => Err(outcome),
+        };
+        let Err(outcome) = outcome else {
+            return self.consider();
+        };
+        // What was removed meanwhile is not put back.
+        let Some(unit) = self.units.get_mut(&key) else {
+            return;
+        };
+        let Ok(news) = unit.end(number, outcome, true) else {
+            return;
+        };
+        self.report().tell(&key, &news);
+        if news != News::None {
+            self.publish();
+        }
+        self.order();
+    }
+
+    fn report(&self) -> Report<'_> {
+        Report {
+            config: &self.config,
+            units: &self.units,
+            found: &self.found,
+        }
+    }
+
+    fn publish(&self) {
+        let live = Live {
+            config: &self.config,
+            units: &self.units,
+            found: &self.found,
+        };
+        self.routes.store(Arc::new(live.routes()));
+    }
+}
+
+/// Between two looks: what is changed is live after two of them.
+const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE_DEVELOPING: Duration = Duration::from_millis(50);

@@ -1,0 +1,160 @@
+//! The handlers that are wanted, told apart from their first sight on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::folder::{Found, Scan};
+use super::load::{Input, Source};
+use crate::config::{Action, Config, HandlerConfig, HandlersFolder, Site};
+
+/// What one handler is known by, whatever becomes of its file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// It is in the configuration, by this name.
+    Named(String),
+    /// It is found in this folder, by its path there.
+    Found(PathBuf, String),
+}
+
+/// The handlers of the configuration itself.
+pub(super) fn named(config: &Config) -> BTreeMap<Key, Arc<HandlerConfig>> {
+    let routes = config.sites.iter().flat_map(|site| &site.routes);
+    let handlers = routes.filter_map(|route| match &route.action {
+        Action::Run(handler) => Some((Key::Named(handler.name.clone()), handler.clone())),
+        _ => None,
+    });
+    handlers.collect()
+}
+
+impl Input {
+    pub fn named(config: &Arc<HandlerConfig>) -> Self {
+        Self {
+            name: config.name.clone(),
+            component: Source::of(&config.component),
+            defaults: config.clone(),
+            settings: None,
+        }
+    }
+
+    fn found(found: &Found, name: String, defaults: &Arc<HandlerConfig>) -> Self {
+        Self {
+            name,
+            component: Source::File(found.file.clone(), Some(found.stamp.clone())),
+            defaults: defaults.clone(),
+            settings: found.settings.clone(),
+        }
+    }
+}
+
+/// The folders of handlers. Where two sites have the same one they share its handlers.
+pub(super) struct Folders(Vec<Folder>);
+
+struct Folder {
+    path: PathBuf,
+    defaults: Arc<HandlerConfig>,
+    /// The sites that have it, by their positions.
+    sites: Vec<usize>,
+}
+
+/// A handler of a folder.
+pub(super) struct Discovery {
+    pub key: Key,
+    pub found: Found,
+    pub input: Input,
+}
+
+/// What lies in all folders.
+#[derive(Default)]
+pub(super) struct Discoveries {
+    pub handlers: Vec<Discovery>,
+    pub unreadable: BTreeMap<PathBuf, String>,
+}
+
+impl Folders {
+    pub fn of(config: &Config) -> Self {
+        let mut folders: Vec<Folder> = Vec::new();
+        for (position, site) in config.sites.iter().enumerate() {
+            let Some(HandlersFolder { path, defaults }) = &site.handlers else {
+                continue;
+            };
+            match folders.iter_mut().find(|folder| folder.path == *path) {
+                Some(folder) => folder.sites.push(position),
+                None => folders.push(Folder {
+                    path: path.clone(),
+                    defaults: Arc::new(defaults.clone()),
+                    sites: vec![position],
+                }),
+            }
+        }
+        Self(folders)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn look(&self) -> Discoveries {
+        let mut discoveries = Discoveries::default();
+        for folder in &self.0 {
+            let scan = Scan::of(&folder.path);
+            discoveries.unreadable.extend(scan.unreadable);
+            for found in scan.handlers {
+                // Names are one server's, so that the log and stores can tell them apart.
+                let name = match self.0.len() {
+                    1 => found.name.clone(),
+                    _ => folder.path.join(&found.name).display().to_string(),
+                };
+                discoveries.handlers.push(Discovery {
+                    key: Key::Found(folder.path.clone(), found.name.clone()),
+                    input: Input::found(&found, name, &folder.defaults),
+                    found,
+                });
+            }
+        }
+        discoveries
+    }
+
+    /// Where the configuration says something that a handler of this folder would say, too.
+    pub fn taken(&self, config: &Config, discovery: &Discovery) -> Option<String> {
+        let Key::Found(folder, _) = &discovery.key else {
+            return None;
+        };
+        let folder = self.0.iter().find(|known| known.path == *folder)?;
+        let sites = folder
+            .sites
+            .iter()
+            .filter_map(|site| config.sites.get(*site));
+        let routes = discovery.found.routes.as_deref().unwrap_or_default();
+        let same = |site: &Site| {
+            let mut given = site.routes.iter();
+            let given =
+                given.find(|given| routes.iter().any(|route| route.is_same_as(&given.path)));
+            given.map(|given| format!("{} has the route {} already", given.place, given.path))
+        };
+        if let Some(taken) = sites.flat_map(same).next() {
+            return Some(taken);
+        }
+        let name = &discovery.input.name;
+        named(config)
+            .contains_key(&Key::Named(name.clone()))
+            .then(|| {
+                format!(
+                    "another handler of the configuration is named {name:?}; rename one of them"
+                )
+            })
+    }
+}
+
+impl Discoveries {
+    /// Whether what was there may be there still, although it was not seen.
+    pub fn may_hide(&self, file: &Path) -> bool {
+        self.unreadable
+            .keys()
+            .any(|folder| file.starts_with(folder))
+    }
+
+    pub fn keys(&self) -> BTreeSet<&Key> {
+        self.handlers.iter().map(|found| &found.key).collect()
+    }
+}
