@@ -5,6 +5,7 @@ mod compile;
 mod get;
 mod grants;
 mod new;
+mod schema;
 mod serve;
 mod signals;
 
@@ -26,6 +27,7 @@ enum Command {
     Get(get::Get),
     Check(Box<check::Check>),
     New(new::New),
+    Schema(schema::Schema),
     #[command(hide = true)]
     Compile(compile::Compile),
 }
@@ -40,6 +42,7 @@ pub fn run() -> ExitCode {
         Command::Get(get) => get.run(),
         Command::Check(check) => check.run(),
         Command::New(new) => new.run(),
+        Command::Schema(schema) => schema.run(),
         Command::Compile(compile) => compile.run(),
     };
     outcome.unwrap_or_else(|error| {

@@ -60,7 +60,7 @@ pub struct File {
 /// What a client may send, and how long it may take.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[schemars(extend("x-in" = "in [http]"))]
+#[schemars(rename = "http", extend("x-in" = "in [http]"))]
 pub struct HttpTable {
     /// For a request's head to arrive, from its first byte on. Beyond it: 408.
     #[schemars(extend("default" = "10s"))]
@@ -94,7 +94,7 @@ pub struct HttpTable {
 /// The hosts that are answered alike.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[schemars(extend("x-in" = "in a site"))]
+#[schemars(rename = "site", extend("x-in" = "in a site"))]
 pub struct SiteTable {
     /// Names such as `example.com`, or `*.example.com` for all below it. By default every host that no other site has.
     #[schemars(length(min = 1))]
@@ -113,7 +113,7 @@ pub struct SiteTable {
 /// A folder, and how its files are served.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[schemars(extend("x-in" = "in files"))]
+#[schemars(rename = "files", extend("x-in" = "in files"))]
 pub struct FilesTable {
     /// The folder.
     #[schemars(required)]
@@ -142,7 +142,7 @@ pub struct FilesTable {
 /// What a path leads to: a component, a redirect or a response.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[schemars(extend("x-in" = "in a route"))]
+#[schemars(rename = "route", extend("x-in" = "in a route"))]
 pub struct RouteTable {
     /// Exact, such as `/about`; `:name` stands for a segment, and `*` or `*name` at the end for all that follows.
     #[schemars(required)]
@@ -197,7 +197,7 @@ pub struct HandlerFile {
 /// Sends the client elsewhere.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[schemars(extend("x-in" = "in a redirect"))]
+#[schemars(rename = "redirect", extend("x-in" = "in a redirect"))]
 pub struct RedirectTable {
     /// A path or URL, in which `{name}` is the path's parameter of that name. The query is kept.
     #[schemars(required)]
@@ -211,7 +211,7 @@ pub struct RedirectTable {
 /// An answer that no handler is needed for.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[schemars(extend("x-in" = "in a response"))]
+#[schemars(rename = "response", extend("x-in" = "in a response"))]
 pub struct ResponseTable {
     #[schemars(range(min = 200, max = 599), extend("default" = 200))]
     pub status: Option<u16>,
@@ -226,7 +226,7 @@ pub struct ResponseTable {
 /// What a handler may see and use beyond its request, clocks and random numbers. By default nothing.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[schemars(extend("x-in" = "in grants"))]
+#[schemars(rename = "grants", extend("x-in" = "in grants"))]
 pub struct GrantTable {
     /// Folders that the handler sees: HOST::GUEST, writable only as HOST::GUEST:rw.
     pub dirs: Option<Vec<Dir>>,
@@ -293,7 +293,7 @@ pub struct GrantTable {
 /// What a handler and each of its requests may use of the machine.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[schemars(extend("x-in" = "in limits"))]
+#[schemars(rename = "limits", extend("x-in" = "in limits"))]
 pub struct LimitTable {
     /// Wall clock of a request in the handler. Beyond it: 504.
     #[schemars(extend("default" = "30s"))]

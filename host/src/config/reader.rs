@@ -18,7 +18,16 @@ impl Config {
     ///
     /// All that is wrong in it, as far as it can be told at once.
     pub fn read(path: &Path) -> Result<Self, Problems> {
-        Self::parse(&text_of(path)?, path)
+        Self::parse_bytes(bytes_of(path)?, path)
+    }
+
+    /// As [`read`](Self::read), of bytes that are in this file.
+    ///
+    /// # Errors
+    ///
+    /// As `read` has them.
+    pub fn parse_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, Problems> {
+        Self::parse(&text_of(bytes, path)?, path)
     }
 
     /// As [`read`](Self::read), of a text that is in this file.
@@ -53,7 +62,7 @@ impl HandlerConfig {
     ///
     /// All that is wrong in it, as far as it can be told at once.
     pub fn read(path: &Path, defaults: &Self) -> Result<Self, Problems> {
-        let text = text_of(path)?;
+        let text = text_of(bytes_of(path)?, path)?;
         let (file, document, problems) = Document::read::<HandlerFile>(&text, path)?;
         let mut reader = Reader::new(path, problems);
         let table = HandlerTable {
@@ -149,9 +158,11 @@ impl HttpTable {
     }
 }
 
-fn text_of(path: &Path) -> Result<String, Problems> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Problems::one(path, format!("it cannot be read: {error}")))?;
+fn bytes_of(path: &Path) -> Result<Vec<u8>, Problems> {
+    std::fs::read(path).map_err(|error| Problems::one(path, format!("it cannot be read: {error}")))
+}
+
+fn text_of(bytes: Vec<u8>, path: &Path) -> Result<String, Problems> {
     String::from_utf8(bytes).map_err(|_| {
         let advice = "it is no text in UTF-8, which TOML has to be; save it as such";
         Problems::one(path, advice.into())

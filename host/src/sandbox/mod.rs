@@ -45,6 +45,6 @@ pub use filesystem::{Access, Preopen};
 pub use handler::{Grants, Handler};
 pub use inspect::{Import, Inspection, Provision};
 pub use instance::Instance;
-pub use keyvalue::{Buckets, Database, Databases, StoreLimits};
+pub use keyvalue::{Buckets, Database, Databases, StoreInUse, StoreLimits};
 pub use limits::{Limits, Rate};
 pub use outbound::{AllowedOrigin, Authorities, Network, Outbound};

@@ -1,7 +1,8 @@
 //! The file, and the thread that writes it.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
@@ -47,6 +48,22 @@ pub(super) enum Failure {
     /// The store itself failed; the log has said how.
     Broken,
 }
+
+/// A store cannot be opened since another process has it open.
+#[derive(Debug)]
+pub struct StoreInUse(PathBuf);
+
+impl fmt::Display for StoreInUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.display();
+        write!(
+            f,
+            "the store {shown} is in use by another process; give each server a file of its own"
+        )
+    }
+}
+
+impl std::error::Error for StoreInUse {}
 
 impl Database {
     /// Opens the store in a file, and makes one if there is none: a file for its owner alone, in a folder that has to
@@ -256,9 +273,7 @@ fn open(path: &Path) -> anyhow::Result<redb::Database> {
     let database = match database {
         Ok(database) => database,
         Err(DatabaseError::DatabaseAlreadyOpen) => {
-            bail!(
-                "the store {shown} is in use by another process; give each server a file of its own"
-            )
+            return Err(StoreInUse(path.into()).into());
         }
         Err(DatabaseError::Storage(StorageError::Io(error)))
             if error.kind() == std::io::ErrorKind::InvalidData =>

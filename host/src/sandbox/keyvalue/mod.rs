@@ -16,7 +16,7 @@ use self::database::Failure;
 use self::store::{Change, Space};
 use super::state::State;
 
-pub use self::database::Database;
+pub use self::database::{Database, StoreInUse};
 pub use self::databases::Databases;
 pub use self::store::StoreLimits;
 

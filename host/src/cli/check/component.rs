@@ -1,0 +1,117 @@
+//! What a component is, and whether it would run.
+
+use std::fmt::Write as _;
+
+use belljar::sandbox::{Import, Inspection, Provision};
+use bytesize::ByteSize;
+use serde::Serialize;
+
+/// What was found out about a component.
+#[derive(Serialize)]
+pub struct Report {
+    file: String,
+    pub runs: bool,
+    error: Option<String>,
+    contract: Option<String>,
+    size: u64,
+    compile_ms: Option<f64>,
+    exports: Vec<String>,
+    imports: Vec<ReportedImport>,
+}
+
+#[derive(Serialize)]
+struct ReportedImport {
+    name: String,
+    status: Status,
+    effect: Option<&'static str>,
+    flag: Option<&'static str>,
+}
+
+#[derive(Serialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Provided,
+    Empty,
+    Missing,
+}
+
+impl Report {
+    pub fn new(file: String, size: usize, inspection: Inspection) -> Self {
+        Self {
+            file,
+            runs: inspection.outcome.is_ok(),
+            error: inspection.outcome.err().map(|error| error.to_string()),
+            contract: inspection.contract.map(|contract| contract.to_string()),
+            size: size as u64,
+            compile_ms: inspection
+                .compiled_in
+                .map(|time| (time.as_secs_f64() * 1e6).round() / 1e3),
+            exports: inspection.exports,
+            imports: inspection.imports.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// As people read it.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}\n\n", self.file);
+        let contract = self.contract.as_deref().unwrap_or("none that is known");
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "  contract  {contract}");
+        let _ = writeln!(text, "  size      {}", ByteSize::b(self.size));
+        let _ = match self.compile_ms {
+            Some(time) => writeln!(text, "  compiled  in {time:.1} ms"),
+            // Nothing of a component was found in the file.
+            None if self.exports.is_empty() && self.imports.is_empty() => Ok(()),
+            None => writeln!(text, "  compiled  before"),
+        };
+        for (status, title) in [
+            (Status::Provided, "Provided"),
+            (Status::Empty, "Provided, but empty"),
+            (Status::Missing, "Missing"),
+        ] {
+            self.list(status, title, &mut text);
+        }
+        text.push('\n');
+        match &self.error {
+            None => text.push_str("`belljar serve --handler` runs it.\n"),
+            Some(error) => {
+                let _ = writeln!(text, "`belljar serve --handler` does not run it: {error}");
+            }
+        }
+        text
+    }
+
+    fn list(&self, status: Status, title: &str, text: &mut String) {
+        let imports = self.imports.iter().filter(|import| import.status == status);
+        let mut imports = imports.peekable();
+        if imports.peek().is_none() {
+            return;
+        }
+        let _ = writeln!(text, "\n{title}:");
+        for import in imports {
+            let _ = match (import.effect, import.flag) {
+                (Some(effect), Some(flag)) => {
+                    writeln!(text, "  {}: {effect} without {flag}", import.name)
+                }
+                (Some(effect), None) => writeln!(text, "  {}: {effect}", import.name),
+                (None, _) => writeln!(text, "  {}", import.name),
+            };
+        }
+    }
+}
+
+impl From<Import> for ReportedImport {
+    fn from(import: Import) -> Self {
+        let (status, effect, flag) = match import.provision {
+            Provision::Provided => (Status::Provided, None, None),
+            Provision::Empty { effect, flag } => (Status::Empty, Some(effect), flag),
+            Provision::Missing => (Status::Missing, None, None),
+        };
+        Self {
+            name: import.name,
+            status,
+            effect,
+            flag,
+        }
+    }
+}

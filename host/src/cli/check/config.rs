@@ -1,0 +1,140 @@
+//! What is wrong with a `belljar.toml`, and with the handlers that it names.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use belljar::config::{Action, Component, Config, GrantConfig, HandlerConfig, Problem, Route};
+use belljar::sandbox::{Engine, Grants, Inspection, StoreInUse};
+use serde::Serialize;
+
+/// What was found out about a configuration.
+#[derive(Serialize)]
+pub struct ConfigReport {
+    file: String,
+    pub sound: bool,
+    problems: Vec<Problem>,
+    handlers: Vec<ReportedHandler>,
+}
+
+#[derive(Serialize)]
+struct ReportedHandler {
+    name: String,
+    /// File and line.
+    place: String,
+    /// None for the embedded one that serves files.
+    component: Option<String>,
+    contract: Option<String>,
+    error: Option<String>,
+}
+
+impl ConfigReport {
+    /// # Errors
+    ///
+    /// Where the file cannot be read. What is wrong in it is what is reported.
+    pub fn of(file: &Path) -> anyhow::Result<Self> {
+        let shown = file.display().to_string();
+        let bytes = std::fs::read(file).with_context(|| format!("{shown} cannot be read"))?;
+        let (problems, handlers) = match Config::parse_bytes(bytes, file) {
+            Ok(config) => (Vec::new(), Self::handlers(&config)?),
+            Err(problems) => (problems.iter().cloned().collect(), Vec::new()),
+        };
+        Ok(Self {
+            file: shown,
+            sound: problems.is_empty() && handlers.iter().all(|handler| handler.error.is_none()),
+            problems,
+            handlers,
+        })
+    }
+
+    /// Loads each handler as the server would.
+    fn handlers(config: &Config) -> anyhow::Result<Vec<ReportedHandler>> {
+        let engine = Arc::new(Engine::new(config.server.max_instances, 1)?);
+        let mut seen = Vec::new();
+        let mut reported = Vec::new();
+        for route in config.sites.iter().flat_map(|site| &site.routes) {
+            if let Action::Run(handler) = &route.action
+                && !seen.iter().any(|known| Arc::ptr_eq(known, handler))
+            {
+                seen.push(handler.clone());
+                reported.push(ReportedHandler::of(handler, route, &engine));
+            }
+        }
+        Ok(reported)
+    }
+
+    /// As people read it: each problem in a line, or that there is none.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        for problem in &self.problems {
+            let _ = writeln!(text, "{problem}");
+        }
+        for handler in &self.handlers {
+            if let Some(error) = &handler.error {
+                let ReportedHandler { name, place, .. } = handler;
+                let _ = writeln!(text, "{place}: the handler {name} does not run: {error}");
+            }
+        }
+        if self.sound {
+            let _ = writeln!(text, "{}: nothing is wrong with it", self.file);
+        }
+        text
+    }
+}
+
+impl ReportedHandler {
+    fn of(handler: &HandlerConfig, route: &Route, engine: &Arc<Engine>) -> Self {
+        let component = match &handler.component {
+            Component::File(file) => Some(file.display().to_string()),
+            Component::Files => None,
+        };
+        let (contract, error) = match inspection(handler, engine) {
+            Ok(Some(inspection)) => (
+                inspection.contract.map(|contract| contract.to_string()),
+                inspection.outcome.err().map(|error| error.to_string()),
+            ),
+            Ok(None) => (None, None),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        };
+        Self {
+            name: handler.name.clone(),
+            place: route.place.clone(),
+            component,
+            contract,
+            error,
+        }
+    }
+}
+
+/// None of the embedded component, which is known.
+fn inspection(handler: &HandlerConfig, engine: &Arc<Engine>) -> anyhow::Result<Option<Inspection>> {
+    let grants = grants(handler)?;
+    let Component::File(file) = &handler.component else {
+        return Ok(None);
+    };
+    let component =
+        std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let limits = handler.limits.clone();
+    Ok(Some(Inspection::of(
+        engine.clone(),
+        &component,
+        grants,
+        limits,
+    )))
+}
+
+/// A store that is in use is sound: a server may run with it while its next configuration is checked.
+fn grants(handler: &HandlerConfig) -> anyhow::Result<Grants> {
+    match handler.grants.check(&handler.name) {
+        Err(error) if error.is::<StoreInUse>() => {
+            let others = GrantConfig {
+                store: None,
+                ..handler.grants.clone()
+            };
+            Ok(others.check(&handler.name)?.store_to_come())
+        }
+        outcome => outcome,
+    }
+}

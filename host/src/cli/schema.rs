@@ -1,0 +1,29 @@
+//! `belljar schema`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use belljar::config::{Config, HandlerConfig};
+use clap::Args;
+
+/// Print the JSON schema of belljar.toml, with which an editor completes and checks it
+#[derive(Args)]
+pub struct Schema {
+    /// That of the file beside a handler of a folder instead
+    #[arg(long)]
+    handler: bool,
+}
+
+impl Schema {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let schema = match self.handler {
+            true => HandlerConfig::schema(),
+            false => Config::schema(),
+        };
+        let text = serde_json::to_string_pretty(&schema)? + "\n";
+        let written = std::io::stdout().write_all(text.as_bytes());
+        written.context("the schema cannot be written")?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
