@@ -24,7 +24,7 @@ pub struct GrantFlags {
 
     /// Value that the handler finds in wasi:config/store
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = variable)]
-    config: Vec<(String, String)>,
+    values: Vec<(String, String)>,
 
     /// Address and port that the handler may connect to by TCP, such as 127.0.0.1:5432; may be given more than once
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -109,13 +109,13 @@ impl GrantFlags {
     /// Where they contradict each other.
     pub fn config(&self) -> anyhow::Result<GrantConfig> {
         let mut seen = HashSet::new();
-        if let Some((name, _)) = self.config.iter().find(|(name, _)| !seen.insert(name)) {
+        if let Some((name, _)) = self.values.iter().find(|(name, _)| !seen.insert(name)) {
             bail!("--set {name} is there twice; give it one value");
         }
         Ok(GrantConfig {
             dirs: self.dirs.clone(),
             environment: self.environment.clone(),
-            config: self.config.clone(),
+            config: self.values.clone(),
             tcp: self.allow_tcp.clone(),
             outbound: self.outbound.config(),
             store: self.store.config(),

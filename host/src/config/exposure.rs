@@ -2,33 +2,22 @@
 
 use std::path::{Component as Part, Path, PathBuf};
 
-use super::document::At;
-use super::reader::Reader;
 use super::{Action, Component, HandlerConfig, Site};
 
-/// Tells of everything that lies in a served folder and should not.
-pub(super) fn check(reader: &mut Reader<'_>, at: At<'_>, sites: &[Site]) {
-    let file = reader.path.to_owned();
-    let mut told = Vec::new();
-    for served in sites
-        .iter()
-        .flat_map(handlers)
-        .filter(|handler| handler.component == Component::Files)
-    {
-        for (what, path) in std::iter::once(("this file", file.clone())).chain(secrets(sites)) {
-            if let Some(message) = exposed(served, what, &path) {
-                told.push(message);
-            }
-        }
-    }
+/// What of the server's own lies in the folder that `served` serves, each in a line for people. `file` is where the
+/// configuration is.
+pub(super) fn of(served: &HandlerConfig, sites: &[Site], file: &Path) -> Vec<String> {
+    let file = std::iter::once(("the configuration", file.to_owned()));
+    let mut told: Vec<_> = file
+        .chain(secrets(sites))
+        .filter_map(|(what, path)| exposed(served, what, &path))
+        .collect();
     told.dedup();
-    for message in told {
-        reader.tell(at, message);
-    }
+    told
 }
 
 impl Site {
-    /// What of a server's own lies in a folder that this site serves, each in a line for people.
+    /// What of the server's own lies in a folder that this site serves, each in a line for people.
     pub fn exposed(&self) -> Vec<String> {
         let served = handlers(self).filter(|handler| handler.component == Component::Files);
         let sites = std::slice::from_ref(self);

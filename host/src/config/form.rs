@@ -52,8 +52,9 @@ impl<'s> Form<'s> {
     fn value(&mut self, key: &str, value: &mut Spanned<DeValue<'_>>, node: Node<'s>) -> bool {
         let start = value.span().start;
         let found = type_of(value.get_ref());
-        let Some(node) = node.of_type(found) else {
-            let wanted: Vec<_> = node.all_types().into_iter().map(named).collect();
+        let Some(typed) = node.of_type(found) else {
+            let types = node.all_types();
+            let wanted: Vec<_> = types.iter().map(|kind| named(kind)).collect();
             let example = node.example().map(|one| format!(", such as {one}"));
             self.tell(
                 start,
@@ -64,8 +65,11 @@ impl<'s> Form<'s> {
                     example.unwrap_or_default()
                 ),
             );
-            return false;
+            // A list stays, empty: that it is not said at all could mean something else.
+            *value.get_mut() = DeValue::Array(DeArray::new());
+            return types == ["array"];
         };
+        let node = typed;
         let wrong = match value.get_mut() {
             DeValue::Table(table) => {
                 self.table(table, node, start);
@@ -84,8 +88,12 @@ impl<'s> Form<'s> {
                     }
                 }
                 *array = DeArray::from_iter(kept);
-                (empty && node.number("minItems").is_some())
-                    .then(|| format!("{key} is empty; leave it out, or name what belongs there"))
+                if empty && node.number("minItems").is_some() {
+                    let message =
+                        format!("{key} is empty; leave it out, or name what belongs there");
+                    self.tell(start, message);
+                }
+                None
             }
             DeValue::String(text) => {
                 let form = node.text("format").unwrap_or_default();

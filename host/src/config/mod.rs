@@ -203,6 +203,20 @@ impl HandlerConfig {
     }
 }
 
+/// A handler that is granted nothing, of a component that is still to be named.
+impl Default for HandlerConfig {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            component: Component::File(PathBuf::new()),
+            grants: GrantConfig::default(),
+            limits: Limits::default(),
+            reuse: 1,
+            concurrency: 1,
+        }
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {

@@ -23,12 +23,12 @@ pub(super) struct Draft<'d> {
 }
 
 impl<'d> Draft<'d> {
-    /// `component` as it is written.
+    /// `component` as it is written; `address` is the host and path of its route.
     pub fn of_component(
         config: HandlerConfig,
         name: Option<String>,
         component: &str,
-        path: &str,
+        address: &str,
         at: At<'d>,
     ) -> Self {
         let is_named = name.is_some();
@@ -37,7 +37,7 @@ impl<'d> Draft<'d> {
             Some(name) => vec![name],
             None => {
                 let longer = component.with_extension("").display().to_string();
-                let longest = format!("{longer} {path} {}", at.line());
+                let longest = format!("{longer} {address}");
                 vec![name_of(component), longer, longest]
             }
         };
@@ -49,15 +49,15 @@ impl<'d> Draft<'d> {
         }
     }
 
-    /// `root` as it is written.
-    pub fn of_files(config: HandlerConfig, root: &str, at: At<'d>) -> Self {
+    /// `root` as it is written; `host` is that of its site.
+    pub fn of_files(config: HandlerConfig, root: &str, host: &str, at: At<'d>) -> Self {
         Self {
             config,
             is_named: false,
             names: vec![
                 "files".into(),
                 format!("files {root}"),
-                format!("files {root} {}", at.line()),
+                format!("files {root} {host}"),
             ],
             at,
         }

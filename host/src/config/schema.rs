@@ -34,6 +34,12 @@ impl Schema {
         self.0
     }
 
+    #[cfg(test)]
+    pub fn definition(&self, name: &str) -> Option<Node<'_>> {
+        let node = self.0.get("definitions")?.get(name)?;
+        Some(self.root().at(node))
+    }
+
     /// Every table that a file may have, the whole first.
     pub fn tables(&self) -> impl Iterator<Item = Node<'_>> {
         let definitions = self.0.get("definitions").and_then(Value::as_object);

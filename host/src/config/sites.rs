@@ -11,7 +11,7 @@ use super::files::Files;
 use super::handlers::HandlerTable;
 use super::names::{Draft, Drafts};
 use super::reader::Reader;
-use super::{Action, Component, GrantConfig, HandlerConfig, HandlersFolder, Route, Site};
+use super::{Action, Component, HandlerConfig, HandlersFolder, Route, Site};
 use crate::routing::{HostPattern, PathPattern};
 use crate::sandbox::Limits;
 
@@ -39,7 +39,9 @@ impl Reader<'_> {
         let mut reading = Reading {
             limits,
             most,
+            host: String::new(),
             drafts: Drafts::default(),
+            served: Vec::new(),
         };
         let drafted: Vec<_> = tables
             .into_iter()
@@ -50,7 +52,16 @@ impl Reader<'_> {
             .into_iter()
             .map(|site| site.finished(&handlers))
             .collect();
-        exposure::check(self, at, &sites);
+        for (number, at) in reading.served {
+            for told in handlers
+                .get(number)
+                .map(|served| exposure::of(served, &sites, self.path))
+                .into_iter()
+                .flatten()
+            {
+                self.tell(at, told);
+            }
+        }
         sites
     }
 
@@ -92,6 +103,8 @@ impl Reader<'_> {
         at: At<'d>,
         reading: &mut Reading<'d, '_>,
     ) -> DraftSite {
+        let host = table.hosts.iter().flatten().next();
+        reading.host = host.map_or_else(String::new, |host| host.0.to_string());
         let mut routes = Vec::new();
         let mut paths: HashMap<String, usize> = HashMap::new();
         if table.files.is_none()
@@ -132,7 +145,10 @@ impl Reader<'_> {
                 );
             }
             let action = self.files(files, at, reading);
-            routes.extend(path.map(|path| (path, action, at.place())));
+            routes.extend(
+                path.zip(action)
+                    .map(|(path, action)| (path, action, at.place())),
+            );
         }
         let handlers = table.handlers.as_ref().map(|folder| {
             let path = self.resolve(folder);
@@ -230,6 +246,7 @@ impl Reader<'_> {
         let defaults = reading.defaults(Component::File(file));
         let config = self.handler(table, at, &defaults, reading.most);
         let path = route.path.as_ref().map_or("", |path| path.0.as_str());
+        let address = format!("{}{path}", reading.host);
         let place = if at.key("name").is_said() {
             at.key("name")
         } else {
@@ -239,7 +256,7 @@ impl Reader<'_> {
             config,
             route.name.clone(),
             component,
-            path,
+            &address,
             place,
         ))
     }
@@ -249,11 +266,11 @@ impl Reader<'_> {
         files: &Short<FilesTable>,
         at: At<'d>,
         reading: &mut Reading<'d, '_>,
-    ) -> DraftAction {
+    ) -> Option<DraftAction> {
         let (root, place, files) = match files {
-            Short::Text(root) => (root.clone(), at, Files::default()),
+            Short::Text(root) => (root, at, Files::default()),
             Short::Table(table) => (
-                table.root.clone().unwrap_or_default(),
+                table.root.as_ref()?,
                 at.key("root"),
                 Files {
                     root: PathBuf::new(),
@@ -266,15 +283,16 @@ impl Reader<'_> {
             ),
         };
         let files = Files {
-            root: self.resolve(&root),
+            root: self.resolve(root),
             ..files
         };
-        // A root that is not there was told.
-        if place.is_said() {
-            self.check_folder(&files.root, place);
-        }
+        self.check_folder(&files.root, place);
         let config = files.handler(String::new(), reading.limits.clone());
-        DraftAction::Run(reading.drafts.add(Draft::of_files(config, &root, at)))
+        let number = reading
+            .drafts
+            .add(Draft::of_files(config, root, &reading.host, at));
+        reading.served.push((number, place));
+        Some(DraftAction::Run(number))
     }
 }
 
@@ -283,18 +301,19 @@ struct Reading<'d, 'r> {
     limits: &'r Limits,
     /// Instances that all handlers may have together.
     most: u32,
+    /// The first host of the site that is read; empty where it is that of all hosts.
+    host: String,
     drafts: Drafts<'d>,
+    /// The handlers that serve files, by their numbers.
+    served: Vec<(usize, At<'d>)>,
 }
 
 impl Reading<'_, '_> {
     fn defaults(&self, component: Component) -> HandlerConfig {
         HandlerConfig {
-            name: String::new(),
             component,
-            grants: GrantConfig::default(),
             limits: self.limits.clone(),
-            reuse: 1,
-            concurrency: 1,
+            ..HandlerConfig::default()
         }
     }
 }

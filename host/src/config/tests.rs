@@ -237,15 +237,137 @@ fn handlers_have_names_of_their_own() {
         files = "public"
         [[site]]
         hosts = ["b.example"]
-        files = "other"
+        files = "data"
         [[site]]
         hosts = ["c.example"]
         files = "public"
         "#,
     );
-    let config = config.unwrap_err().to_string();
-    assert!(
-        config.contains("the component") && config.contains("is served"),
-        "{config}"
+    let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+    let routes = config.sites.iter().flat_map(|site| &site.routes);
+    let handlers: Vec<_> = routes
+        .map(|route| match &route.action {
+            Action::Run(handler) => handler,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let names: Vec<_> = handlers
+        .iter()
+        .map(|handler| handler.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "users",
+            "users",
+            "other/users /c",
+            "other/users /d",
+            "greeting",
+            "files public",
+            "files data",
+            "files public"
+        ]
     );
+    assert!(Arc::ptr_eq(handlers[0], handlers[1]));
+    assert!(Arc::ptr_eq(handlers[5], handlers[7]));
+}
+
+#[test]
+fn what_is_said_of_all_handlers_holds_unless_one_says_otherwise() {
+    let folder = Folder::new();
+    let file = folder.at("handlers/time.toml");
+    let defaults = HandlerConfig {
+        name: "time".into(),
+        limits: Limits {
+            timeout: Duration::from_secs(1),
+            ..Limits::default()
+        },
+        ..HandlerConfig::default()
+    };
+    for (text, expected) in [
+        ("", defaults.clone()),
+        (
+            "reuse = 3\n[limits]\ncpu = \"2s\"\n[grants]\ndirs = [\"../data::/data\"]\n",
+            HandlerConfig {
+                reuse: 3,
+                limits: Limits {
+                    cpu: Duration::from_secs(2),
+                    ..defaults.limits.clone()
+                },
+                grants: GrantConfig {
+                    dirs: vec![Preopen {
+                        host: folder.at("handlers/../data"),
+                        guest: "/data".into(),
+                        access: crate::sandbox::Access::ReadOnly,
+                    }],
+                    ..GrantConfig::default()
+                },
+                ..defaults.clone()
+            },
+        ),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(
+            HandlerConfig::read(&file, &defaults),
+            Ok(expected),
+            "{text}"
+        );
+    }
+    std::fs::write(&file, "path = \"/a\"\n").unwrap();
+    let problems = HandlerConfig::read(&file, &defaults)
+        .unwrap_err()
+        .to_string();
+    assert!(problems.ends_with(":1:1: unknown key \"path\" at the top of the file; known are concurrency, grants, limits, reuse"), "{problems}");
+    let missing = HandlerConfig::read(&folder.at("missing.toml"), &defaults).unwrap_err();
+    assert!(missing.to_string().contains("cannot be read"), "{missing}");
+}
+
+/// The schema's defaults are written by hand: said in a file, they change nothing.
+#[test]
+fn defaults_are_as_the_schema_says() {
+    let folder = Folder::new();
+    let schema = schema::Schema::of::<file::File>();
+    let said = |name: &str| -> String {
+        let table = match name {
+            "" => schema.root(),
+            _ => schema.definition(name).unwrap(),
+        };
+        let lines = table
+            .properties()
+            .filter_map(|(key, node)| Some(format!("{key} = {}\n", node.default()?)));
+        lines.collect()
+    };
+    let whole = format!(
+        "{}[http]\n{}[limits]\n{}[files]\nroot = \"public\"\n{}[[route]]\npath = \"/a\"\n         component = \"users.wasm\"\n{}[route.limits]\n{}[route.grants]\nstore = \"store\"\n{}[[route]]\n         path = \"/b\"\n[route.redirect]\nto = \"/\"\n{}[[route]]\npath = \"/c\"\n[route.response]\n{}",
+        said(""),
+        said("http"),
+        said("limits"),
+        said("files"),
+        said("route"),
+        said("limits"),
+        said("grants"),
+        said("redirect"),
+        said("response"),
+    );
+    assert!(whole.lines().count() > 40, "{whole}");
+    let short = "files = \"public\"\n[[route]]\npath = \"/a\"\ncomponent = \"users.wasm\"\n                 grants = { store = \"store\" }\n[[route]]\npath = \"/b\"\nredirect = \"/\"\n                 [[route]]\npath = \"/c\"\nresponse = {}\n";
+    let [whole, short] = [&whole, short].map(|text| {
+        let config = folder.parse(text);
+        let mut config = config.unwrap_or_else(|problems| panic!("{text}\n{problems}"));
+        for route in config.sites.iter_mut().flat_map(|site| &mut site.routes) {
+            route.place.clear();
+            // Said or left to the handler that serves files, its settings are the same.
+            if let Action::Run(handler) = &mut route.action
+                && handler.component == Component::Files
+            {
+                let handler = Arc::make_mut(handler);
+                let defaults = ["BELLJAR_INDEX=index.html", "BELLJAR_CACHE_CONTROL=no-cache"];
+                handler.grants.environment.retain(|(name, value)| {
+                    !defaults.contains(&format!("{name}={value}").as_str())
+                });
+            }
+        }
+        config
+    });
+    assert_eq!(whole, short);
 }

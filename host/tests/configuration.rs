@@ -1,0 +1,415 @@
+//! `belljar check --config`: what it says of a belljar.toml, sound and broken; and what the documents say of its keys.
+
+mod support;
+
+use std::path::Path;
+
+use belljar::config::HandlerConfig;
+use serde_json::Value;
+use support::{Ended, Server, Site, component, run};
+
+/// A folder with what the files below name.
+fn folder() -> Site {
+    let site = Site::new(&[
+        ("public/index.html", "a page"),
+        ("handlers/README", "no component"),
+        ("data/note", "a note"),
+        ("text.wasm", "this is no component"),
+        ("no.pem", "this is no certificate"),
+    ]);
+    let hello = std::fs::read(component("hello")).expect("the component can be read");
+    for name in ["hello.wasm", "other/hello.wasm", "public/hello.wasm"] {
+        site.write(name, &hello);
+    }
+    site
+}
+
+/// What `check --config` says of this text, the folder's path taken out.
+fn check(site: &Site, text: &str) -> Ended {
+    let file = site.write("belljar.toml", text.as_bytes());
+    let mut ended = run(["check", "--config", &file.display().to_string()]);
+    let folder = format!("{}/", site.path().display());
+    ended.stdout = ended.stdout.replace(&folder, "");
+    ended
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place() {
+    let site = folder();
+    let mut wrong = Vec::new();
+    for (text, lines) in [
+        (
+            "",
+            &["1:1: nothing is served: name a folder as `files` or `handlers`, or a [[route]]"][..],
+        ),
+        (
+            "files = public",
+            &["1:9: this is no TOML: string values must be quoted, expected literal string"],
+        ),
+        (
+            "file = \"public\"\n",
+            &[
+                "1:1: unknown key \"file\" at the top of the file; did you mean \"files\"?",
+                "1:1: nothing is served: name a folder as `files` or `handlers`, or a [[route]]",
+            ],
+        ),
+        (
+            "files = \"public\"\n[limits]\ntimeuot = \"1s\"\nlisten = [\"127.0.0.1:0\"]\n",
+            &[
+                "3:1: unknown key \"timeuot\" in limits; did you mean \"timeout\"?",
+                "4:1: unknown key \"listen\" in limits; it belongs at the top of the file",
+            ],
+        ),
+        (
+            "files = \"public\"\nthreads = \"four\"\nmax-connections = 0\ngrace = 10\n",
+            &[
+                "2:11: threads is a text in quotes; it has to be a whole number",
+                "3:19: max-connections = 0: it has to be 1 to 1000000",
+                "4:9: grace is a whole number; it has to be a text in quotes, such as \"10s\"",
+            ],
+        ),
+        (
+            "files = \"public\"\nlisten = [\"127.0.0.1:0\", \"nonsense\"]\n[http]\nmax-head = 100\nidle-timeout = \"soon\"\n",
+            &[
+                "2:26: listen = \"nonsense\": invalid socket address; write it as 127.0.0.1:8080, [::1]:8080 or \
+                 localhost:8080",
+                "4:12: max-head = 100: a head may have 256B to 1MiB",
+                "5:16: idle-timeout = \"soon\": expected number at 0; write it as 30s, 500ms or 2min",
+            ],
+        ),
+        (
+            "[[route]]\npath = \"/a\"\ncomponent = \"missing.wasm\"\n",
+            &[
+                "3:13: the component missing.wasm cannot be read: No such file or directory (os error 2); build it, \
+                 or correct its path",
+            ],
+        ),
+        (
+            "[[route]]\npath = \"/a\"\ncomponent = \"public\"\n",
+            &["3:13: the component public is no file; name a .wasm file"],
+        ),
+        (
+            "[[route]]\npath = \"/a/:id\"\ncomponent = \"hello.wasm\"\n[[route]]\npath = \"/a/:name\"\nresponse = {}\n",
+            &[
+                "5:8: the path /a/:name has a route already, in line 1; give one of them another path",
+            ],
+        ),
+        (
+            "files = \"public\"\n[[route]]\npath = \"/*\"\nresponse = {}\n",
+            &["1:9: the route /* in line 2 leaves nothing to files; take out one of them"],
+        ),
+        (
+            "[[route]]\npath = \"/a\"\n[[route]]\npath = \"/b\"\nredirect = \"/\"\nresponse = {}\n[[route]]\nredirect = \"/\"\n",
+            &[
+                "1:1: the route leads to nothing; give it a component, a redirect or a response",
+                "3:1: the route leads to more than one thing: redirect and response; leave one",
+                "7:1: \"path\" is missing in a route",
+            ],
+        ),
+        (
+            "[[route]]\npath = \"/a/:id\"\nredirect = \"/{name}\"\n[[route]]\npath = \"/b\"\nredirect = { to = \"//evil\", status = 200 }\n",
+            &[
+                "3:12: the path has no parameter \"name\": it has id",
+                "6:19: \"//evil\" is no place to redirect to; write a path such as /new/{rest}, or a URL with http:// \
+                 or https://",
+                "6:38: status = 200: it has to be one of 301, 302, 303, 307, 308",
+            ],
+        ),
+        (
+            "[[route]]\npath = \"/a\"\nresponse = { status = 204, body = \"none\" }\n[[route]]\npath = \"/b\"\nresponse = { headers = { \"a b\" = \"c\" } }\n",
+            &[
+                "3:12: the response cannot be sent: a response of status 204 has no body",
+                "6:12: the response cannot be sent: header name \"a b\" is no token (RFC 9110, section 5.6.2)",
+            ],
+        ),
+        (
+            "[[route]]\npath = \"/a\"\ncomponent = \"hello.wasm\"\nconcurrency = 4\n[route.grants]\ndirs = [\"data::/d\", \"nowhere::/n\", \"public::/d/\", \"data\"]\nallow-outbound = [\"example.com\"]\noutbound-ca = [\"no.pem\"]\nstore-max-key = \"1KiB\"\n",
+            &[
+                "4:15: concurrency = 4 has no use without reuse = 4 or more: an instance answers no more requests at \
+                 once than in all",
+                "6:8: the handler would see both data and public as /d/; give one of them another name",
+                "6:21: the folder nowhere cannot be opened: No such file or directory (os error 2); make it, or correct \
+                 its path",
+                "6:51: dirs = \"data\": write it as HOST::GUEST, such as ./data::/data, or ./data::/data:rw to let the \
+                 handler write",
+                "7:19: allow-outbound = \"example.com\": it has no scheme; write it as https://api.example.com",
+                "8:16: the certificates no.pem cannot be used: there is no certificate in it; it has to be in PEM",
+                "9:17: store-max-key has no use without a store; name its file as `store`",
+            ],
+        ),
+        (
+            "max-instances = 10\n[[route]]\npath = \"/a\"\ncomponent = \"hello.wasm\"\n[route.limits]\nmax-instances = 20\ntotal-memory = \"1MiB\"\nrate = \"fast\"\n[route.grants]\nstore = \"nowhere/store\"\n",
+            &[
+                "6:17: max-instances = 20 is more than the 10 that all handlers may have together; raise max-instances \
+                 at the top of the file, or lower it here",
+                "7:16: total-memory is less than memory: not one instance could have all that it may; raise \
+                 total-memory or lower memory",
+                "8:8: rate = \"fast\": write it as 100/s, 10/min or 1000/h, or with a burst as 100/s burst 500",
+                "10:9: the store nowhere/store cannot be made: its folder is not there",
+            ],
+        ),
+        (
+            "[[route]]\npath = \"/a\"\ncomponent = \"hello.wasm\"\nname = \"same\"\n[[route]]\npath = \"/b\"\ncomponent = \"other/hello.wasm\"\nname = \"same\"\n",
+            &[
+                "8:8: a handler named \"same\" is there already, in line 4; give one of them another name",
+            ],
+        ),
+        (
+            "[[route]]\npath = \"/a\"\ncomponent = \"hello.wasm\"\n[[route]]\npath = \"/b\"\ncomponent = \"other/hello.wasm\"\ngrants = { store = \"store\" }\n",
+            &[
+                "4:1: several handlers would be named \"hello\", and this one has a store, which is kept by that name; \
+                 give it a name",
+            ],
+        ),
+        (
+            "[[site]]\nhosts = [\"a.example\", \"b.example\"]\nfiles = \"public\"\n[[site]]\nhosts = [\"A.example\"]\nfiles = \"public\"\n",
+            &["5:10: the host a.example has a site already, in line 2; name it once"],
+        ),
+        (
+            "files = \"public\"\n[[site]]\nhandlers = \"handlers\"\n[[site]]\nhosts = []\nfiles = { index = \"a.html\" }\n",
+            &[
+                "2:1: there are two sites of all hosts, the other one in line 1 (what stands at the top of the file is \
+                 one); name the hosts of one of them, or make them one",
+                "5:9: hosts is empty; leave it out, or name what belongs there",
+                "6:9: \"root\" is missing in files",
+            ],
+        ),
+        (
+            "handlers = \"nowhere\"\nfiles = \"hello.wasm\"\n",
+            &[
+                "1:12: the folder nowhere cannot be opened: No such file or directory (os error 2); make it, or \
+                 correct its path",
+                "2:9: hello.wasm is no folder; name the folder that it is in",
+            ],
+        ),
+        (
+            "files = \"public\"\n[[route]]\npath = \"/a\"\ncomponent = \"public/hello.wasm\"\ngrants = { store = \"public/store\" }\n",
+            &[
+                "1:9: the component public/hello.wasm lies in public, which is served, so that anybody could download \
+                 it; move it out of there",
+                "1:9: the store public/store lies in public, which is served, so that anybody could download it; move \
+                 it out of there",
+            ],
+        ),
+    ] {
+        let ended = check(&site, text);
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|line| format!("belljar.toml:{line}"))
+            .collect();
+        let told: Vec<_> = ended.stdout.lines().collect();
+        if told != lines || ended.code != Some(1) || !ended.stderr.is_empty() {
+            wrong.push(format!("{text}\n{ended:#?}\ninstead of {lines:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn a_handler_that_does_not_run_is_told_with_its_route() {
+    let site = folder();
+    let text = "[[route]]\npath = \"/a\"\ncomponent = \"hello.wasm\"\n[[route]]\npath = \"/b\"\ncomponent = \"text.wasm\"\n";
+    let ended = check(&site, text);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(
+        ended.stdout,
+        "belljar.toml:4: the handler text does not run: it is no WebAssembly component (its first bytes are not \
+         those of WebAssembly); build one with `cargo build --target wasm32-wasip2`\n"
+    );
+    let file = site.at("belljar.toml").display().to_string();
+    let ended = run(["check", "--config", &file, "--json"]);
+    let report: Value = serde_json::from_str(&ended.stdout).expect("it is JSON");
+    assert_eq!(report["sound"], false, "{report}");
+    assert_eq!(report["problems"], Value::Array(Vec::new()), "{report}");
+    let [hello, broken] = [0, 1].map(|position| &report["handlers"][position]);
+    assert_eq!(hello["error"], Value::Null, "{report}");
+    assert_eq!(hello["contract"], "belljar:handler/handler@0.1", "{report}");
+    assert!(broken["error"].is_string(), "{report}");
+
+    site.write("belljar.toml", b"files = 1\n");
+    let ended = run(["check", "--config", &file, "--json"]);
+    let report: Value = serde_json::from_str(&ended.stdout).expect("it is JSON");
+    let problem = &report["problems"][0];
+    assert_eq!(
+        (&problem["line"], &problem["column"]),
+        (&1.into(), &9.into()),
+        "{report}"
+    );
+    assert_eq!(problem["file"], file, "{report}");
+}
+
+#[test]
+fn sound_files() {
+    let site = folder();
+    for text in [
+        "files = \"public\"\n",
+        "handlers = \"handlers\"\n",
+        "[[site]]\nhosts = [\"a.example\"]\nfiles = { root = \"public\", listing = true }\n[[site]]\nhosts = [\"*.a.example\"]\nfiles = \"public\"\n",
+        "[[route]]\npath = \"/a\"\ncomponent = \"hello.wasm\"\n[[route]]\npath = \"/b\"\ncomponent = \"other/hello.wasm\"\n",
+    ] {
+        let text = text.replace("\"public\"", "\"pages\"");
+        site.write("pages/index.html", b"a page");
+        let ended = check(&site, &text);
+        assert_eq!(ended.code, Some(0), "{text}: {ended:?}");
+        assert_eq!(
+            ended.stdout, "belljar.toml: nothing is wrong with it\n",
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_checked() {
+    let site = folder();
+    let file = site.at("belljar.toml").display().to_string();
+    for (arguments, told) in [
+        (&["check", "--config", &file][..], "cannot be read"),
+        (
+            &["check", "--config", &file, "hello.wasm"],
+            "cannot be used with",
+        ),
+        (
+            &["check", "--config", &file, "--memory", "1MiB"],
+            "cannot be used with",
+        ),
+        (
+            &["check", "--config", &file, "--env", "A=b"],
+            "cannot be used with",
+        ),
+        (
+            &["check", "--config", &file, "--store", "a"],
+            "cannot be used with",
+        ),
+        (
+            &["check", "--config", &file, "--allow-outbound", "https://*"],
+            "cannot be used with",
+        ),
+    ] {
+        let ended = run(arguments);
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(told), "{arguments:?}: {ended:?}");
+    }
+}
+
+/// Its next configuration is checked while a server runs.
+#[test]
+fn a_store_in_use_is_sound() {
+    let site = folder();
+    let store = site.at("store").display().to_string();
+    let running = Server::options()
+        .handler("test_grants")
+        .arg("--store")
+        .arg(&store)
+        .start();
+    let text =
+        "[[route]]\npath = \"/a\"\ncomponent = \"hello.wasm\"\ngrants = { store = \"store\" }\n";
+    let ended = check(&site, text);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    drop(running);
+}
+
+#[test]
+fn the_examples_of_the_document_are_sound() {
+    let site = folder();
+    let hello = std::fs::read(site.at("hello.wasm")).expect("the component can be read");
+    site.write("components/users.wasm", &hello);
+    std::fs::remove_file(site.at("public/hello.wasm")).expect("the file was there");
+    let document = document("configuration.md");
+    let mut examples = document
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().expect("the example ends"));
+    let whole = examples
+        .next()
+        .expect("there is an example of a whole file");
+    let ended = check(&site, whole);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+
+    let beside = examples
+        .next()
+        .expect("there is one of the file beside a handler");
+    let file = site.write("handlers/time.toml", beside.as_bytes());
+    let read = HandlerConfig::read(&file, &HandlerConfig::default());
+    let read = read.unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!((read.reuse, read.limits.memory), (10, 128 << 20));
+}
+
+#[test]
+fn every_key_is_in_the_document_with_its_default() {
+    let document = document("configuration.md");
+    for (schema, top) in [
+        (schema(&["schema"]), "The top of the file"),
+        (
+            schema(&["schema", "--handler"]),
+            "The file beside a handler",
+        ),
+    ] {
+        let tables = schema["definitions"].as_object().expect("a table");
+        let tables = tables.iter().map(|(name, table)| (heading(name), table));
+        for (heading, table) in tables.chain([(top, &schema)]) {
+            let section = document
+                .split("\n## ")
+                .find(|section| section.lines().next() == Some(heading));
+            let section = section.unwrap_or_else(|| panic!("no section {heading}"));
+            let keys = table["properties"].as_object().expect("a table");
+            for (key, about) in keys {
+                let start = format!("| `{key}` |");
+                let row = section.lines().find(|line| line.starts_with(&start));
+                let row = row.unwrap_or_else(|| panic!("{heading}: no row for {key}"));
+                let said = row.split(" | ").nth(2).expect("a column for the default");
+                match about.get("default") {
+                    Some(default) => assert_eq!(said, format!("`{default}`"), "{heading}: {key}"),
+                    None => assert!(
+                        !said.starts_with('`'),
+                        "{heading}: {key} has no default {said}"
+                    ),
+                }
+            }
+            let rows = section
+                .lines()
+                .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+            for key in rows.filter(|row| !row.contains(['/', '.'])) {
+                assert!(keys.contains_key(key), "{heading}: there is no key {key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_schemas_in_docs_are_those_of_the_program() {
+    for (arguments, name) in [
+        (&["schema"][..], "belljar.schema.json"),
+        (&["schema", "--handler"], "handler.schema.json"),
+    ] {
+        let printed = run(arguments).stdout;
+        assert!(
+            printed == document(name),
+            "docs/{name} is out of date; renew it: belljar {} > docs/{name}",
+            arguments.join(" ")
+        );
+    }
+}
+
+fn schema(arguments: &[&str]) -> Value {
+    serde_json::from_str(&run(arguments).stdout).expect("the schema is JSON")
+}
+
+/// The section that a table of the schema has in the document.
+fn heading(table: &str) -> &'static str {
+    match table {
+        "files" => "Files",
+        "grants" => "Grants",
+        "http" => "http",
+        "limits" => "Limits",
+        "redirect" => "A redirect",
+        "response" => "A response",
+        "route" => "A route",
+        "site" => "A site",
+        other => panic!("a table that is new here: {other}"),
+    }
+}
+
+fn document(name: &str) -> String {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    std::fs::read_to_string(docs.join(name)).expect("the document can be read")
+}
