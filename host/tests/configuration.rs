@@ -48,10 +48,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ),
         (
             "file = \"public\"\n",
-            &[
-                "1:1: unknown key \"file\" at the top of the file; did you mean \"files\"?",
-                "1:1: nothing is served: name a folder as `files` or `handlers`, or a [[route]]",
-            ],
+            &["1:1: unknown key \"file\" at the top of the file; did you mean \"files\"?"],
         ),
         (
             "files = \"public\"\n[limits]\ntimeuot = \"1s\"\nlisten = [\"127.0.0.1:0\"]\n",

@@ -16,6 +16,8 @@ pub(super) struct Document<'t> {
     path: &'t Path,
     text: &'t str,
     value: Spanned<DeValue<'t>>,
+    /// Where the tables begin that something was taken out of.
+    doubtful: Vec<usize>,
 }
 
 /// A place in a document, found by the keys that lead there.
@@ -58,12 +60,13 @@ impl<'t> Document<'t> {
         if let Some(problems) = Problems::of(problems) {
             return Err(problems);
         }
-        let wrong = Form::check(&mut table, &Schema::of::<T>());
+        let (wrong, doubtful) = Form::check(&mut table, &Schema::of::<T>());
         let span = table.span();
         let document = Self {
             path,
             text,
             value: Spanned::new(span, DeValue::Table(table.into_inner())),
+            doubtful,
         };
         let problems = wrong
             .into_iter()
@@ -114,6 +117,11 @@ impl<'d> At<'d> {
     /// Whether something is said here.
     pub fn is_said(self) -> bool {
         self.value.is_some()
+    }
+
+    /// Whether something was taken out of the table that is here: what seems to be missing may be that.
+    pub fn is_doubtful(self) -> bool {
+        self.document.doubtful.contains(&self.offset)
     }
 
     pub fn problem(self, message: impl Into<String>) -> Problem {

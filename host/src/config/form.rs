@@ -13,38 +13,52 @@ pub(super) struct Form<'s> {
     schema: &'s Schema,
     /// Each with the byte of the document that it is about.
     problems: Vec<(usize, String)>,
+    /// Where the tables begin that something was taken out of.
+    doubtful: Vec<usize>,
 }
 
 impl<'s> Form<'s> {
-    /// Takes out of a document what the schema does not allow. Returns what is wrong, each with its byte in the text.
-    pub fn check(document: &mut Spanned<DeTable<'_>>, schema: &'s Schema) -> Vec<(usize, String)> {
+    /// Takes out of a document what the schema does not allow. Returns what is wrong, each with its byte in the text,
+    /// and the beginnings of the tables that something was taken out of.
+    pub fn check(
+        document: &mut Spanned<DeTable<'_>>,
+        schema: &'s Schema,
+    ) -> (Vec<(usize, String)>, Vec<usize>) {
         let mut form = Self {
             schema,
             problems: Vec::new(),
+            doubtful: Vec::new(),
         };
         let start = document.span().start;
         form.table(document.get_mut(), schema.root(), start);
-        form.problems
+        (form.problems, form.doubtful)
     }
 
     fn table(&mut self, table: &mut DeTable<'_>, node: Node<'s>, start: usize) {
         let place = node.text("x-in").unwrap_or_default();
-        for key in node.required() {
-            if !table.contains_key(key) {
-                self.tell(start, format!("{key:?} is missing {place}"));
-            }
-        }
         for (key, mut value) in std::mem::replace(table, DeTable::new()) {
             let name: &str = key.get_ref();
             let Some(node) = node.property(name) else {
                 let advice = self.advice(name, node);
                 let message = format!("unknown key {name:?} {place}; {advice}");
                 self.tell(key.span().start, message);
+                self.doubtful.push(start);
                 continue;
             };
-            if self.value(name, &mut value, node) {
-                table.insert(key, value);
+            match self.value(name, &mut value, node) {
+                true => {
+                    table.insert(key, value);
+                }
+                false => self.doubtful.push(start),
             }
+        }
+        // What is missing may be what was taken out.
+        let missing = node.required().filter(|key| !table.contains_key(*key));
+        for key in missing
+            .filter(|_| !self.doubtful.contains(&start))
+            .collect::<Vec<_>>()
+        {
+            self.tell(start, format!("{key:?} is missing {place}"));
         }
     }
 

@@ -14,6 +14,7 @@ mod handlers;
 mod names;
 mod problem;
 mod reader;
+mod routes;
 mod schema;
 mod sites;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Sites and their routes as a file has them.
+//! Sites as a file has them.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::document::At;
 use super::exposure;
-use super::file::{File, FilesTable, RouteTable, Short, SiteTable};
+use super::file::{File, FilesTable, Short, SiteTable};
 use super::files::Files;
-use super::handlers::HandlerTable;
 use super::names::{Draft, Drafts};
 use super::reader::Reader;
-use super::{Action, Component, HandlerConfig, HandlersFolder, Route, Site};
+use super::routes::{DraftAction, DraftRoute};
+use super::{Component, HandlerConfig, HandlersFolder, Site};
 use crate::routing::{HostPattern, PathPattern};
 use crate::sandbox::Limits;
 
@@ -29,7 +29,7 @@ impl Reader<'_> {
         let mut tables: Vec<_> = tables.into_iter().zip(places).collect();
         if top.files.is_some() || top.handlers.is_some() || top.route.is_some() {
             tables.insert(0, (top, at));
-        } else if tables.is_empty() {
+        } else if tables.is_empty() && !at.is_doubtful() {
             self.tell(
                 at,
                 "nothing is served: name a folder as `files` or `handlers`, or a [[route]]",
@@ -53,12 +53,8 @@ impl Reader<'_> {
             .map(|site| site.finished(&handlers))
             .collect();
         for (number, at) in reading.served {
-            for told in handlers
-                .get(number)
-                .map(|served| exposure::of(served, &sites, self.path))
-                .into_iter()
-                .flatten()
-            {
+            let served = handlers.get(number).into_iter();
+            for told in served.flat_map(|served| exposure::of(served, &sites, self.path)) {
                 self.tell(at, told);
             }
         }
@@ -73,6 +69,8 @@ impl Reader<'_> {
                     .zip(hosts)
                     .map(|(position, host)| (Some(&host.0), at.key("hosts").item(position)))
                     .collect(),
+                // What was meant may be hosts after all.
+                None if at.is_doubtful() => Vec::new(),
                 None => vec![(None, *at)],
             };
             for (host, at) in hosts {
@@ -102,53 +100,22 @@ impl Reader<'_> {
         table: SiteTable,
         at: At<'d>,
         reading: &mut Reading<'d, '_>,
-    ) -> DraftSite {
+    ) -> DraftSite<'d> {
         let host = table.hosts.iter().flatten().next();
         reading.host = host.map_or_else(String::new, |host| host.0.to_string());
-        let mut routes = Vec::new();
-        let mut paths: HashMap<String, usize> = HashMap::new();
         if table.files.is_none()
             && table.handlers.is_none()
             && table.route.is_none()
-            && table.hosts.is_some()
+            && !at.is_doubtful()
         {
             self.tell(
                 at,
                 "a site has neither files, handlers nor a route; nothing would be answered",
             );
         }
-        for (position, route) in table.route.iter().flatten().enumerate() {
-            let at = at.key("route").item(position);
-            let action = self.action(route, at, reading);
-            let (Some(path), Some(action)) = (&route.path, action) else {
-                continue;
-            };
-            let path = path.0.clone();
-            if let Some(line) = paths.insert(shape(&path), at.line()) {
-                self.tell(
-                    at.key("path"),
-                    format!("the path {path} has a route already, in line {line}; give one of them another path"),
-                );
-            }
-            routes.push((path, action, at.place()));
-        }
+        let mut routes = self.routes(table.route.as_deref().unwrap_or_default(), at, reading);
         if let Some(files) = &table.files {
-            let at = at.key("files");
-            let path = catch_all();
-            if let (Some(line), Some(_)) = (paths.get(&shape_of("/*")), &path) {
-                self.tell(
-                    at,
-                    format!(
-                        "the route {} in line {line} leaves nothing to files; take out one of them",
-                        "/*"
-                    ),
-                );
-            }
-            let action = self.files(files, at, reading);
-            routes.extend(
-                path.zip(action)
-                    .map(|(path, action)| (path, action, at.place())),
-            );
+            routes.extend(self.files_route(files, at.key("files"), &routes, reading));
         }
         let handlers = table.handlers.as_ref().map(|folder| {
             let path = self.resolve(folder);
@@ -166,107 +133,24 @@ impl Reader<'_> {
         }
     }
 
-    /// What answers, of the keys of which there has to be one.
-    fn action<'d>(
-        &mut self,
-        route: &RouteTable,
-        at: At<'d>,
-        reading: &mut Reading<'d, '_>,
-    ) -> Option<DraftAction> {
-        let said: Vec<_> = ["component", "redirect", "response"]
-            .into_iter()
-            .filter(|key| at.key(key).is_said())
-            .collect();
-        if said.is_empty() {
-            self.tell(
-                at,
-                "the route leads to nothing; give it a component, a redirect or a response",
-            );
-        } else if said.len() > 1 {
-            self.tell(
-                at,
-                format!(
-                    "the route leads to more than one thing: {}; leave one",
-                    said.join(" and ")
-                ),
-            );
-        }
-        if !said.contains(&"component") {
-            for key in ["name", "reuse", "concurrency", "grants", "limits"] {
-                if at.key(key).is_said() {
-                    self.tell(
-                        at.key(key),
-                        format!("{key} has no use in a route without a component; take it out"),
-                    );
-                }
-            }
-        }
-        if let Some(component) = &route.component {
-            let handler = self.route_handler(route, component, at, reading);
-            return Some(DraftAction::Run(handler));
-        }
-        let path = route.path.as_ref().map(|path| &path.0);
-        if let Some(redirect) = &route.redirect {
-            let redirect = self.redirect(redirect, path, at.key("redirect"))?;
-            return Some(DraftAction::Done(Action::Redirect(redirect)));
-        }
-        let response = self.response(route.response.as_ref()?, at.key("response"))?;
-        Some(DraftAction::Done(Action::Respond(Arc::new(response))))
-    }
-
-    /// Returns the handler's number among the drafts.
-    fn route_handler<'d>(
-        &mut self,
-        route: &RouteTable,
-        component: &str,
-        at: At<'d>,
-        reading: &mut Reading<'d, '_>,
-    ) -> usize {
-        let file = self.resolve(component);
-        let shown = file.display();
-        match std::fs::metadata(&file) {
-            Ok(found) if found.is_file() => {}
-            Ok(_) => self.tell(
-                at.key("component"),
-                format!("the component {shown} is no file; name a .wasm file"),
-            ),
-            Err(error) => self.tell(
-                at.key("component"),
-                format!(
-                    "the component {shown} cannot be read: {error}; build it, or correct its path"
-                ),
-            ),
-        }
-        let table = HandlerTable {
-            reuse: route.reuse,
-            concurrency: route.concurrency,
-            grants: route.grants.as_ref(),
-            limits: route.limits.as_ref(),
-        };
-        let defaults = reading.defaults(Component::File(file));
-        let config = self.handler(table, at, &defaults, reading.most);
-        let path = route.path.as_ref().map_or("", |path| path.0.as_str());
-        let address = format!("{}{path}", reading.host);
-        let place = if at.key("name").is_said() {
-            at.key("name")
-        } else {
-            at
-        };
-        reading.drafts.add(Draft::of_component(
-            config,
-            route.name.clone(),
-            component,
-            &address,
-            place,
-        ))
-    }
-
-    fn files<'d>(
+    /// The route of all paths that no other has.
+    fn files_route<'d>(
         &mut self,
         files: &Short<FilesTable>,
         at: At<'d>,
+        others: &[DraftRoute<'d>],
         reading: &mut Reading<'d, '_>,
-    ) -> Option<DraftAction> {
+    ) -> Option<DraftRoute<'d>> {
+        let path: PathPattern = "/*".parse().ok()?;
+        if let Some(other) = others.iter().find(|other| other.is_at(&path)) {
+            let (path, line) = (&other.path, other.at.line());
+            self.tell(
+                at,
+                format!(
+                    "the route {path} in line {line} leaves nothing to files; take out one of them"
+                ),
+            );
+        }
         let (root, place, files) = match files {
             Short::Text(root) => (root, at, Files::default()),
             Short::Table(table) => (
@@ -292,24 +176,28 @@ impl Reader<'_> {
             .drafts
             .add(Draft::of_files(config, root, &reading.host, at));
         reading.served.push((number, place));
-        Some(DraftAction::Run(number))
+        Some(DraftRoute {
+            path,
+            action: DraftAction::Run(number),
+            at,
+        })
     }
 }
 
 /// What is known while sites are read, and the handlers found.
-struct Reading<'d, 'r> {
+pub(super) struct Reading<'d, 'r> {
     limits: &'r Limits,
     /// Instances that all handlers may have together.
-    most: u32,
+    pub most: u32,
     /// The first host of the site that is read; empty where it is that of all hosts.
-    host: String,
-    drafts: Drafts<'d>,
+    pub host: String,
+    pub drafts: Drafts<'d>,
     /// The handlers that serve files, by their numbers.
     served: Vec<(usize, At<'d>)>,
 }
 
 impl Reading<'_, '_> {
-    fn defaults(&self, component: Component) -> HandlerConfig {
+    pub fn defaults(&self, component: Component) -> HandlerConfig {
         HandlerConfig {
             component,
             limits: self.limits.clone(),
@@ -319,54 +207,20 @@ impl Reading<'_, '_> {
 }
 
 /// A site whose handlers have no names yet.
-struct DraftSite {
+struct DraftSite<'d> {
     hosts: Vec<HostPattern>,
-    routes: Vec<(PathPattern, DraftAction, String)>,
+    routes: Vec<DraftRoute<'d>>,
     handlers: Option<HandlersFolder>,
 }
 
-enum DraftAction {
-    /// By its number among the drafts.
-    Run(usize),
-    Done(Action),
-}
-
-impl DraftSite {
+impl DraftSite<'_> {
     fn finished(self, handlers: &[Arc<HandlerConfig>]) -> Site {
-        let routes = self.routes.into_iter().filter_map(|(path, action, place)| {
-            let action = match action {
-                DraftAction::Run(number) => Action::Run(handlers.get(number)?.clone()),
-                DraftAction::Done(action) => action,
-            };
-            Some(Route {
-                path,
-                action,
-                place,
-            })
-        });
+        let routes = self.routes.into_iter();
+        let routes = routes.filter_map(|route| route.finished(handlers));
         Site {
             hosts: self.hosts,
             routes: routes.collect(),
             handlers: self.handlers,
         }
     }
-}
-
-/// The pattern of all paths.
-fn catch_all() -> Option<PathPattern> {
-    "/*".parse().ok()
-}
-
-/// The pattern without its parameters' names: two of one shape match the same paths.
-fn shape(path: &PathPattern) -> String {
-    shape_of(path.as_str())
-}
-
-fn shape_of(path: &str) -> String {
-    let segments = path.split('/').map(|segment| match segment.as_bytes() {
-        [b':', ..] => ":",
-        [b'*', ..] => "*",
-        _ => segment,
-    });
-    segments.collect::<Vec<_>>().join("/")
 }

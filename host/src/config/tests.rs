@@ -191,7 +191,6 @@ reuse = 2
             "belljar.toml:1:11: threads = 0: it has to be 1 to 1024",
             "belljar.toml:2:1: unknown key \"limit\" at the top of the file; did you mean \"limits\"?",
             "belljar.toml:3:10: listen is a whole number; it has to be a list in [ ]",
-            "belljar.toml:5:1: the route leads to nothing; give it a component, a redirect or a response",
             "belljar.toml:6:8: path = \"users\": a path begins with `/`",
             "belljar.toml:7:1: unknown key \"comopnent\" in a route; did you mean \"component\"?",
             "belljar.toml:11:13: the component missing.wasm cannot be read: No such file or directory (os error 2); \
