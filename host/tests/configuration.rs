@@ -106,9 +106,8 @@ fn what_is_wrong_is_told_with_its_place() {
         (
             "[[route]]\npath = \"/a/:id\"\nredirect = \"/{name}\"\n[[route]]\npath = \"/b\"\nredirect = { to = \"//evil\", status = 200 }\n",
             &[
-                "3:12: the path has no parameter \"name\": it has id",
-                "6:19: \"//evil\" is no place to redirect to; write a path such as /new/{rest}, or a URL with http:// \
-                 or https://",
+                "3:12: \"/{name}\": the path /a/:id has no parameter `name`",
+                "6:19: \"//evil\": a location is a path that begins with one `/`, or an http(s) URL",
                 "6:38: status = 200: it has to be one of 301, 302, 303, 307, 308",
             ],
         ),
@@ -233,6 +232,35 @@ fn a_handler_that_does_not_run_is_told_with_its_route() {
         "{report}"
     );
     assert_eq!(problem["file"], file, "{report}");
+}
+
+#[test]
+fn handlers_of_a_folder_are_looked_at() {
+    let site = folder();
+    let hello = std::fs::read(site.at("hello.wasm")).expect("the component can be read");
+    for name in ["sound", "api/granted", "taken"] {
+        site.write(&format!("handlers/{name}.wasm"), &hello);
+    }
+    site.write("handlers/text.wasm", b"this is no component");
+    site.write(
+        "handlers/api/granted.toml",
+        b"resue = 2\n[grants]\ndirs = [\"nowhere::/x\"]\n",
+    );
+    let text = "handlers = \"handlers\"\n[[route]]\npath = \"/taken/*\"\nresponse = {}\n";
+    let ended = check(&site, text);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(
+        ended.stdout.lines().collect::<Vec<_>>(),
+        [
+            "handlers/api/granted.wasm: the handler api/granted does not run: handlers/api/granted.toml:1:1: unknown \
+             key \"resue\" at the top of the file; did you mean \"reuse\"?; handlers/api/granted.toml:3:9: the folder \
+             handlers/api/nowhere cannot be opened: No such file or directory (os error 2); make it, or correct its \
+             path",
+            "handlers/taken.wasm: the handler taken does not run: belljar.toml:2 has the route /taken/* already",
+            "handlers/text.wasm: the handler text does not run: it is no WebAssembly component (its first bytes are \
+             not those of WebAssembly); build one with `cargo build --target wasm32-wasip2`",
+        ]
+    );
 }
 
 #[test]

@@ -42,7 +42,8 @@ pub struct Serve {
 
     /// Serve what this file says (see docs/configuration.md), and what it says next
     #[arg(long, value_name = "FILE.toml", conflicts_with_all = [
-        "site", "listen", "handler", "handlers", "reuse", "concurrency", "threads", "GrantFlags", "OutboundFlags",
+        "site", "listen", "handler", "handlers", "reuse", "concurrency", "threads", "dirs",
+        "environment", "values", "allow_tcp", "OutboundFlags",
         "StoreFlags", "Files", "LimitFlags",
     ])]
     config: Option<PathBuf>,

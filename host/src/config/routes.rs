@@ -25,11 +25,6 @@ pub(super) enum DraftAction {
 }
 
 impl DraftRoute<'_> {
-    /// Whether it is the route of these paths.
-    pub fn is_at(&self, path: &PathPattern) -> bool {
-        shape(&self.path) == shape(path)
-    }
-
     pub fn finished(self, handlers: &[Arc<HandlerConfig>]) -> Option<Route> {
         Some(Route {
             path: self.path,
@@ -58,7 +53,7 @@ impl Reader<'_> {
                 continue;
             };
             let path = path.0.clone();
-            if let Some(other) = routes.iter().find(|other| other.is_at(&path)) {
+            if let Some(other) = routes.iter().find(|other| other.path.is_same_as(&path)) {
                 let line = other.at.line();
                 self.tell(
                     at.key("path"),
@@ -164,17 +159,4 @@ impl Reader<'_> {
             place,
         ))
     }
-}
-
-/// The pattern without its parameters' names: two of one shape match the same paths.
-fn shape(path: &PathPattern) -> String {
-    let segments = path
-        .as_str()
-        .split('/')
-        .map(|segment| match segment.as_bytes() {
-            [b':', ..] => ":",
-            [b'*', ..] => "*",
-            _ => segment,
-        });
-    segments.collect::<Vec<_>>().join("/")
 }

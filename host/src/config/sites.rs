@@ -142,7 +142,7 @@ impl Reader<'_> {
         reading: &mut Reading<'d, '_>,
     ) -> Option<DraftRoute<'d>> {
         let path: PathPattern = "/*".parse().ok()?;
-        if let Some(other) = others.iter().find(|other| other.is_at(&path)) {
+        if let Some(other) = others.iter().find(|other| other.path.is_same_as(&path)) {
             let (path, line) = (&other.path, other.at.line());
             self.tell(
                 at,

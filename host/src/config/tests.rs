@@ -203,7 +203,7 @@ reuse = 2
             "belljar.toml:13:54: allow-outbound = \"example.com\": it has no scheme; write it as \
              https://api.example.com",
             "belljar.toml:16:8: the path /a/:c has a route already, in line 9; give one of them another path",
-            "belljar.toml:17:12: the path has no parameter \"b\": it has c",
+            "belljar.toml:17:12: \"/{b}\": the path /a/:c has no parameter `b`",
             "belljar.toml:18:9: reuse has no use in a route without a component; take it out",
         ]
     );

@@ -200,7 +200,7 @@ impl Input {
         }
     }
 
-    fn config(&self) -> Result<HandlerConfig, String> {
+    pub fn config(&self) -> Result<HandlerConfig, String> {
         let mut config = match &self.settings {
             Some((path, _)) => HandlerConfig::read(path, &self.defaults)
                 .map_err(|problems| problems.to_string().trim_end().replace('\n', "; "))?,

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use belljar::config::{Action, Component, Config, GrantConfig, HandlerConfig, Problem, Route};
+use belljar::config::{Action, Component, Config, GrantConfig, HandlerConfig, Problem};
+use belljar::deploy::FoundHandler;
 use belljar::sandbox::{Engine, Grants, Inspection, StoreInUse};
 use serde::Serialize;
 
@@ -21,7 +22,7 @@ pub struct ConfigReport {
 #[derive(Serialize)]
 struct ReportedHandler {
     name: String,
-    /// File and line.
+    /// File and line; of one in a folder its own file.
     place: String,
     /// None for the embedded one that serves files.
     component: Option<String>,
@@ -58,8 +59,21 @@ impl ConfigReport {
                 && !seen.iter().any(|known| Arc::ptr_eq(known, handler))
             {
                 seen.push(handler.clone());
-                reported.push(ReportedHandler::of(handler, route, &engine));
+                reported.push(ReportedHandler::of(handler, &route.place, &engine));
             }
+        }
+        for found in FoundHandler::all(config) {
+            let place = found.file.display().to_string();
+            reported.push(match &found.config {
+                Ok(handler) => ReportedHandler::of(handler, &place, &engine),
+                Err(wrong) => ReportedHandler {
+                    name: found.name,
+                    component: Some(place.clone()),
+                    place,
+                    contract: None,
+                    error: Some(wrong.clone()),
+                },
+            });
         }
         Ok(reported)
     }
@@ -85,7 +99,7 @@ impl ConfigReport {
 }
 
 impl ReportedHandler {
-    fn of(handler: &HandlerConfig, route: &Route, engine: &Arc<Engine>) -> Self {
+    fn of(handler: &HandlerConfig, place: &str, engine: &Arc<Engine>) -> Self {
         let component = match &handler.component {
             Component::File(file) => Some(file.display().to_string()),
             Component::Files => None,
@@ -100,7 +114,7 @@ impl ReportedHandler {
         };
         Self {
             name: handler.name.clone(),
-            place: route.place.clone(),
+            place: place.to_owned(),
             component,
             contract,
             error,

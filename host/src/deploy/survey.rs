@@ -1,0 +1,36 @@
+//! What lies in folders of handlers, for those who look without serving.
+
+use std::path::PathBuf;
+
+use super::wanted::Folders;
+use crate::config::{Config, HandlerConfig};
+
+/// A handler of a folder.
+pub struct FoundHandler {
+    pub name: String,
+    pub file: PathBuf,
+    /// What it would be run as, or why it would not be.
+    pub config: Result<HandlerConfig, String>,
+}
+
+impl FoundHandler {
+    /// All that lie in the folders of a configuration.
+    pub fn all(config: &Config) -> Vec<Self> {
+        let folders = Folders::of(config);
+        let found = folders.look().handlers.into_iter();
+        found
+            .map(|discovery| {
+                let taken = folders.taken(config, &discovery);
+                Self {
+                    config: match (&discovery.found.routes, taken) {
+                        (Err(wrong), _) => Err(wrong.clone()),
+                        (Ok(_), Some(taken)) => Err(taken),
+                        (Ok(_), None) => discovery.input.config(),
+                    },
+                    name: discovery.input.name,
+                    file: discovery.found.file,
+                }
+            })
+            .collect()
+    }
+}
