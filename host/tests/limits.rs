@@ -378,6 +378,72 @@ fn the_queue_is_served() {
     }
 }
 
+/// As many wait as may; one more is turned away at once, while the others still wait.
+#[test]
+fn max_queue() {
+    let server = Server::of_untrusted("--max-instances 1 --max-queue 2 --queue-timeout 10min");
+    let mut first = reading(&server);
+    let mut waiting = [server.connect(), server.connect()];
+    for client in &mut waiting {
+        client.send(head("GET", "/hello", &[]));
+        assert!(client.is_silent_for(MOMENT));
+    }
+    for _ in 0..3 {
+        let answer = server.get("/hello");
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.need("retry-after"), "1");
+    }
+    server.wait_for_log("the limit", |line| line.contains("(max-queue)"));
+    // One that waited goes away, and there is room for another.
+    let [mut stays, goes] = waiting;
+    drop(goes);
+    let mut other = server.connect();
+    loop {
+        other.send(head("GET", "/hello", &[]));
+        if other.is_silent_for(MOMENT) {
+            break;
+        }
+        assert_eq!(other.response().status, 503);
+    }
+    finish(&mut first);
+    for client in [&mut stays, &mut other] {
+        assert_eq!(client.response().text(), "hello\n");
+    }
+    server.assert_alive("a queue");
+}
+
+/// It is used up before the instances are, and given back by those that end.
+#[test]
+fn total_memory() {
+    for reuse in ["", "--reuse 100"] {
+        let server = Server::of_untrusted(&format!("--total-memory 8MiB {reuse}"));
+        let used = server.get("/hello");
+        assert_eq!(used.status, 200, "{}", server.log());
+        let mut readers = Vec::new();
+        let refused = loop {
+            let mut client = server.connect();
+            client.send(head(
+                "POST",
+                "/echo",
+                &[("Content-Length", "5"), ("Expect", "100-continue")],
+            ));
+            let answer = client.response();
+            match answer.status {
+                100 => readers.push(client),
+                _ => break answer,
+            }
+            assert!(readers.len() < 100, "memory without end");
+        };
+        assert_eq!((refused.status, refused.need("retry-after")), (503, "1"));
+        server.wait_for_log("the limit", |line| line.contains("(total-memory)"));
+        assert!(!readers.is_empty());
+        for mut client in readers {
+            finish(&mut client);
+        }
+        server.assert_alive("memory in use");
+    }
+}
+
 /// The default guest is a guest like others: its limits are the same flags.
 #[test]
 fn the_default_guest_is_limited_too() {

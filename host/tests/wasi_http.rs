@@ -175,7 +175,7 @@ fn failures_before_the_head_is_sent_are_answered() {
                 if guest == "test_proxy" { 500 } else { 404 },
                 "",
             ),
-            ("/loop", 504, "--cpu"),
+            ("/loop", 504, "(cpu)"),
         ] {
             let answer = client.get(target);
             assert_eq!(answer.status, status, "{guest}: {target}");
@@ -202,7 +202,7 @@ fn failures_after_the_head_was_sent_cut_the_connection() {
             ("/unfinished?pause=1", "not finished"),
             ("/forgotten?pause=1", "not finished"),
             ("/length?declared=5&written=3&pause=1", "its length"),
-            ("/loop-after-head", "--cpu"),
+            ("/loop-after-head", "(cpu)"),
             ("/wait-after-head", "--stream-timeout"),
         ] {
             if target.contains("forgotten") && guest == "test_service" {
@@ -245,7 +245,7 @@ fn the_wall_clock_counts_to_the_head() {
     for guest in GUESTS {
         let server = started(guest, "--timeout 300ms");
         assert_eq!(server.get("/wait").status, 504, "{guest}");
-        server.wait_for_log("the reason", |line| line.contains("--timeout"));
+        server.wait_for_log("the reason", |line| line.contains("(timeout)"));
         // Four times as long, and nothing is wrong with it.
         let answer = server.get("/length?declared=3&written=3&pause=600");
         assert_eq!(answer.text(), "xxx", "{guest}");

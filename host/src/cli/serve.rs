@@ -13,7 +13,7 @@ use belljar::config::{
 };
 use belljar::deploy::{CompileLimits, Deployment, Options};
 use belljar::http;
-use belljar::sandbox::{Engine, Limits};
+use belljar::sandbox::{Engine, Limits, Rate};
 use belljar::server::{self, AccessLog, Detail, Stderr};
 use clap::Args;
 use tracing_subscriber::EnvFilter;
@@ -135,6 +135,10 @@ pub struct LimitFlags {
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::instance_memory)]
     memory: usize,
 
+    /// All memories of all instances together [default: what --memory and --max-instances come to]
+    #[arg(long, value_name = "SIZE", value_parser = units::instance_memory)]
+    total_memory: Option<usize>,
+
     /// Files, streams and other handles of an instance
     #[arg(long, value_name = "N", default_value = "256")]
     max_handles: usize,
@@ -143,9 +147,22 @@ pub struct LimitFlags {
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=MAX_INSTANCES))]
     pub max_instances: u32,
 
+    /// Requests that wait for a free instance
+    #[arg(long, value_name = "N", default_value = "10000")]
+    max_queue: u32,
+
     /// Wait for a free instance
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = units::duration)]
     queue_timeout: Duration,
+
+    /// Requests of all clients, as 100/s, 10/min, 1000/h or `100/s burst 500`; the burst is what may come at once after
+    /// a pause, without it as many as the rate's number [default: any number]
+    #[arg(long, value_name = "RATE", value_parser = units::rate)]
+    rate: Option<Rate>,
+
+    /// Requests of each client, by its address, or its network of 64 bits of IPv6 [default: any number]
+    #[arg(long, value_name = "RATE", value_parser = units::rate)]
+    client_rate: Option<Rate>,
 
     /// A request's body
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::bytes)]
@@ -391,9 +408,12 @@ impl LimitFlags {
             cpu: self.cpu,
             memory: self.memory,
             max_instances: self.max_instances,
+            max_queue: self.max_queue,
             queue_timeout: self.queue_timeout,
             max_handles: self.max_handles,
-            ..Limits::default()
+            total_memory: self.total_memory.unwrap_or(usize::MAX),
+            rate: self.rate,
+            client_rate: self.client_rate,
         }
     }
 

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 
 use super::contract::Job;
 use super::failure::Failure;
-use super::instance::{Kept, Live};
+use super::instance::Live;
+use super::kept::Kept;
 use super::lanes::Share;
 use super::transcript::Transcript;
 

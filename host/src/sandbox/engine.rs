@@ -13,6 +13,7 @@ use super::admission::{Entry, Gate, Places};
 use super::cache::CacheFolder;
 use super::epoch::Ticker;
 use super::failure::Failure;
+use super::kept::AllKept;
 use super::lanes::SlowLane;
 use super::limits::Limits;
 
@@ -30,6 +31,7 @@ pub struct Engine {
     places: Arc<Places>,
     /// To the places for probes, which are beyond the others: a handler that is busy can be replaced all the same.
     probes: Arc<Gate>,
+    kept: AllKept,
     ticker: Ticker,
     slow_lane: SlowLane,
 }
@@ -58,6 +60,7 @@ impl Engine {
             max_instances,
             places,
             probes: beyond.gate(PROBES),
+            kept: AllKept::default(),
             ticker,
             slow_lane: SlowLane::new(threads),
         })
@@ -116,6 +119,19 @@ impl Engine {
     /// A place for a probe, or its turn.
     pub(super) fn enter_probe(&self) -> Entry {
         self.awake(self.probes.enter(PROBES, u32::MAX))
+    }
+
+    pub(super) fn kept(&self) -> &AllKept {
+        &self.kept
+    }
+
+    /// Takes down instances that are kept, as far as one that has a place and is to be made now would find no room.
+    pub(super) fn make_room(&self) {
+        // Most servers keep none, and need not ask how many places are free.
+        while self.kept.count() > 0
+            && self.kept.count() > self.places.free()
+            && self.kept.give_up_one()
+        {}
     }
 
     // Where somebody has to wait, guests run, and the clock does not go to sleep before the turn has come.

@@ -19,7 +19,8 @@ use super::crew::{Crew, Crews};
 use super::engine::Engine;
 use super::failure::{CpuExceeded, Failure, LoadError};
 use super::filesystem::{FileSystem, Preopen};
-use super::instance::{Instance, Kept, Live};
+use super::instance::{Instance, Live};
+use super::kept::Kept;
 use super::keyvalue::Buckets;
 use super::lanes;
 use super::limits::Limits;
@@ -120,7 +121,7 @@ pub struct Handler {
     /// Requests that an instance may answer at once, if its contract is made for that.
     concurrency: u32,
     crews: Crews,
-    kept: Kept,
+    kept: Arc<Kept>,
     requests: AtomicU64,
 }
 
@@ -155,6 +156,7 @@ impl Handler {
             .map_err(LoadError::Mismatch)?;
         Ok(Self {
             gate: engine.gate(&limits),
+            kept: engine.kept().of_handler(),
             rates: Rates::new(&limits),
             memory: Arc::default(),
             engine,
@@ -166,7 +168,6 @@ impl Handler {
             reuse: 1,
             concurrency: 1,
             crews: Crews::default(),
-            kept: Kept::default(),
             requests: AtomicU64::new(0),
         })
     }
@@ -380,6 +381,7 @@ impl Handler {
         total: Arc<TotalMemory>,
         transcript: Option<Transcript>,
     ) -> Result<Live, Failure> {
+        self.engine.make_room();
         let limits = &self.limits;
         let state = State::new(self.grants.clone(), limits, total, transcript);
         let mut store = Store::new(&self.wasmtime, state);

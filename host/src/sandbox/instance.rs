@@ -1,7 +1,7 @@
 //! Instances: made for a request, taken down after it, or with `--reuse` kept for some more.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use wasmtime::Store;
@@ -138,25 +138,5 @@ impl Drop for Place {
         if let Some(live) = self.live.take() {
             self.handler.give_back(live);
         }
-    }
-}
-
-/// The instances of a handler that wait for their next request.
-///
-/// Only those come here that answered in full. There are never more than requests ran at once, since a request takes
-/// one from here before it makes one.
-#[derive(Default)]
-pub(super) struct Kept(Mutex<Vec<Live>>);
-
-impl Kept {
-    pub fn take(&self) -> Option<Live> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
-    }
-
-    pub fn put(&self, live: Live) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(live);
     }
 }

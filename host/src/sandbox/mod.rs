@@ -22,6 +22,7 @@ mod filesystem;
 mod handler;
 mod inspect;
 mod instance;
+mod kept;
 mod keyvalue;
 mod lanes;
 mod limits;

@@ -45,6 +45,24 @@ pub struct Response {
 impl Client {
     pub fn connect(address: SocketAddr) -> Client {
         let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
+        Client::over(stream)
+    }
+
+    /// From an address of its own: on Linux all of 127.0.0.0/8 is this machine.
+    #[cfg(target_os = "linux")]
+    pub fn connect_from(source: [u8; 4], address: SocketAddr) -> Client {
+        use socket2::{Domain, Socket, Type};
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        let source = SocketAddr::from((source, 0));
+        socket
+            .bind(&source.into())
+            .expect("an address of this machine");
+        let connected = socket.connect_timeout(&address.into(), PATIENCE);
+        connected.expect("the server accepts");
+        Client::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> Client {
         stream
             .set_read_timeout(Some(PATIENCE))
             .expect("the socket takes a timeout");

@@ -1,147 +1,12 @@
-//! Places for instances, shared by the handlers so that none can take them all.
-//!
-//! A part of the places is guaranteed, the same to each handler; the rest is for whoever asks first. Where none is free,
-//! requests wait: within a handler the first that came goes first, and between handlers it goes in turn.
+//! The accounts of places: who has how many, and who waits.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
-
-/// The places of an engine.
-pub(super) struct Places(Mutex<State>);
-
-/// A handler's way to the places, shared by all its versions. Its guarantee ends with it.
-pub(super) struct Gate {
-    places: Arc<Places>,
-    handler: u64,
-    /// The most places that the handler may have, as was last said.
-    most: AtomicU32,
-}
-
-/// A place that is taken, and free again when this is dropped.
-pub(super) struct Slot(Arc<Gate>);
-
-/// What a request finds at the gate.
-pub(super) enum Entry {
-    Free(Slot),
-    Wait(Turn),
-    /// As many wait as may.
-    Full,
-}
-
-/// A request's turn, to be waited for. Dropping it gives it up.
-pub(super) struct Turn {
-    gate: Arc<Gate>,
-    /// None once the turn has come.
-    ticket: Option<u64>,
-}
-
-impl Places {
-    pub fn new(total: u32) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State::new(total))))
-    }
-
-    /// A gate for one more handler, with at most `most` places.
-    pub fn gate(self: &Arc<Self>, most: u32) -> Arc<Gate> {
-        Arc::new(Gate {
-            places: self.clone(),
-            handler: self.change(|state| state.add(most)),
-            most: most.into(),
-        })
-    }
-
-    /// Whether all places are free.
-    pub fn are_all_free(&self) -> bool {
-        let state = self.lock();
-        state.free == state.total
-    }
-
-    /// Makes a change after which some that wait may have their turn.
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.lock();
-        let outcome = change(&mut state);
-        let called = state.hand_out();
-        drop(state);
-        called.into_iter().for_each(Waker::wake);
-        outcome
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Gate {
-    /// Asks for one of at most `most` places, or for a turn where fewer than `max_queue` requests wait.
-    pub fn enter(self: &Arc<Self>, most: u32, max_queue: u32) -> Entry {
-        if self.most.load(Ordering::Relaxed) != most {
-            self.most.store(most, Ordering::Relaxed);
-            self.places.change(|state| state.resize(self.handler, most));
-        }
-        // Bound first: what comes of it may lock as well, on its drop.
-        let asked = self.places.lock().ask(self.handler, max_queue);
-        match asked {
-            Asked::Taken => Entry::Free(Slot(self.clone())),
-            Asked::Waits(ticket) => Entry::Wait(Turn {
-                gate: self.clone(),
-                ticket: Some(ticket),
-            }),
-            Asked::Refused => Entry::Full,
-        }
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        self.places.change(|state| state.remove(self.handler));
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let Gate {
-            places, handler, ..
-        } = &*self.0;
-        places.change(|state| state.release(*handler));
-    }
-}
-
-impl Future for Turn {
-    type Output = Slot;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Slot> {
-        if let Some(ticket) = self.ticket {
-            let mut state = self.gate.places.lock();
-            if state.still_waits(self.gate.handler, ticket, context.waker()) {
-                return Poll::Pending;
-            }
-        }
-        match self.ticket.take() {
-            Some(_) => Poll::Ready(Slot(self.gate.clone())),
-            // It had its turn before.
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            let handler = self.gate.handler;
-            self.gate
-                .places
-                .change(|state| state.give_up(handler, ticket));
-        }
-    }
-}
+use std::task::Waker;
 
 /// Who has how many places, and who waits.
 ///
 /// After each change but [`ask`](Self::ask), which only takes, [`hand_out`](Self::hand_out) is to be called.
-struct State {
+pub(super) struct Accounts {
     total: u32,
     free: u32,
     /// Places that are guaranteed to nobody.
@@ -166,15 +31,15 @@ struct Account {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Asked {
+pub(super) enum Asked {
     Taken,
     /// By this ticket.
     Waits(u64),
     Refused,
 }
 
-impl State {
-    fn new(total: u32) -> Self {
+impl Accounts {
+    pub fn new(total: u32) -> Self {
         Self {
             total,
             free: total,
@@ -186,7 +51,8 @@ impl State {
         }
     }
 
-    fn add(&mut self, most: u32) -> u64 {
+    /// A further handler, by the number that is returned.
+    pub fn add(&mut self, most: u32) -> u64 {
         let handler = self.number();
         let account = Account {
             most,
@@ -198,16 +64,25 @@ impl State {
     }
 
     /// Forgets a handler. Nobody has a place or a turn of it any more.
-    fn remove(&mut self, handler: u64) {
+    pub fn remove(&mut self, handler: u64) {
         self.handlers.remove(&handler);
         self.guarantee();
     }
 
-    fn resize(&mut self, handler: u64, most: u32) {
+    /// Lets a handler have at most so many places from now on.
+    pub fn resize(&mut self, handler: u64, most: u32) {
         if let Some(account) = self.handlers.get_mut(&handler) {
             account.most = most;
         }
         self.guarantee();
+    }
+
+    pub fn free(&self) -> u32 {
+        self.free
+    }
+
+    pub fn are_all_free(&self) -> bool {
+        self.free == self.total
     }
 
     /// Half of the places in equal parts, but one to each handler where there are enough for that.
@@ -223,7 +98,8 @@ impl State {
         }
     }
 
-    fn ask(&mut self, handler: u64, max_queue: u32) -> Asked {
+    /// Takes a place, or a ticket where fewer than `max_queue` of the handler's requests wait.
+    pub fn ask(&mut self, handler: u64, max_queue: u32) -> Asked {
         let Some(account) = self.handlers.get(&handler) else {
             return Asked::Refused;
         };
@@ -245,7 +121,8 @@ impl State {
         Asked::Waits(ticket)
     }
 
-    fn release(&mut self, handler: u64) {
+    /// A place of the handler's is free again.
+    pub fn release(&mut self, handler: u64) {
         if let Some(account) = self.handlers.get_mut(&handler) {
             self.extra -= u32::from(account.taken > account.guaranteed);
             account.taken -= 1;
@@ -254,7 +131,7 @@ impl State {
     }
 
     /// Whether the turn is yet to come, in which case the waker is told of it.
-    fn still_waits(&mut self, handler: u64, ticket: u64, waker: &Waker) -> bool {
+    pub fn still_waits(&mut self, handler: u64, ticket: u64, waker: &Waker) -> bool {
         let account = self.handlers.get_mut(&handler);
         let waits = account.and_then(|account| account.queue.get_mut(&ticket));
         match waits {
@@ -267,7 +144,7 @@ impl State {
     }
 
     /// Takes a request out of the queue, or takes its place back if its turn has come meanwhile.
-    fn give_up(&mut self, handler: u64, ticket: u64) {
+    pub fn give_up(&mut self, handler: u64, ticket: u64) {
         let Some(account) = self.handlers.get_mut(&handler) else {
             return;
         };
@@ -279,7 +156,7 @@ impl State {
     }
 
     /// Gives what is free to those that wait. They are yet to be woken.
-    fn hand_out(&mut self) -> Vec<Waker> {
+    pub fn hand_out(&mut self) -> Vec<Waker> {
         let mut called = Vec::new();
         while let Some(next) = self.next_in_turn() {
             let Some(handler) = self.waiting.remove(next) else {
@@ -329,7 +206,7 @@ impl State {
 mod tests {
     use super::*;
 
-    impl State {
+    impl Accounts {
         /// What must hold between any two changes.
         fn assert_sound(&self) {
             let accounts = || self.handlers.values();
@@ -358,7 +235,7 @@ mod tests {
     }
 
     /// Takes as many places as there are to be had.
-    fn take_all(state: &mut State, handler: u64) -> u32 {
+    fn take_all(state: &mut Accounts, handler: u64) -> u32 {
         while state.ask(handler, 0) == Asked::Taken {}
         state.taken(handler)
     }
@@ -378,7 +255,7 @@ mod tests {
             (2, &[2, 2, 2], &[2, 0, 0]),
         ];
         for (total, most, expected) in table {
-            let mut state = State::new(total);
+            let mut state = Accounts::new(total);
             let handlers: Vec<u64> = most.iter().map(|most| state.add(*most)).collect();
             let taken: Vec<u32> = handlers
                 .iter()
@@ -391,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_handler_that_comes_gets_what_is_free_next() {
-        let mut state = State::new(10);
+        let mut state = Accounts::new(10);
         let busy = state.add(10);
         assert_eq!(take_all(&mut state, busy), 10);
         assert!(matches!(state.ask(busy, 9), Asked::Waits(_)));
@@ -409,15 +286,10 @@ mod tests {
         assert_eq!(state.hand_out().len(), 1);
         assert_eq!((state.taken(busy), state.taken(other)), (8, 2));
         // It goes, and what it had guaranteed is for all again.
-        for _ in 0..2 {
+        while state.taken(other) > 0 {
             state.release(other);
             state.hand_out();
         }
-        let Some((ticket, _)) = state.handlers.get_mut(&other).unwrap().queue.pop_last() else {
-            panic!("nobody waits");
-        };
-        assert!(ticket > 0);
-        state.waiting.retain(|waiting| *waiting != other);
         state.remove(other);
         assert_eq!(take_all(&mut state, busy), 10);
         state.assert_sound();
@@ -425,7 +297,7 @@ mod tests {
 
     #[test]
     fn turns_go_round_and_within_a_handler_by_age() {
-        let mut state = State::new(1);
+        let mut state = Accounts::new(1);
         let holder = state.add(1);
         assert_eq!(state.ask(holder, 0), Asked::Taken);
         let (first, second) = (state.add(1), state.add(1));
@@ -450,7 +322,7 @@ mod tests {
     #[test]
     fn a_queue_has_an_end() {
         for max_queue in 0..3 {
-            let mut state = State::new(1);
+            let mut state = Accounts::new(1);
             let handler = state.add(1);
             assert_eq!(state.ask(handler, max_queue), Asked::Taken);
             for _ in 0..max_queue {
@@ -460,62 +332,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn more_places_for_a_handler_are_handed_out() {
-        let places = Places::new(10);
-        let gate = places.gate(1);
-        let Entry::Free(first) = gate.enter(1, 9) else {
-            panic!("no place");
-        };
-        let Entry::Wait(mut turn) = gate.enter(1, 9) else {
-            panic!("no turn");
-        };
-        let context = &mut Context::from_waker(Waker::noop());
-        assert!(Pin::new(&mut turn).poll(context).is_pending());
-        let Entry::Free(third) = gate.enter(3, 9) else {
-            panic!("no place");
-        };
-        let Poll::Ready(second) = Pin::new(&mut turn).poll(context) else {
-            panic!("its turn has not come");
-        };
-        assert!(matches!(gate.enter(3, 0), Entry::Full));
-        drop((first, second, third, turn));
-        assert!(places.are_all_free());
-    }
-
-    #[test]
-    fn a_turn_that_is_given_up_loses_no_place() {
-        let places = Places::new(1);
-        let gate = places.gate(1);
-        let turn = || match gate.enter(1, 9) {
-            Entry::Wait(turn) => turn,
-            _ => panic!("no turn"),
-        };
-        let Entry::Free(slot) = gate.enter(1, 9) else {
-            panic!("no place");
-        };
-        let (early, called, mut last) = (turn(), turn(), turn());
-        drop(early);
-        drop(slot);
-        // The place is the second's, who never comes for it.
-        drop(called);
-        let context = &mut Context::from_waker(Waker::noop());
-        let Poll::Ready(slot) = Pin::new(&mut last).poll(context) else {
-            panic!("its turn has not come");
-        };
-        assert!(!places.are_all_free());
-        drop((slot, last));
-        assert!(places.are_all_free());
-        drop(gate);
-        assert!(places.lock().handlers.is_empty());
-    }
-
     /// Many random steps; after each of them all that must hold does, and at the end nobody was forgotten.
     #[test]
     fn whatever_happens_the_accounts_are_sound() {
         for seed in 1..=200 {
             let mut random = Random(seed);
-            let mut state = State::new(random.below(12) as u32);
+            let mut state = Accounts::new(random.below(12) as u32);
             // Of each handler the tickets of those that may still wait.
             let mut live: Vec<(u64, Vec<u64>)> = Vec::new();
             for _ in 0..1_000 {

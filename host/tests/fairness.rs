@@ -1,0 +1,271 @@
+//! Several handlers in one engine, through the library: none is at the expense of another, and a newer version of one
+//! takes over what belongs to the handler.
+
+mod support;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use belljar::http::{self, Connection, Request};
+use belljar::sandbox::{Answer, Engine, Failed, Failure, Grants, Handler, Limits, Rate};
+use support::component;
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::{sleep, timeout};
+
+/// All but one of the handlers take what they can get: it still has its part at once.
+#[tokio::test]
+async fn a_busy_handler_leaves_the_others_theirs() {
+    let engine = engine(8);
+    let busy = handler(&engine, &unqueued(8));
+    let other = handler(&engine, &unqueued(8));
+    let held = hold_all(&busy).await;
+    assert_eq!(
+        held.len(),
+        6,
+        "its guarantee of 2, and the 4 that are nobody's"
+    );
+    let mut others = hold_all(&other).await;
+    assert_eq!(others.len(), 2);
+    // What comes free is for both.
+    drop(held);
+    others.extend(hold_all(&other).await);
+    assert_eq!(others.len(), 6);
+    assert_eq!(hold_all(&busy).await.len(), 2);
+    // One that is gone leaves its part to the others.
+    drop(others);
+    drop(other);
+    assert_eq!(hold_all(&busy).await.len(), 8);
+}
+
+/// Whoever came late is not behind all those that wait for another handler.
+#[tokio::test]
+async fn handlers_have_their_turns() {
+    let engine = engine(2);
+    let busy = handler(&engine, &limits(2));
+    let mut held = vec![ask(&busy).await.unwrap(), ask(&busy).await.unwrap()];
+    let waiting: Vec<_> = (0..10).map(|_| tokio::spawn(owned(&busy))).collect();
+    sleep(MOMENT).await;
+    let other = handler(&engine, &limits(2));
+    let late = tokio::spawn(owned(&other));
+    sleep(MOMENT).await;
+    assert!(!late.is_finished(), "there was no place");
+    drop(held.pop());
+    within(late).await.unwrap().unwrap();
+    // And those that waited get theirs, all of them.
+    drop(held);
+    for one in waiting {
+        within(one).await.unwrap().unwrap();
+    }
+}
+
+/// A request that is given up while it waits takes nothing with it.
+#[tokio::test]
+async fn those_who_give_up_lose_no_place() {
+    let engine = engine(1);
+    let only = handler(&engine, &limits(1));
+    for round in 0..50 {
+        let held = ask(&only).await.unwrap();
+        let waiting: Vec<_> = (0..5).map(|_| tokio::spawn(owned(&only))).collect();
+        tokio::task::yield_now().await;
+        if round % 2 == 0 {
+            drop(held);
+        }
+        waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+    within(ask(&only)).await.unwrap();
+}
+
+/// Two versions have together what one may have.
+#[tokio::test]
+async fn a_newer_version_shares_with_the_older() {
+    let engine = engine(10);
+    let per_hour = |requests| {
+        Some(Rate {
+            requests,
+            per: Duration::from_secs(60 * 60),
+            burst: requests,
+        })
+    };
+    let two = Limits {
+        rate: per_hour(5),
+        ..unqueued(2)
+    };
+    let old = handler(&engine, &two);
+    let held = ask(&old).await.unwrap();
+    let new = Arc::new(loaded(&engine, &two, "untrusted").successor_of(&old));
+    let further = ask(&new).await.unwrap();
+    for version in [&old, &new] {
+        let failed = ask(version).await.err().unwrap();
+        assert!(
+            matches!(failed.failure, Failure::QueueFull(0)),
+            "{failed:?}"
+        );
+    }
+    drop((held, old));
+    drop(ask(&new).await.unwrap());
+    // That was the fifth of an hour.
+    let failed = ask(&new).await.err().unwrap();
+    assert_eq!(failed.failure.status(), 429);
+    // The next version's limits are others.
+    let newest = loaded(&engine, &unqueued(4), "untrusted").successor_of(&new);
+    let newest = Arc::new(newest);
+    let mut all = hold_all(&newest).await;
+    assert_eq!(all.len(), 3);
+    drop(further);
+    all.extend(hold_all(&newest).await);
+    assert_eq!(all.len(), 4);
+}
+
+/// A version can be tried while the one before it is as busy as can be.
+#[tokio::test]
+async fn a_probe_finds_its_own_place() {
+    let engine = engine(2);
+    let limits = Limits {
+        total_memory: 4 << 20,
+        ..unqueued(2)
+    };
+    let busy = handler(&engine, &limits);
+    let held = hold_all(&busy).await;
+    assert!(!held.is_empty());
+    let new = loaded(&engine, &limits, "untrusted").successor_of(&busy);
+    within(Arc::new(new).probe()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_probe_finds_what_does_not_start() {
+    let engine = engine(2);
+    let limits = Limits {
+        cpu: Duration::from_millis(50),
+        memory: 1 << 20,
+        total_memory: 1 << 20,
+        ..limits(2)
+    };
+    for (pages, start, status) in [
+        (1, "(nop)", None),
+        (1, "(unreachable)", Some(500)),
+        (1, "(loop $for_ever (br $for_ever))", Some(504)),
+        (17, "(nop)", Some(500)),
+    ] {
+        let module = format!(
+            r#"(core module $main
+                (memory (export "memory") {pages})
+                (func $begin {start})
+                (start $begin)
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+                (func (export "handle") (param i32) (result i32) unreachable))
+            (core instance $main (instantiate $main))"#
+        );
+        let bytes = support::handler_of(&module);
+        let grants = Grants::new("starting".into(), Vec::new(), &[]).unwrap();
+        let handler = Handler::load(engine.clone(), &bytes, grants, limits.clone()).unwrap();
+        let probed = within(Arc::new(handler).probe()).await;
+        let found = probed.as_ref().err().map(Failure::status);
+        assert_eq!(found, status, "{start}, {pages} pages: {probed:?}");
+    }
+}
+
+/// Instances that are kept are not in the way of other handlers' new ones, however many there were.
+#[tokio::test]
+async fn kept_instances_make_room() {
+    let engine = engine(100);
+    let keeping = Arc::new(loaded(&engine, &unqueued(100), "untrusted").reuse(1_000));
+    drop(hold_all(&keeping).await);
+    let other = handler(&engine, &unqueued(100));
+    let held = hold_all(&other).await;
+    assert_eq!(held.len(), 75);
+    let further = hold_all(&keeping).await;
+    assert_eq!(further.len(), 25);
+}
+
+/// What the guest wrote is told to whoever develops it, of the request that failed and no other.
+#[tokio::test]
+async fn a_developer_is_told_what_the_guest_wrote() {
+    let engine = engine(10);
+    for reuse in [1, 100] {
+        for developing in [false, true] {
+            let handler = loaded(&engine, &limits(10), "untrusted").reuse(reuse);
+            let handler = Arc::new(handler.developing(developing));
+            let printed = call(&handler, "/print").await;
+            assert!(printed.is_ok());
+            drop(printed);
+            let failed = call(&handler, "/panic").await.err().unwrap();
+            let output = failed.output;
+            assert_eq!(output.is_some(), developing);
+            if let Some(output) = output {
+                assert!(output.contains("as it was asked to"), "{output}");
+                assert!(!output.contains("a line on the standard"), "{output}");
+            }
+        }
+    }
+}
+
+fn engine(max_instances: u32) -> Arc<Engine> {
+    Arc::new(Engine::new(max_instances, 1).unwrap())
+}
+
+fn limits(max_instances: u32) -> Limits {
+    Limits {
+        max_instances,
+        ..Limits::default()
+    }
+}
+
+/// Whoever finds no place is refused at once.
+fn unqueued(max_instances: u32) -> Limits {
+    Limits {
+        max_queue: 0,
+        ..limits(max_instances)
+    }
+}
+
+fn handler(engine: &Arc<Engine>, limits: &Limits) -> Arc<Handler> {
+    Arc::new(loaded(engine, limits, "untrusted"))
+}
+
+fn loaded(engine: &Arc<Engine>, limits: &Limits, name: &str) -> Handler {
+    let bytes = std::fs::read(component(name)).unwrap();
+    let grants = Grants::new(name.into(), Vec::new(), &[]).unwrap();
+    Handler::load(engine.clone(), &bytes, grants, limits.clone()).unwrap()
+}
+
+/// An answer that is not yet sent: for as long as it is held, its instance has a place.
+async fn ask(handler: &Arc<Handler>) -> Result<Answer, Failed> {
+    call(handler, "/hello").await
+}
+
+async fn call(handler: &Arc<Handler>, target: &str) -> Result<Answer, Failed> {
+    let (_connection, request) = request(target).await;
+    handler.call(request, "192.0.2.1:1".into()).await
+}
+
+fn owned(handler: &Arc<Handler>) -> impl Future<Output = Result<(), Failed>> + use<> {
+    let handler = handler.clone();
+    async move { ask(&handler).await.map(drop) }
+}
+
+/// As many answers as there are places for.
+async fn hold_all(handler: &Arc<Handler>) -> Vec<Answer> {
+    let mut held = Vec::new();
+    while let Ok(answer) = ask(handler).await {
+        held.push(answer);
+    }
+    held
+}
+
+async fn request(target: &str) -> (Connection<DuplexStream>, Request) {
+    let (mut client, server) = duplex(1 << 10);
+    let mut connection = Connection::new(server, Arc::new(http::Limits::default()));
+    let head = support::head("GET", target, &[]);
+    client.write_all(head.as_bytes()).await.unwrap();
+    assert!(connection.idle().await);
+    let request = connection.next_request().await.unwrap().unwrap();
+    (connection, request)
+}
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    let came = timeout(support::PATIENCE, future).await;
+    came.expect("nothing came of it")
+}
+
+const MOMENT: Duration = Duration::from_millis(100);

@@ -1,0 +1,131 @@
+//! `--rate` and `--client-rate`: a bucket of tokens, for all requests and for each client's. The rates here are by the
+//! hour, so that no token comes while a test runs.
+
+mod support;
+
+use support::{Client, Response, Server, post};
+
+#[test]
+fn a_burst_is_answered_and_no_more() {
+    for (arguments, burst) in [
+        (["--rate", "3/h"], 3),
+        (["--rate", "3/h burst 5"], 5),
+        (["--client-rate", "60/h burst 2"], 2),
+    ] {
+        let server = started(&arguments);
+        let mut client = server.connect();
+        for _ in 0..burst {
+            assert_eq!(client.get("/hello").text(), "hello\n", "{arguments:?}");
+        }
+        for _ in 0..3 {
+            assert_refused(&client.get("/hello"));
+        }
+        assert_refused(&server.get("/hello"));
+    }
+}
+
+#[test]
+fn the_wait_is_told_in_whole_seconds() {
+    for (rate, seconds) in [
+        ("1/h", 3_540..=3_600),
+        ("1/min", 1..=60),
+        ("3/s burst 1", 1..=1),
+    ] {
+        let server = started(&["--rate", rate]);
+        let mut client = server.connect();
+        // Tokens of the third come while it is asked.
+        let refused = (0..1_000)
+            .map(|_| client.get("/hello"))
+            .find(|answer| answer.status != 200);
+        let wait: u64 = assert_refused(&refused.expect("a refusal"));
+        assert!(seconds.contains(&wait), "{rate}: {wait}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn each_client_has_its_own() {
+    let server = started(&["--client-rate", "2/h", "--rate", "5/h"]);
+    for (source, answered) in [
+        ([127, 0, 0, 2], 2),
+        ([127, 0, 0, 3], 2),
+        ([127, 0, 0, 4], 1),
+    ] {
+        let passing = (0..4)
+            .map(|_| Client::connect_from(source, server.address).get("/hello"))
+            .filter(|answer| answer.status == 200);
+        assert_eq!(passing.count(), answered, "{source:?}");
+    }
+    server.wait_for_log("the one limit", |line| line.contains("2/h (client-rate)"));
+    server.wait_for_log("the other limit", |line| line.contains("5/h (rate)"));
+}
+
+/// Whoever is refused is not in the way of those who are not: he takes no place and no memory.
+#[test]
+fn a_refusal_takes_no_place() {
+    let server = started(&[
+        "--rate",
+        "1/h",
+        "--max-instances",
+        "1",
+        "--queue-timeout",
+        "10min",
+    ]);
+    let mut sleeper = server.connect();
+    sleeper.send(support::head("GET", "/sleep?ms=600000", &[]));
+    let mut refusals = 0;
+    while refusals < 3 {
+        // Whichever came first has the token.
+        let mut client = server.connect();
+        assert_refused(&client.get("/hello"));
+        refusals += 1;
+    }
+}
+
+/// The connection is as good as before, also where the request had a body.
+#[test]
+fn a_refusal_leaves_the_connection_open() {
+    let server = started(&["--rate", "1/h"]);
+    let mut client = server.connect();
+    assert_eq!(client.get("/hello").status, 200);
+    for _ in 0..3 {
+        client.send(post("/echo", b"content"));
+        assert_refused(&client.response());
+    }
+}
+
+#[test]
+fn what_is_no_rate_is_refused() {
+    for rate in [
+        "",
+        "5",
+        "0/s",
+        "5/fortnight",
+        "5/s burst",
+        "5/s burst 0",
+        "-1/s",
+        "99999999999/s",
+    ] {
+        let ended = support::run(["serve", "--rate", rate, "--listen", "127.0.0.1:0"]);
+        assert_eq!(ended.code, Some(2), "{rate:?}");
+        assert!(ended.stderr.contains("100/s"), "{rate:?}: {}", ended.stderr);
+    }
+}
+
+fn started(arguments: &[&str]) -> Server {
+    let mut options = Server::options().handler("untrusted");
+    for argument in arguments {
+        options = options.arg(argument);
+    }
+    options.start()
+}
+
+/// After how many seconds the client may come again.
+#[track_caller]
+fn assert_refused(answer: &Response) -> u64 {
+    assert_eq!(answer.status, 429, "{}", answer.head);
+    assert!(!answer.closes(), "{}", answer.head);
+    let wait: u64 = answer.need("retry-after").parse().expect("a number");
+    assert!(wait >= 1);
+    wait
+}
