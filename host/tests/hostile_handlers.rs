@@ -14,7 +14,7 @@ fn work_in_small_pieces_is_work() {
     for target in ["/busy-poll", "/naps", "/tiny-calls", "/poll-list?n=10"] {
         assert_eq!(server.get(target).status, 504, "{target}");
         server.wait_for_log("the reason", |line| {
-            line.contains("--cpu") && line.contains(target)
+            line.contains("(cpu)") && line.contains(target)
         });
     }
     server.assert_alive("work in small pieces");

@@ -60,7 +60,7 @@ fn each_client_has_its_own() {
     server.wait_for_log("the other limit", |line| line.contains("5/h (rate)"));
 }
 
-/// Whoever is refused is not in the way of those who are not: he takes no place and no memory.
+/// All places are taken, and nobody is to wait for one who is refused anyway.
 #[test]
 fn a_refusal_takes_no_place() {
     let server = started(&[
@@ -71,15 +71,15 @@ fn a_refusal_takes_no_place() {
         "--queue-timeout",
         "10min",
     ]);
-    let mut sleeper = server.connect();
-    sleeper.send(support::head("GET", "/sleep?ms=600000", &[]));
-    let mut refusals = 0;
-    while refusals < 3 {
-        // Whichever came first has the token.
-        let mut client = server.connect();
-        assert_refused(&client.get("/hello"));
-        refusals += 1;
+    let mut reading = server.connect();
+    let fields = [("Content-Length", "5"), ("Expect", "100-continue")];
+    reading.send(support::head("POST", "/echo", &fields));
+    assert_eq!(reading.response().status, 100);
+    for _ in 0..3 {
+        assert_refused(&server.get("/hello"));
     }
+    reading.send("hello");
+    assert_eq!(reading.response().text(), "hello");
 }
 
 /// The connection is as good as before, also where the request had a body.
@@ -106,7 +106,8 @@ fn what_is_no_rate_is_refused() {
         "-1/s",
         "99999999999/s",
     ] {
-        let ended = support::run(["serve", "--rate", rate, "--listen", "127.0.0.1:0"]);
+        let flag = format!("--rate={rate}");
+        let ended = support::run(["serve", &flag, "--listen", "127.0.0.1:0"]);
         assert_eq!(ended.code, Some(2), "{rate:?}");
         assert!(ended.stderr.contains("100/s"), "{rate:?}: {}", ended.stderr);
     }
