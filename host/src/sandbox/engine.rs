@@ -110,15 +110,20 @@ impl Engine {
 
     /// A place for a request, or its turn.
     pub(super) fn enter(&self, gate: &Arc<Gate>, limits: &Limits) -> Result<Entry, Failure> {
-        match gate.enter(limits.max_instances, limits.max_queue) {
-            Entry::Full => Err(Failure::QueueFull(limits.max_queue)),
-            entry => Ok(self.awake(entry)),
-        }
+        let entry = gate.enter(limits.max_instances, limits.max_queue);
+        // Where somebody has to wait, guests run: the clock does not go to sleep before the turn has come.
+        self.ticker.wake();
+        entry.ok_or(Failure::QueueFull(limits.max_queue))
     }
 
-    /// A place for a probe, or its turn.
-    pub(super) fn enter_probe(&self) -> Entry {
-        self.awake(self.probes.enter(PROBES, u32::MAX))
+    /// As [`enter`](Self::enter), for an instance that is only tried.
+    pub(super) fn enter_probe(&self) -> Result<Entry, Failure> {
+        let limits = Limits {
+            max_instances: PROBES,
+            max_queue: u32::MAX,
+            ..Limits::default()
+        };
+        self.enter(&self.probes, &limits)
     }
 
     pub(super) fn kept(&self) -> &AllKept {
@@ -132,12 +137,6 @@ impl Engine {
             && self.kept.count() > self.places.free()
             && self.kept.give_up_one()
         {}
-    }
-
-    // Where somebody has to wait, guests run, and the clock does not go to sleep before the turn has come.
-    fn awake(&self, entry: Entry) -> Entry {
-        self.ticker.wake();
-        entry
     }
 }
 

@@ -221,17 +221,15 @@ impl Handler {
     ///
     /// Where the component traps, takes too long or wants too much memory before it could be asked anything.
     pub async fn probe(self: &Arc<Self>) -> Result<(), Failure> {
-        let _slot = match self.engine.enter_probe() {
+        let slot = match self.engine.enter_probe()? {
             Entry::Free(slot) => slot,
             Entry::Wait(turn) => turn.await,
-            Entry::Full => return Err(self.no_instance()),
         };
         let handler = self.clone();
         let guest = Box::pin(async move {
-            let transcript = None;
-            let live = handler.instantiate(Arc::default(), transcript).await?;
-            drop(live);
-            Ok(())
+            // Dropped last: the place is free when the memory behind it is.
+            let _slot = slot;
+            handler.instantiate(Arc::default(), None).await.map(drop)
         });
         let run = Run::new(self.clone(), guest);
         let timeout = self.limits.timeout;
@@ -353,14 +351,9 @@ impl Handler {
             Entry::Free(slot) => Ok(slot),
             Entry::Wait(turn) => {
                 let came = tokio::time::timeout(self.limits.queue_timeout, turn).await;
-                came.map_err(|_| self.no_instance())
+                came.map_err(|_| Failure::NoInstance(self.limits.queue_timeout))
             }
-            Entry::Full => Err(self.no_instance()),
         }
-    }
-
-    fn no_instance(&self) -> Failure {
-        Failure::NoInstance(self.limits.queue_timeout)
     }
 
     pub(super) fn engine(&self) -> &Engine {

@@ -16,7 +16,9 @@ pub struct Limits {
     pub total_memory: usize,
     /// Handles (files, streams, pollables) that an instance holds at once. Beyond it: a trap, so 500.
     pub max_handles: usize,
-    /// Instances of the handler that exist at once. Beyond it requests wait.
+    /// Instances of the handler that answer at once. Beyond it requests wait, and also where the engine has no place
+    /// for one more, all handlers taken together: half of the engine's places are guaranteed to its handlers in equal
+    /// parts, the others are for whoever asks.
     pub max_instances: u32,
     /// Requests that wait for an instance. Beyond it: 503 at once.
     pub max_queue: u32,

@@ -83,14 +83,13 @@ impl<'a> Exchange<'a> {
     }
 
     pub fn failed(&self, failure: &Failure, run: &Run) {
-        let failure = legible(&failure.to_string());
-        let handler = &*run.name;
-        tracing::error!(
-            client = self.client,
-            request = self.line,
-            handler,
-            "{failure}"
-        );
+        let reason = legible(&failure.to_string());
+        let (client, request, handler) = (self.client, &*self.line, &*run.name);
+        match failure {
+            // Who asks too much is not to fill the log with errors: nothing is wrong.
+            Failure::RateExceeded { .. } => tracing::info!(client, request, handler, "{reason}"),
+            _ => tracing::error!(client, request, handler, "{reason}"),
+        }
     }
 
     pub fn missing(&self, missing: &Missing) {

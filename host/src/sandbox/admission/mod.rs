@@ -31,8 +31,6 @@ pub(super) struct Slot(Arc<Gate>);
 pub(super) enum Entry {
     Free(Slot),
     Wait(Turn),
-    /// As many wait as may.
-    Full,
 }
 
 /// A request's turn, to be waited for. Dropping it gives it up.
@@ -82,8 +80,8 @@ impl Places {
 }
 
 impl Gate {
-    /// Asks for one of at most `most` places, or for a turn where fewer than `max_queue` requests wait.
-    pub fn enter(self: &Arc<Self>, most: u32, max_queue: u32) -> Entry {
+    /// Asks for one of at most `most` places, or for a turn. None where `max_queue` requests wait already.
+    pub fn enter(self: &Arc<Self>, most: u32, max_queue: u32) -> Option<Entry> {
         if self.most.load(Ordering::Relaxed) != most {
             self.most.store(most, Ordering::Relaxed);
             self.places
@@ -91,12 +89,12 @@ impl Gate {
         }
         let asked = self.places.lock().ask(self.handler, max_queue);
         match asked {
-            Asked::Taken => Entry::Free(Slot(self.clone())),
-            Asked::Waits(ticket) => Entry::Wait(Turn {
+            Asked::Taken => Some(Entry::Free(Slot(self.clone()))),
+            Asked::Waits(ticket) => Some(Entry::Wait(Turn {
                 gate: self.clone(),
                 ticket: Some(ticket),
-            }),
-            Asked::Refused => Entry::Full,
+            })),
+            Asked::Refused => None,
         }
     }
 }
@@ -153,21 +151,21 @@ mod tests {
     fn more_places_for_a_handler_are_handed_out() {
         let places = Places::new(10);
         let gate = places.gate(1);
-        let Entry::Free(first) = gate.enter(1, 9) else {
+        let Some(Entry::Free(first)) = gate.enter(1, 9) else {
             panic!("no place");
         };
-        let Entry::Wait(mut turn) = gate.enter(1, 9) else {
+        let Some(Entry::Wait(mut turn)) = gate.enter(1, 9) else {
             panic!("no turn");
         };
         let context = &mut Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut turn).poll(context).is_pending());
-        let Entry::Free(third) = gate.enter(3, 9) else {
+        let Some(Entry::Free(third)) = gate.enter(3, 9) else {
             panic!("no place");
         };
         let Poll::Ready(second) = Pin::new(&mut turn).poll(context) else {
             panic!("its turn has not come");
         };
-        assert!(matches!(gate.enter(3, 0), Entry::Full));
+        assert!(gate.enter(3, 0).is_none());
         drop((first, second, third, turn));
         assert!(places.are_all_free());
     }
@@ -177,10 +175,10 @@ mod tests {
         let places = Places::new(1);
         let gate = places.gate(1);
         let turn = || match gate.enter(1, 9) {
-            Entry::Wait(turn) => turn,
+            Some(Entry::Wait(turn)) => turn,
             _ => panic!("no turn"),
         };
-        let Entry::Free(slot) = gate.enter(1, 9) else {
+        let Some(Entry::Free(slot)) = gate.enter(1, 9) else {
             panic!("no place");
         };
         let (early, called, mut last) = (turn(), turn(), turn());
