@@ -16,6 +16,8 @@ pub(super) struct Live<'a> {
     pub units: &'a BTreeMap<Key, Unit>,
     /// The handlers of folders.
     pub found: &'a BTreeMap<Key, Found>,
+    /// Whether clients are told why a handler is not live.
+    pub developing: bool,
 }
 
 impl Live<'_> {
@@ -51,7 +53,7 @@ impl Live<'_> {
             return;
         };
         for path in paths {
-            if let Some(target) = handler(unit) {
+            if let Some(target) = self.handler(unit) {
                 routes.insert(path, target);
             }
         }
@@ -64,7 +66,7 @@ impl Live<'_> {
         match &route.action {
             Action::Run(config) => {
                 let unit = self.units.get(&Key::Named(config.name.clone()))?;
-                handler(unit)
+                self.handler(unit)
             }
             Action::Redirect(redirect) => {
                 Target::redirect(redirect, &route.path).map_err(wrong).ok()
@@ -74,22 +76,22 @@ impl Live<'_> {
                 .ok(),
         }
     }
-}
 
-/// The version that is live; of a handler that was refused from the first, that it is missing, so that no less specific
-/// route gets what is meant for it.
-fn handler(unit: &Unit) -> Option<Target> {
-    let name: Arc<str> = unit.input().name.as_str().into();
-    match (&unit.live, &unit.refused) {
-        (Some(version), refused) => Some(Target::Run(Arc::new(Run {
-            handler: version.handler.clone(),
-            name,
-            refused: refused.clone(),
-        }))),
-        (None, Some(reason)) if !unit.held => Some(Target::Missing(Arc::new(Missing {
-            name,
-            reason: reason.clone(),
-        }))),
-        (None, _) => None,
+    /// The version that is live; of a handler that was refused from the first, that it is missing, so that no less specific
+    /// route gets what is meant for it.
+    fn handler(&self, unit: &Unit) -> Option<Target> {
+        let name: Arc<str> = unit.input().name.as_str().into();
+        match (&unit.live, &unit.refused) {
+            (Some(version), refused) => Some(Target::Run(Arc::new(Run {
+                handler: version.handler.clone(),
+                name,
+                refused: refused.clone(),
+            }))),
+            (None, Some(reason)) if !unit.held => Some(Target::Missing(Arc::new(Missing {
+                name,
+                reason: self.developing.then(|| reason.clone()),
+            }))),
+            (None, _) => None,
+        }
     }
 }

@@ -76,6 +76,7 @@ impl Deployment {
                 taken: Stamp::of(&path),
                 path,
             }),
+            developing: options.developing,
             pause: match options.developing {
                 true => PAUSE_DEVELOPING,
                 false => PAUSE,
@@ -125,6 +126,7 @@ struct Supervisor {
     config: Config,
     folders: Folders,
     file: Option<Watched>,
+    developing: bool,
     pause: Duration,
     desk: Desk,
     events: Receiver<Event>,
@@ -502,6 +504,7 @@ impl Supervisor {
             config: &self.config,
             units: &self.units,
             found: &self.found,
+            developing: self.developing,
         };
         self.routes.store(Arc::new(live.routes()));
     }

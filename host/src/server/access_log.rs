@@ -67,10 +67,15 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// `GET /path HTTP/1.1`
+    pub fn line(&self) -> &str {
+        &self.line
+    }
+
     pub fn sent(&self, sent: &Sent, head: &[u8]) {
         match self.log.detail {
             Detail::Heads => self.show('<', head),
-            Detail::Line => self.line(sent.status, Some(sent.body_bytes)),
+            Detail::Line => self.log_line(sent.status, Some(sent.body_bytes)),
         }
     }
 
@@ -113,7 +118,7 @@ impl<'a> Exchange<'a> {
 
     pub fn gone(&self, gone: &Gone) {
         tracing::debug!(client = self.client, request = self.line, "{gone}");
-        self.line(CLIENT_CLOSED_REQUEST, None);
+        self.log_line(CLIENT_CLOSED_REQUEST, None);
     }
 
     pub fn cut(&self, error: &SendError, head: &[u8]) {
@@ -124,12 +129,12 @@ impl<'a> Exchange<'a> {
         );
         match self.log.detail {
             Detail::Heads => self.show('<', head),
-            Detail::Line => self.line(CLIENT_CLOSED_REQUEST, None),
+            Detail::Line => self.log_line(CLIENT_CLOSED_REQUEST, None),
         }
     }
 
     // Written for every request, so without the formatter, which would take as long as the request's head.
-    fn line(&self, status: u16, bytes: Option<u64>) {
+    fn log_line(&self, status: u16, bytes: Option<u64>) {
         let mut text = Vec::with_capacity(self.line.len() + 128);
         text.extend_from_slice(ip(self.client).as_bytes());
         text.extend_from_slice(b" - - [");

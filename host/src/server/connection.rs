@@ -57,7 +57,7 @@ async fn answer<S: Transport>(
         Way::Answered(response) => (response, None),
         Way::Missing(missing) => {
             exchange.missing(&missing);
-            (error_page::missing(&missing), None)
+            (error_page::missing(&missing, exchange.line()), None)
         }
         Way::Run(run) => {
             let call = run.handler.call(request, client.clone());
@@ -81,7 +81,7 @@ async fn answer<S: Transport>(
 /// The answer that a guest's failure gets; why it failed goes to the log, and to developers.
 fn failed(failed: &Failed, run: &Run, exchange: &Exchange<'_>) -> Response {
     exchange.failed(&failed.failure, run);
-    error_page::failed(failed, run)
+    error_page::failed(failed, run, exchange.line())
 }
 
 /// `made` is by what the response was made, if that was an instance.

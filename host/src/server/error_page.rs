@@ -1,14 +1,23 @@
 //! What the client of a handler that failed is answered.
 //!
-//! In production such a page tells nothing but the status.
+//! In production such a page tells nothing but the status. With `--dev` it is for whoever develops the handler, and
+//! tells all that is known. Whatever a handler, a request or a component can have a part in is escaped.
+
+use std::fmt::{self, Display, Write as _};
+
+use bytesize::ByteSize;
 
 use super::target::{Missing, Run};
-use crate::http::Response;
-use crate::sandbox::Failed;
+use crate::http::{Body, Response};
+use crate::sandbox::{Failed, Limits};
 
-pub(super) fn failed(failed: &Failed, _run: &Run) -> Response {
+/// `line` is the request's method, target and version.
+pub(super) fn failed(failed: &Failed, run: &Run, line: &str) -> Response {
     let failure = &failed.failure;
-    let response = Response::error(failure.status());
+    let response = match run.handler.is_developing() {
+        true => Page::of_failure(failed, run, line).response(failure.status()),
+        false => Response::error(failure.status()),
+    };
     match failure.retry_after() {
         Some(seconds) => response.with_field("Retry-After", &seconds.to_string()),
         None => response,
@@ -16,6 +25,145 @@ pub(super) fn failed(failed: &Failed, _run: &Run) -> Response {
 }
 
 /// 503: the route is there, and what answers it may be mended at any time.
-pub(super) fn missing(_missing: &Missing) -> Response {
-    Response::error(503)
+pub(super) fn missing(missing: &Missing, line: &str) -> Response {
+    match &missing.reason {
+        Some(reason) => Page::of_missing(missing, reason, line).response(503),
+        None => Response::error(503),
+    }
+}
+
+/// A page for developers.
+struct Page(String);
+
+impl Page {
+    fn of_failure(failed: &Failed, run: &Run, line: &str) -> Self {
+        let reason = failed.failure.to_string();
+        let (what, backtrace) = reason.split_once('\n').unwrap_or((&reason, ""));
+        let mut page = Self::new(&run.name, what, line);
+        page.refused(run.refused.as_deref());
+        page.block("Backtrace", backtrace);
+        let output = failed.output.as_deref().unwrap_or_default();
+        page.block("Standard output and error of this request", output);
+        page.limits(run.handler.limits());
+        page
+    }
+
+    fn of_missing(missing: &Missing, reason: &str, line: &str) -> Self {
+        let mut page = Self::new(&missing.name, "the handler is not live", line);
+        page.block("Why its component was refused", reason);
+        page
+    }
+
+    fn new(handler: &str, what: &str, line: &str) -> Self {
+        let (handler, what, line) = (Escaped(handler), Escaped(what), Escaped(line));
+        Self(format!(
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{handler}: {what}</title>\n\
+             <style>{STYLE}</style>\n<h1>{what}</h1>\n<p>The handler <b>{handler}</b> was asked <code>{line}</code>.</p>\n"
+        ))
+    }
+
+    fn refused(&mut self, reason: Option<&str>) {
+        if let Some(reason) = reason {
+            self.block(
+                "This is an older version: the newest build was refused",
+                reason,
+            );
+        }
+    }
+
+    fn block(&mut self, title: &str, text: &str) {
+        if !text.is_empty() {
+            let text = Escaped(text);
+            self.push(format_args!("<h2>{title}</h2>\n<pre>{text}</pre>\n"));
+        }
+    }
+
+    fn limits(&mut self, limits: &Limits) {
+        self.push(format_args!("<h2>Limits</h2>\n<table>\n"));
+        let memory = |bytes: usize| match bytes {
+            usize::MAX => "no limit".to_owned(),
+            bytes => ByteSize::b(bytes as u64).to_string(),
+        };
+        for (name, value) in [
+            ("timeout", format!("{:?}", limits.timeout)),
+            ("cpu", format!("{:?}", limits.cpu)),
+            ("memory", memory(limits.memory)),
+            ("total-memory", memory(limits.total_memory)),
+            ("max-handles", limits.max_handles.to_string()),
+            ("max-instances", limits.max_instances.to_string()),
+            ("max-queue", limits.max_queue.to_string()),
+            ("queue-timeout", format!("{:?}", limits.queue_timeout)),
+        ] {
+            self.push(format_args!("<tr><th>{name}<td>{value}\n"));
+        }
+        self.push(format_args!("</table>\n"));
+    }
+
+    fn push(&mut self, text: fmt::Arguments<'_>) {
+        // Writing to a string does not fail.
+        let _ = self.0.write_fmt(text);
+    }
+
+    fn response(mut self, status: u16) -> Response {
+        self.push(format_args!(
+            "<p class=\"foot\">Shown because the server was started with --dev.</p>\n"
+        ));
+        let fields = [
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("X-Content-Type-Options", "nosniff"),
+            // Nothing in it runs, should an escape ever be forgotten.
+            (
+                "Content-Security-Policy",
+                "default-src 'none'; style-src 'unsafe-inline'",
+            ),
+            ("Cache-Control", "no-store"),
+        ];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.into()));
+        Response::new(status, fields.into(), Body::Bytes(self.0.into()))
+            .unwrap_or_else(|_| Response::error(status))
+    }
+}
+
+/// Text in HTML.
+struct Escaped<'a>(&'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '&' => f.write_str("&amp;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
+                c if c.is_control() && !c.is_whitespace() => f.write_char('\u{fffd}')?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
+                     h1{font-size:1.4rem}h2{font-size:1.1rem}pre{overflow:auto;padding:1rem;background:#8882}\
+                     th{text-align:left;font-weight:normal;padding-right:2rem}.foot{color:#888}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_page_is_markup_but_its_own() {
+        let evil = "<script>\"'&\u{1b}";
+        let missing = Missing {
+            name: evil.into(),
+            reason: Some(evil.into()),
+        };
+        let page = Page::of_missing(&missing, evil, evil).0;
+        assert!(!page.contains("<script"), "{page}");
+        assert!(
+            page.contains("&lt;script&gt;&quot;&#39;&amp;\u{fffd}"),
+            "{page}"
+        );
+    }
 }

@@ -35,7 +35,8 @@ pub struct Run {
 /// A handler that was never fit to run.
 pub struct Missing {
     pub name: Arc<str>,
-    pub reason: Arc<str>,
+    /// Why, where clients may know it.
+    pub reason: Option<Arc<str>>,
 }
 
 /// An answer that is always the same.
