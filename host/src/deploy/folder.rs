@@ -154,7 +154,7 @@ fn routes(folders: &[String], stem: &str) -> Result<Vec<PathPattern>, String> {
         .map(|name| segment(name))
         .collect::<Result<Vec<_>, _>>()?;
     if stem != INDEX {
-        segments.extend([segment(stem)?, Segment::rest()]);
+        segments.extend([segment(stem)?, Segment::Rest(None)]);
         return Ok(vec![PathPattern::new(segments)?]);
     }
     let mut routes = Vec::new();

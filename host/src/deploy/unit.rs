@@ -75,10 +75,13 @@ impl Unit {
         self.tried = None;
     }
 
-    /// Keeps it from being loaded, for this reason.
+    /// Keeps it from being loaded, for this reason, which is told once.
     pub fn hold(&mut self, reason: String) -> News {
-        self.held = true;
-        self.refuse(reason)
+        let known = self.refused.as_deref() == Some(&*reason);
+        match std::mem::replace(&mut self.held, true) && known {
+            true => News::None,
+            false => self.refuse(reason),
+        }
     }
 
     /// Ends what [`hold`](Self::hold) began.
@@ -148,12 +151,8 @@ impl Unit {
         Ok(news)
     }
 
-    /// Makes known why it cannot be live, unless that is known.
-    pub fn refuse(&mut self, reason: String) -> News {
+    fn refuse(&mut self, reason: String) -> News {
         let reason: Arc<str> = reason.into();
-        if self.refused.as_ref() == Some(&reason) {
-            return News::None;
-        }
         self.refused = Some(reason.clone());
         News::Refused(reason)
     }

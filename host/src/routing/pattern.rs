@@ -27,8 +27,8 @@ pub enum Segment {
     Literal(String),
     /// Any one segment that is not empty, by this name.
     Parameter(String),
-    /// All that follows, if anything does, by this name.
-    Rest(String),
+    /// All that follows, if anything does, by this name; without one it is called `rest`.
+    Rest(Option<String>),
 }
 
 impl FromStr for HostPattern {
@@ -118,11 +118,8 @@ impl PathPattern {
                 }
                 Segment::Rest(name) => {
                     text.push('*');
-                    // What is not named in the text has this name.
-                    if name != REST {
-                        text.push_str(name);
-                    }
-                    names.push(name);
+                    text.push_str(name.as_deref().unwrap_or_default());
+                    names.push(name.as_deref().unwrap_or(REST));
                 }
             }
         }
@@ -152,7 +149,8 @@ impl PathPattern {
     pub fn parameters(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::Literal(_) => None,
-            Segment::Parameter(name) | Segment::Rest(name) => Some(name.as_str()),
+            Segment::Parameter(name) => Some(name.as_str()),
+            Segment::Rest(name) => Some(name.as_deref().unwrap_or(REST)),
         })
     }
 
@@ -188,18 +186,13 @@ impl Segment {
         Ok(Self::Parameter(named(name)?))
     }
 
-    /// All that follows, by the name that it has where none is given.
-    pub fn rest() -> Self {
-        Self::Rest(REST.into())
-    }
-
     fn parse(text: &str) -> Result<Self, String> {
         if let Some(name) = text.strip_prefix(':') {
             return Self::parameter(name);
         }
         match text.strip_prefix('*') {
-            Some("") => return Ok(Self::rest()),
-            Some(name) => return Ok(Self::Rest(named(name)?)),
+            Some("") => return Ok(Self::Rest(None)),
+            Some(name) => return Ok(Self::Rest(Some(named(name)?))),
             None => {}
         }
         if let Some(wrong) = text.chars().find(|c| "?#*".contains(*c)) {
@@ -272,7 +265,7 @@ mod tests {
             ("/users/:id", "/users/:id", &["id"]),
             ("/a/:b/c/:d-2", "/a/:b/c/:d-2", &["b", "d-2"]),
             ("/*", "/*", &["rest"]),
-            ("/x/*rest", "/x/*", &["rest"]),
+            ("/x/*rest", "/x/*rest", &["rest"]),
             ("/x/*path", "/x/*path", &["path"]),
             ("/%75sers", "/users", &[]),
             ("/a%2fb", "/a%2Fb", &[]),

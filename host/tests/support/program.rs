@@ -42,6 +42,36 @@ pub fn handler_of(core_modules: &str) -> Vec<u8> {
     wat::parse_str(text).expect("the text is a component")
 }
 
+/// A handler that answers every request with this text.
+pub fn answering(text: &str) -> Vec<u8> {
+    handler_that(text, "")
+}
+
+/// The same, of which an instance begins by doing this.
+pub fn handler_that(text: &str, begins_by: &str) -> Vec<u8> {
+    let data: String = text.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    let length = text.len();
+    handler_of(&format!(
+        r#"(core module $answering
+             (memory (export "memory") 1)
+             (data (i32.const 64) "{data}")
+             (global $next (mut i32) (i32.const 8192))
+             (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+               (global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+               (global.get $next)
+               (global.set $next (i32.add (global.get $next) (local.get 3))))
+             (func $begin {begins_by})
+             (start $begin)
+             (func (export "handle") (param i32) (result i32)
+               (i32.store16 (i32.const 0) (i32.const 200))
+               (i32.store8 (i32.const 16) (i32.const 1))
+               (i32.store (i32.const 24) (i32.const 64))
+               (i32.store (i32.const 28) (i32.const {length}))
+               (i32.const 0)))
+           (core instance $main (instantiate $answering))"#
+    ))
+}
+
 /// What a run of the program left behind.
 #[derive(Debug)]
 pub struct Ended {

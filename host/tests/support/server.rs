@@ -109,6 +109,52 @@ impl Server {
         ServerOptions { command }
     }
 
+    /// As a `belljar.toml` says, which says where to listen, too.
+    pub fn of_config(file: &Path) -> ServerOptions {
+        let mut options = Server::options();
+        options.command = Command::new(program());
+        options
+            .command
+            .args(["serve", "--config"])
+            .arg(file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        options
+    }
+
+    /// Waits until the answer to a GET is this text with status 200.
+    pub fn wait_for_text(&self, target: &str, text: &str) {
+        self.wait_for(target, text, |answer| {
+            answer.status == 200 && answer.text() == text
+        });
+    }
+
+    /// Waits until the answer to a GET has this status.
+    pub fn wait_for_status(&self, target: &str, status: u16) {
+        self.wait_for(target, &status.to_string(), |answer| {
+            answer.status == status
+        });
+    }
+
+    fn wait_for(&self, target: &str, what: &str, wanted: impl Fn(&Response) -> bool) {
+        let begin = Instant::now();
+        loop {
+            let answer = self.get(target);
+            if wanted(&answer) {
+                return;
+            }
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "{target} was never answered by {what}, but by {} {}; log:\n{}",
+                answer.status,
+                answer.text(),
+                self.log()
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The default guest over `site`.
     pub fn of_site(site: &Site) -> Server {
         Server::options().arg(site.path()).start()

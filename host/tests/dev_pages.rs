@@ -1,0 +1,65 @@
+//! With `--dev` a failure is shown in the browser, and without it nothing is.
+
+mod support;
+
+use support::{Server, Site, component};
+
+#[test]
+fn a_failure_is_shown_to_developers_alone() {
+    for (target, told) in [
+        (
+            "/trap",
+            &["<h1>", "unreachable", "Backtrace", "max-handles"][..],
+        ),
+        ("/panic?<script>", &["&lt;script&gt;", "the handler panics"]),
+        ("/loop", &["cpu", "504"]),
+    ] {
+        let server = Server::of_untrusted("--dev --cpu 100ms");
+        let answer = server.get(target);
+        let text = answer.text();
+        assert!(answer.status >= 500, "{target}: {}", answer.status);
+        assert_eq!(
+            answer.field("content-type"),
+            Some("text/html; charset=utf-8")
+        );
+        let policy = answer.field("content-security-policy");
+        assert!(policy.is_some_and(|policy| policy.contains("default-src 'none'")));
+        for word in told.iter().filter(|word| **word != "504") {
+            assert!(text.contains(word), "{target}: {word}: {text}");
+        }
+        assert!(!text.contains("<script"), "{target}: {text}");
+
+        let server = Server::of_untrusted("--cpu 100ms");
+        let plain = server.get(target);
+        assert_eq!(plain.status, answer.status);
+        assert_eq!(plain.text().lines().count(), 1, "{}", plain.text());
+    }
+}
+
+#[test]
+fn a_build_that_was_refused_is_told_of() {
+    let site = Site::new(&[]);
+    std::fs::create_dir_all(site.at("handlers")).expect("the folder can be made");
+    std::fs::copy(component("untrusted"), site.at("handlers/trap.wasm")).expect("it is copied");
+    site.write("handlers/never.wasm", b"<b>this is no component");
+    let server = Server::options()
+        .arg("--dev")
+        .arg("--handlers")
+        .arg(site.at("handlers"))
+        .start();
+    let never = server.get("/never");
+    assert_eq!(never.status, 503);
+    assert!(
+        never.text().contains("no WebAssembly component"),
+        "{}",
+        never.text()
+    );
+    assert!(!server.get("/trap").text().contains("older version"));
+    site.write("handlers/trap.wasm", b"this is no component");
+    server.wait_for_log("the refusal", |line| line.contains("trap.wasm: "));
+    let page = server.get("/trap").text();
+    assert!(
+        page.contains("older version") && page.contains("no WebAssembly component"),
+        "{page}"
+    );
+}

@@ -1,0 +1,283 @@
+//! A folder of handlers: what is put in is live, what is taken out is gone, and what is broken harms nobody.
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use support::{Server, Site, answering, component, handler_that, run};
+
+/// A server of the folder `handlers`, beside the files of `public`.
+fn serve(site: &Site, arguments: &str) -> Server {
+    fs::create_dir_all(site.at("handlers")).expect("the folder can be made");
+    site.write("public/index.html", b"a file\n");
+    Server::options()
+        .arg(site.at("public"))
+        .arg("--handlers")
+        .arg(site.at("handlers"))
+        .args(arguments)
+        .start()
+}
+
+#[test]
+fn paths_are_addresses() {
+    let site = Site::new(&[]);
+    for name in ["index", "api/index", "api/time", "[id]/posts", "über"] {
+        site.write(&format!("handlers/{name}.wasm"), &answering(name));
+    }
+    let server = serve(&site, "");
+    for (target, expected) in [
+        ("/", "index"),
+        ("/api", "api/index"),
+        ("/api/", "api/index"),
+        ("/api/time", "api/time"),
+        ("/api/time/zone", "api/time"),
+        ("/%61pi/time", "api/time"),
+        ("/7/posts", "[id]/posts"),
+        ("/%C3%BCber", "über"),
+        ("/index.html", "a file\n"),
+    ] {
+        let answer = server.get(target);
+        assert_eq!(answer.text(), expected, "{target}: {}", server.log());
+    }
+    assert_eq!(server.get("/api/none").status, 404);
+}
+
+#[test]
+fn files_come_change_and_go() {
+    let site = Site::new(&[]);
+    let server = serve(&site, "");
+    assert_eq!(server.get("/a").status, 404);
+    site.write("handlers/a.wasm", &answering("1"));
+    server.wait_for_text("/a", "1");
+    site.write("handlers/a.wasm", &answering("2"));
+    server.wait_for_text("/a", "2");
+    server.wait_for_log("the swap", |line| line.contains("replaced: /a/*"));
+    fs::rename(site.at("handlers/a.wasm"), site.at("handlers/b.wasm")).expect("it is renamed");
+    server.wait_for_text("/b", "2");
+    server.wait_for_status("/a", 404);
+    fs::remove_file(site.at("handlers/b.wasm")).expect("it is removed");
+    server.wait_for_status("/b", 404);
+    server.wait_for_log("the removal", |line| line.contains("removed: /b/*"));
+}
+
+/// Each is refused with a line that names the file and the reason, and the older version goes on.
+#[test]
+fn what_is_broken_is_refused_and_the_old_version_goes_on() {
+    let site = Site::new(&[]);
+    site.write("handlers/a.wasm", &answering("sound"));
+    let server = serve(
+        &site,
+        "--timeout 1s --compile-memory 300MiB --compile-timeout 20s",
+    );
+    let hello = fs::read(component("hello")).expect("the component is there");
+    for (bytes, told) in [
+        (b"this is no component".to_vec(), "no WebAssembly component"),
+        (b"\0asm\x01\0\0\0".to_vec(), "core WebAssembly module"),
+        (hello[..hello.len() / 2].to_vec(), "cut short"),
+        (Vec::new(), "cut short"),
+        (b"\0asm\x0d\0\x01\0".to_vec(), "exports nothing"),
+        (damaged(&hello), "no WebAssembly component"),
+        (handler_that("", "unreachable"), "cannot be started"),
+        (handler_that("", "(loop $l (br $l))"), "cannot be started"),
+        (exploding(5_000, 4_000), "of memory to compile"),
+    ] {
+        site.write("handlers/a.wasm", &bytes);
+        let line = server.wait_for_log(told, |line| line.contains(told));
+        assert!(
+            line.contains("a.wasm: ") && line.contains("goes on serving"),
+            "{line}"
+        );
+        assert_eq!(server.get("/a").text(), "sound", "{told}");
+        // The next one must not be taken for this one.
+        site.write("handlers/a.wasm", &answering("sound"));
+        wait_until_read(&server, &site, told);
+    }
+    site.write("handlers/a.wasm", &answering("better"));
+    server.wait_for_text("/a", "better");
+}
+
+/// A witness that is written after something else is live after it.
+fn wait_until_read(server: &Server, site: &Site, text: &str) {
+    site.write("handlers/witness.wasm", &answering(text));
+    server.wait_for_text("/witness", text);
+}
+
+#[test]
+fn what_takes_too_long_to_compile_is_refused() {
+    let site = Site::new(&[]);
+    site.write("handlers/b.wasm", &answering("sound"));
+    let server = serve(&site, "--compile-timeout 2s --compile-memory 16GiB");
+    site.write("handlers/a.wasm", &exploding(5_000, 4_000));
+    server.wait_for_log("the refusal", |line| {
+        line.contains("a.wasm: ") && line.contains("--compile-timeout")
+    });
+    assert_eq!(server.get("/b").text(), "sound");
+    wait_until_read(&server, &site, "sound");
+}
+
+#[test]
+fn a_broken_handler_at_the_start_leaves_the_others_served() {
+    let site = Site::new(&[]);
+    site.write("handlers/a.wasm", &answering("sound"));
+    site.write("handlers/b.wasm", b"this is no component");
+    let server = serve(&site, "");
+    assert_eq!(server.get("/a").text(), "sound");
+    let answer = server.get("/b");
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (503, "503 Service Unavailable\n"),
+        "no less specific route has it, and nothing is told"
+    );
+    site.write("handlers/b.wasm", &answering("mended"));
+    server.wait_for_text("/b", "mended");
+}
+
+#[test]
+fn what_is_half_copied_is_waited_for() {
+    let site = Site::new(&[]);
+    let server = serve(&site, "");
+    let bytes = fs::read(component("untrusted")).expect("the component is there");
+    let mut file = fs::File::create(site.at("handlers/hello.wasm")).expect("it is made");
+    for piece in bytes.chunks(bytes.len() / 6) {
+        file.write_all(piece).expect("it is written");
+        std::thread::sleep(Duration::from_millis(600));
+    }
+    server.wait_for_text("/hello", "hello\n");
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
+
+#[test]
+fn grants_and_limits_are_beside_the_handler() {
+    let site = Site::new(&[]);
+    fs::create_dir_all(site.at("handlers")).expect("the folder can be made");
+    fs::copy(component("untrusted"), site.at("handlers/env.wasm")).expect("it is copied");
+    let server = serve(&site, "");
+    assert_eq!(server.get("/env").text(), "");
+    site.write("handlers/env.toml", b"[grants]\nenv = { A = \"1\" }\n");
+    server.wait_for_text("/env", "A=1\n");
+    for broken in [
+        "[grants]\nenvy = {}\n",
+        "[grants]\ndirs = [\"none::/none\"]\n",
+    ] {
+        site.write("handlers/env.toml", broken.as_bytes());
+        server.wait_for_log(broken, |line| {
+            line.contains("env.toml") && line.contains("goes on serving")
+        });
+        assert_eq!(server.get("/env").text(), "A=1\n");
+    }
+    fs::remove_file(site.at("handlers/env.toml")).expect("it is removed");
+    server.wait_for_text("/env", "");
+}
+
+#[test]
+fn of_two_at_one_address_the_one_that_is_there_goes_on() {
+    let site = Site::new(&[]);
+    site.write("handlers/a.wasm", &answering("first"));
+    let server = serve(&site, "");
+    site.write("handlers/a/index.wasm", &answering("second"));
+    let line = server.wait_for_log("the conflict", |line| line.contains("same address"));
+    assert!(
+        line.contains("index.wasm: ") && line.contains("a.wasm;"),
+        "{line}"
+    );
+    assert_eq!(server.get("/a").text(), "first");
+    fs::remove_file(site.at("handlers/a.wasm")).expect("it is removed");
+    server.wait_for_text("/a", "second");
+}
+
+#[test]
+fn a_folder_that_vanishes_takes_nothing_with_it() {
+    let site = Site::new(&[]);
+    site.write("handlers/a.wasm", &answering("1"));
+    let server = serve(&site, "");
+    fs::rename(site.at("handlers"), site.at("elsewhere")).expect("it is renamed");
+    server.wait_for_log("that it is gone", |line| {
+        line.contains("ERROR") && line.contains("goes on")
+    });
+    assert_eq!(server.get("/a").text(), "1");
+    site.write("elsewhere/b.wasm", &answering("2"));
+    fs::rename(site.at("elsewhere"), site.at("handlers")).expect("it is renamed");
+    server.wait_for_text("/b", "2");
+    assert_eq!(server.get("/a").text(), "1");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_hang_up_has_everything_read_again() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let site = Site::new(&[]);
+    site.write("handlers/a.wasm", b"broken");
+    let server = serve(&site, "");
+    let refused = |line: &str| line.contains("a.wasm: it is no");
+    server.wait_for_log("the refusal", refused);
+    // It is not told again unless somebody asks.
+    wait_until_read(&server, &site, "sound");
+    assert_eq!(server.log().lines().filter(|line| refused(line)).count(), 1);
+    let process = i32::try_from(server.process_id())
+        .ok()
+        .and_then(Pid::from_raw);
+    kill_process(process.expect("it runs"), Signal::HUP).expect("it is told");
+    let begin = std::time::Instant::now();
+    while server.log().lines().filter(|line| refused(line)).count() < 2 {
+        assert!(begin.elapsed() < support::PATIENCE, "{}", server.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(server.get("/witness").text(), "sound");
+}
+
+/// A component that was deployed by a link to another folder is swapped as the link is.
+#[test]
+#[cfg(unix)]
+fn links_are_followed() {
+    let site = Site::new(&[]);
+    site.write("handlers/..1/a.wasm", &answering("1"));
+    site.write("handlers/..2/a.wasm", &answering("2"));
+    site.symlink("..1", "handlers/..data");
+    site.symlink("..data/a.wasm", "handlers/a.wasm");
+    let server = serve(&site, "");
+    assert_eq!(server.get("/a").text(), "1");
+    site.symlink("..2", "handlers/..new");
+    fs::rename(site.at("handlers/..new"), site.at("handlers/..data")).expect("it is renamed");
+    server.wait_for_text("/a", "2");
+}
+
+#[test]
+fn what_anybody_could_download_is_refused() {
+    let site = Site::new(&[]);
+    site.write("handlers/a.wasm", &answering("1"));
+    let start = |folder: &Path, handlers: &Path| {
+        run(["serve".as_ref(), folder, "--handlers".as_ref(), handlers])
+    };
+    let ended = start(&site.path(), &site.at("handlers"));
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("download"), "{ended:?}");
+    let ended = start(&site.path(), &site.at("none"));
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("none"), "{ended:?}");
+}
+
+/// One byte of its code is another.
+fn damaged(component: &[u8]) -> Vec<u8> {
+    let mut bytes = component.to_vec();
+    let middle = bytes.len() / 2;
+    for byte in &mut bytes[middle..middle + 64] {
+        *byte = 0xff;
+    }
+    bytes
+}
+
+/// A small component of which a compiler makes very much: every jump hands on all variables.
+fn exploding(variables: usize, jumps: usize) -> Vec<u8> {
+    let mut begins_by = format!("(local {}) (loop $l ", "i64 ".repeat(variables));
+    for jump in 0..jumps {
+        let [a, b, c] = [1, 7, 31].map(|step| (jump * step + step) % variables);
+        begins_by.push_str(&format!(
+            "(local.set {a} (i64.add (local.get {b}) (local.get {c}))) (br_if $l (i32.wrap_i64 (local.get {a})))"
+        ));
+    }
+    begins_by.push(')');
+    handler_that("", &begins_by)
+}
