@@ -232,7 +232,7 @@ impl Serve {
             .build()
             .context("no threads for the server")?;
         let deployment = Deployment::start(
-            engine,
+            engine.clone(),
             runtime.handle().clone(),
             Options {
                 config,
@@ -266,6 +266,7 @@ impl Serve {
         })?;
         // What the grace period left over is cut off, not waited for.
         runtime.shutdown_background();
+        engine.close();
         Ok(())
     }
 

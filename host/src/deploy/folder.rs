@@ -30,6 +30,8 @@ pub(super) struct Found {
     pub settings: Option<(PathBuf, Stamp)>,
     /// What it answers, or why that cannot be told.
     pub routes: Result<Vec<PathPattern>, String>,
+    /// The same for all that would answer for the same address, by whatever names.
+    pub address: String,
 }
 
 impl Scan {
@@ -45,28 +47,6 @@ impl Scan {
             .sort_by(|one, other| one.file.cmp(&other.file));
         scan
     }
-}
-
-impl Found {
-    /// Whether both would answer for the same address.
-    pub fn is_at_same_address_as(&self, other: &Self) -> bool {
-        match (&self.routes, &other.routes) {
-            (Ok(one), Ok(other)) => match (one.first(), other.first()) {
-                (Some(one), Some(other)) => address(one).is_same_as(&address(other)),
-                _ => false,
-            },
-            _ => false,
-        }
-    }
-}
-
-/// Without what is below it.
-fn address(route: &PathPattern) -> PathPattern {
-    let segments = match route.segments() {
-        [before @ .., Segment::Rest(_)] => before,
-        all => all,
-    };
-    PathPattern::new(segments.to_vec()).unwrap_or_else(|_| route.clone())
 }
 
 struct Walk<'a> {
@@ -141,6 +121,7 @@ impl Found {
             stamp: Stamp::from(found),
             settings: Stamp::of(&settings).map(|stamp| (settings, stamp)),
             routes: routes(folders, stem),
+            address: address(folders, stem),
             file,
         }
     }
@@ -166,11 +147,23 @@ fn routes(folders: &[String], stem: &str) -> Result<Vec<PathPattern>, String> {
     Ok(routes)
 }
 
+/// Neither the names of parameters nor what is below it make a difference.
+fn address(folders: &[String], stem: &str) -> String {
+    let stem = (stem != INDEX).then_some(stem);
+    let names = folders.iter().map(String::as_str).chain(stem);
+    let segments = names.map(|name| match parameter(name) {
+        Some(_) => "/[]".to_owned(),
+        None => format!("/{name}"),
+    });
+    segments.collect()
+}
+
+fn parameter(name: &str) -> Option<&str> {
+    name.strip_prefix('[')?.strip_suffix(']')
+}
+
 fn segment(name: &str) -> Result<Segment, String> {
-    match name
-        .strip_prefix('[')
-        .and_then(|name| name.strip_suffix(']'))
-    {
+    match parameter(name) {
         Some(parameter) => Segment::parameter(parameter),
         None => Ok(Segment::literal(name)),
     }
@@ -286,11 +279,7 @@ mod tests {
             let [first, second] = &scan.handlers[..] else {
                 panic!("{scan:?}");
             };
-            assert_eq!(
-                first.is_at_same_address_as(second),
-                expected,
-                "{one} {other}"
-            );
+            assert_eq!(first.address == second.address, expected, "{one} {other}");
         }
     }
 

@@ -344,33 +344,36 @@ impl Supervisor {
 
     /// Of those that would answer for one address the one that is live goes on, and else none does.
     fn settle_conflicts(&mut self, discoveries: &Discoveries) -> bool {
+        let names = named(&self.config);
         let mut changed = false;
-        for discovery in &discoveries.handlers {
-            let rival = discoveries.handlers.iter().find(|other| {
-                let is_live = |key| self.units.get(key).is_some_and(|unit| unit.live.is_some());
-                let shared = other.key != discovery.key
-                    && other.found.is_at_same_address_as(&discovery.found)
-                    && discovery.input.defaults == other.input.defaults;
-                shared && (is_live(&other.key) || !is_live(&discovery.key))
-            });
-            let problem = match (&discovery.found.routes, rival) {
-                (Err(reason), _) => Some(reason.clone()),
-                (Ok(_), Some(rival)) => Some(format!(
-                    "it would answer for the same address as {}; remove or rename one of them",
-                    rival.found.file.display()
-                )),
-                (Ok(_), None) => self.folders.taken(&self.config, discovery),
-            };
-            let Some(unit) = self.units.get_mut(&discovery.key) else {
-                continue;
-            };
-            match problem {
-                Some(problem) => {
-                    let news = unit.hold(problem);
-                    changed |= news != News::None;
-                    self.report().tell(&discovery.key, &news);
+        for rivals in discoveries.by_address().values() {
+            let is_live = |key| self.units.get(key).is_some_and(|unit| unit.live.is_some());
+            let live = rivals.iter().find(|rival| is_live(&rival.key));
+            let live = live.map(|rival| &rival.key);
+            for discovery in rivals {
+                let rival = match live == Some(&discovery.key) {
+                    true => None,
+                    false => rivals.iter().find(|rival| rival.key != discovery.key),
+                };
+                let problem = match (&discovery.found.routes, rival) {
+                    (Err(reason), _) => Some(reason.clone()),
+                    (Ok(_), Some(rival)) => Some(format!(
+                        "it would answer for the same address as {}; remove or rename one of them",
+                        rival.found.file.display()
+                    )),
+                    (Ok(_), None) => self.folders.taken(&self.config, &names, discovery),
+                };
+                let Some(unit) = self.units.get_mut(&discovery.key) else {
+                    continue;
+                };
+                match problem {
+                    Some(problem) => {
+                        let news = unit.hold(problem);
+                        changed |= news != News::None;
+                        self.report().tell(&discovery.key, &news);
+                    }
+                    None => unit.release(),
                 }
-                None => unit.release(),
             }
         }
         changed

@@ -116,7 +116,12 @@ impl Folders {
     }
 
     /// Where the configuration says something that a handler of this folder would say, too.
-    pub fn taken(&self, config: &Config, discovery: &Discovery) -> Option<String> {
+    pub fn taken(
+        &self,
+        config: &Config,
+        names: &BTreeMap<Key, Arc<HandlerConfig>>,
+        discovery: &Discovery,
+    ) -> Option<String> {
         let Key::Found(folder, _) = &discovery.key else {
             return None;
         };
@@ -136,13 +141,9 @@ impl Folders {
             return Some(taken);
         }
         let name = &discovery.input.name;
-        named(config)
-            .contains_key(&Key::Named(name.clone()))
-            .then(|| {
-                format!(
-                    "another handler of the configuration is named {name:?}; rename one of them"
-                )
-            })
+        names.contains_key(&Key::Named(name.clone())).then(|| {
+            format!("another handler of the configuration is named {name:?}; rename one of them")
+        })
     }
 }
 
@@ -152,6 +153,18 @@ impl Discoveries {
         self.unreadable
             .keys()
             .any(|folder| file.starts_with(folder))
+    }
+
+    /// Those that would answer for the same address, for each address of each folder.
+    pub fn by_address(&self) -> BTreeMap<(&Path, &str), Vec<&Discovery>> {
+        let mut addresses: BTreeMap<_, Vec<&Discovery>> = BTreeMap::new();
+        for discovery in &self.handlers {
+            if let Key::Found(folder, _) = &discovery.key {
+                let address = (folder.as_path(), discovery.found.address.as_str());
+                addresses.entry(address).or_default().push(discovery);
+            }
+        }
+        addresses
     }
 
     pub fn keys(&self) -> BTreeSet<&Key> {

@@ -48,6 +48,14 @@ impl CacheFolder {
         &self.cache
     }
 
+    /// Takes away what is only for this process.
+    pub fn close(&self) {
+        if self.temporary {
+            // What stays is nobody's, and the system's to clear away.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+
     fn lasting() -> anyhow::Result<Self> {
         let base = dirs::cache_dir()
             .context("this user has no folder for caches (XDG_CACHE_HOME, HOME)")?;
@@ -80,10 +88,7 @@ impl CacheFolder {
 
 impl Drop for CacheFolder {
     fn drop(&mut self) {
-        if self.temporary {
-            // What stays is nobody's, and the system's to clear away.
-            let _ = fs::remove_dir_all(&self.path);
-        }
+        self.close();
     }
 }
 

@@ -75,6 +75,12 @@ impl Engine {
         self.cache.as_ref().map(CacheFolder::path)
     }
 
+    /// Takes away what is kept for the life of this process alone. For its end, at which nothing is dropped that some
+    /// thread still holds.
+    pub fn close(&self) {
+        self.cache.iter().for_each(CacheFolder::close);
+    }
+
     fn cache(&self) -> Option<&Cache> {
         self.cache.as_ref().map(CacheFolder::cache)
     }

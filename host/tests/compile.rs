@@ -1,0 +1,97 @@
+//! Components are compiled in processes of their own, within limits, to where the server looks for them.
+
+#![cfg(unix)]
+
+mod support;
+
+use std::fs::{self, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use support::{Server, Site, answering, component, program};
+
+fn compile(file: &std::path::Path, folder: &std::path::Path, memory: u64) -> Output {
+    Command::new(program())
+        .args(["compile", "--seconds", "60", "--memory"])
+        .arg(memory.to_string())
+        .arg("--folder")
+        .arg(folder)
+        .stdin(File::open(file).expect("the component is there"))
+        .output()
+        .expect("the program starts")
+}
+
+/// What `check` says of how long it compiled: null where it found the component compiled.
+fn compiled_in(file: &std::path::Path, cache: &std::path::Path) -> Value {
+    let output = Command::new(program())
+        .args(["check", "--json"])
+        .arg(file)
+        .env("XDG_CACHE_HOME", cache)
+        .output()
+        .expect("the program starts");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    assert_eq!(report["runs"], true, "{report}");
+    report["compile_ms"].clone()
+}
+
+/// One that the server would not find were compiled in the server itself, without any limit.
+#[test]
+fn what_another_process_compiled_is_found() {
+    for name in ["hello", "test_proxy", "test_service"] {
+        let cache = Site::new(&[]);
+        let file = component(name);
+        let folder = cache.at("belljar");
+        let mut private = fs::DirBuilder::new();
+        private.mode(0o700).create(&folder).expect("it is made");
+        let output = compile(&file, &folder, 1 << 30);
+        assert!(output.status.success(), "{name}: {output:?}");
+        assert_eq!(compiled_in(&file, &cache.path()), Value::Null, "{name}");
+        let empty = Site::new(&[]);
+        assert_ne!(compiled_in(&file, &empty.path()), Value::Null, "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_component_is_said_in_a_line() {
+    let site = Site::new(&[("text.wasm", "this is no component")]);
+    let output = compile(&site.at("text.wasm"), &site.path(), 1 << 30);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("no WebAssembly component"), "{said}");
+}
+
+/// A user without a folder of his own, as services often are.
+#[test]
+fn without_a_folder_for_caches_there_is_one_for_the_life_of_the_server() {
+    let temporary = Site::new(&[]);
+    let file = temporary.write("a.wasm", &answering("1"));
+    let mut server = Server::options()
+        .arg("--handler")
+        .arg(file)
+        .command(|command| {
+            command
+                .env_remove("XDG_CACHE_HOME")
+                .env("HOME", "/none/such")
+                .env("TMPDIR", temporary.path())
+                .stdin(Stdio::null());
+        })
+        .start();
+    assert_eq!(server.get("/").text(), "1");
+    let folders = || {
+        let entries = fs::read_dir(temporary.path()).expect("it can be listed");
+        let names = entries.map(|entry| entry.expect("it can be read").file_name());
+        names
+            .filter(|name| name.to_string_lossy().starts_with("belljar-"))
+            .count()
+    };
+    assert_eq!(folders(), 1, "{}", server.log());
+    use rustix::process::{Pid, Signal, kill_process};
+    let process = i32::try_from(server.process_id())
+        .ok()
+        .and_then(Pid::from_raw);
+    kill_process(process.expect("it runs"), Signal::TERM).expect("it is told");
+    assert_eq!(server.wait(), Some(0));
+    assert_eq!(folders(), 0, "nothing is left behind");
+}
