@@ -19,7 +19,7 @@ use super::load::{Input, Loader, Outcome};
 use super::report::Report;
 use super::stamp::Stamp;
 use super::unit::{News, Unit};
-use super::wanted::{Discoveries, Folders, Key, named};
+use super::wanted::{Discoveries, Discovery, Folders, Key, named};
 use super::workers::Workers;
 use crate::config::Config;
 use crate::sandbox::Engine;
@@ -342,38 +342,21 @@ impl Supervisor {
         !gone.is_empty()
     }
 
-    /// Of those that would answer for one address the one that is live goes on, and else none does.
     fn settle_conflicts(&mut self, discoveries: &Discoveries) -> bool {
-        let names = named(&self.config);
+        let is_live = |key: &Key| self.units.get(key).is_some_and(|unit| unit.live.is_some());
+        let mut conflicts = self.folders.conflicts(&self.config, discoveries, is_live);
         let mut changed = false;
-        for rivals in discoveries.by_address().values() {
-            let is_live = |key| self.units.get(key).is_some_and(|unit| unit.live.is_some());
-            let live = rivals.iter().find(|rival| is_live(&rival.key));
-            let live = live.map(|rival| &rival.key);
-            for discovery in rivals {
-                let rival = match live == Some(&discovery.key) {
-                    true => None,
-                    false => rivals.iter().find(|rival| rival.key != discovery.key),
-                };
-                let problem = match (&discovery.found.routes, rival) {
-                    (Err(reason), _) => Some(reason.clone()),
-                    (Ok(_), Some(rival)) => Some(format!(
-                        "it would answer for the same address as {}; remove or rename one of them",
-                        rival.found.file.display()
-                    )),
-                    (Ok(_), None) => self.folders.taken(&self.config, &names, discovery),
-                };
-                let Some(unit) = self.units.get_mut(&discovery.key) else {
-                    continue;
-                };
-                match problem {
-                    Some(problem) => {
-                        let news = unit.hold(problem);
-                        changed |= news != News::None;
-                        self.report().tell(&discovery.key, &news);
-                    }
-                    None => unit.release(),
+        for Discovery { key, .. } in &discoveries.handlers {
+            let Some(unit) = self.units.get_mut(key) else {
+                continue;
+            };
+            match conflicts.remove(key) {
+                Some(problem) => {
+                    let news = unit.hold(problem);
+                    changed |= news != News::None;
+                    self.report().tell(key, &news);
                 }
+                None => unit.release(),
             }
         }
         changed

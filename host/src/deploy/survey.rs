@@ -17,19 +17,17 @@ impl FoundHandler {
     /// All that lie in the folders of a configuration.
     pub fn all(config: &Config) -> Vec<Self> {
         let folders = Folders::of(config);
-        let found = folders.look().handlers.into_iter();
+        let discoveries = folders.look();
+        let mut conflicts = folders.conflicts(config, &discoveries, |_| false);
+        let found = discoveries.handlers.into_iter();
         found
-            .map(|discovery| {
-                let taken = folders.taken(config, &discovery);
-                Self {
-                    config: match (&discovery.found.routes, taken) {
-                        (Err(wrong), _) => Err(wrong.clone()),
-                        (Ok(_), Some(taken)) => Err(taken),
-                        (Ok(_), None) => discovery.input.config(),
-                    },
-                    name: discovery.input.name,
-                    file: discovery.found.file,
-                }
+            .map(|discovery| Self {
+                config: match conflicts.remove(&discovery.key) {
+                    Some(conflict) => Err(conflict),
+                    None => discovery.input.config(),
+                },
+                name: discovery.input.name,
+                file: discovery.found.file,
             })
             .collect()
     }

@@ -115,8 +115,40 @@ impl Folders {
         discoveries
     }
 
-    /// Where the configuration says something that a handler of this folder would say, too.
-    pub fn taken(
+    /// What keeps handlers from being loaded, whatever they are. Of those that would answer for one address the one that
+    /// is live goes on, and else none does.
+    pub fn conflicts(
+        &self,
+        config: &Config,
+        discoveries: &Discoveries,
+        is_live: impl Fn(&Key) -> bool,
+    ) -> BTreeMap<Key, String> {
+        let names = named(config);
+        let mut conflicts = BTreeMap::new();
+        for rivals in discoveries.by_address().values() {
+            let live = rivals.iter().find(|rival| is_live(&rival.key));
+            let live = live.map(|rival| &rival.key);
+            for discovery in rivals {
+                let rival = match live == Some(&discovery.key) {
+                    true => None,
+                    false => rivals.iter().find(|rival| rival.key != discovery.key),
+                };
+                let problem = match (&discovery.found.routes, rival) {
+                    (Err(reason), _) => Some(reason.clone()),
+                    (Ok(_), Some(rival)) => Some(format!(
+                        "it would answer for the same address as {}; remove or rename one of them",
+                        rival.found.file.display()
+                    )),
+                    (Ok(_), None) => self.taken(config, &names, discovery),
+                };
+                conflicts.extend(problem.map(|problem| (discovery.key.clone(), problem)));
+            }
+        }
+        conflicts
+    }
+
+    /// Where the configuration says something that a handler of a folder would say, too.
+    fn taken(
         &self,
         config: &Config,
         names: &BTreeMap<Key, Arc<HandlerConfig>>,
@@ -156,7 +188,7 @@ impl Discoveries {
     }
 
     /// Those that would answer for the same address, for each address of each folder.
-    pub fn by_address(&self) -> BTreeMap<(&Path, &str), Vec<&Discovery>> {
+    fn by_address(&self) -> BTreeMap<(&Path, &str), Vec<&Discovery>> {
         let mut addresses: BTreeMap<_, Vec<&Discovery>> = BTreeMap::new();
         for discovery in &self.handlers {
             if let Key::Found(folder, _) = &discovery.key {
