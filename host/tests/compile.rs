@@ -73,7 +73,7 @@ fn without_a_folder_for_caches_there_is_one_for_the_life_of_the_server() {
         .command(|command| {
             command
                 .env_remove("XDG_CACHE_HOME")
-                .env("HOME", "/none/such")
+                .env("HOME", "/dev/null")
                 .env("TMPDIR", temporary.path())
                 .stdin(Stdio::null());
         })
