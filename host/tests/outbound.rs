@@ -282,8 +282,8 @@ fn the_head_of_a_response_is_bounded() {
 fn the_body_of_a_response_is_bounded() {
     for (size, expected) in [
         (1000, "1000 bytes\n"),
-        (1001, "ErrorCode::HttpResponseBodySize(Some(1000))\n"),
-        (200_000, "ErrorCode::HttpResponseBodySize(Some(1000))\n"),
+        (1001, "body size exceeds limit: 1000 bytes\")))\n"),
+        (200_000, "body size exceeds limit: 1000 bytes\")))\n"),
     ] {
         let body = "x".repeat(size);
         for answer in [

@@ -53,12 +53,18 @@ impl Compiler {
         }
     }
 
-    /// Has a component compiled to where the engine finds it.
+    /// Has a component compiled to where the engine finds it. `name` is how the log calls its handler.
     ///
     /// # Errors
     ///
     /// Why it could not be: it is damaged, or took more than it may.
-    pub fn compile(&self, engine: &Engine, bytes: &[u8], content: Content) -> Result<(), String> {
+    pub fn compile(
+        &self,
+        engine: &Engine,
+        name: &str,
+        bytes: &[u8],
+        content: Content,
+    ) -> Result<(), String> {
         let target = CompileTarget::of(engine, bytes).map_err(|error| error.to_string())?;
         let Some(_place) = self.place(content) else {
             return Ok(());
@@ -74,7 +80,7 @@ impl Compiler {
         if let Some(folder) = engine.cache_folder() {
             command.arg("--folder").arg(folder);
         }
-        self.run(command, bytes)?;
+        self.run(command, name, bytes)?;
         self.lock().compiled.insert(content);
         Ok(())
     }
@@ -95,7 +101,7 @@ impl Compiler {
         Some(Place(self))
     }
 
-    fn run(&self, mut command: Command, bytes: &[u8]) -> Result<(), String> {
+    fn run(&self, mut command: Command, name: &str, bytes: &[u8]) -> Result<(), String> {
         let mut child = command
             // Secrets of the environment are nothing to a compiler.
             .env_clear()
@@ -125,7 +131,19 @@ impl Compiler {
                 let _ = errors.take(MAX_SAID).read_to_end(&mut text);
                 let _ = ended.send(String::from_utf8_lossy(&text).into_owned());
             });
-            let said = said.recv_timeout(self.limits.time);
+            let (first, then) = (
+                LONG.min(self.limits.time),
+                self.limits.time.saturating_sub(LONG),
+            );
+            let said = said.recv_timeout(first).or_else(|error| {
+                if error == RecvTimeoutError::Timeout && !then.is_zero() {
+                    tracing::info!(
+                        handler = name,
+                        "compiling; the next start finds it compiled"
+                    );
+                }
+                said.recv_timeout(then)
+            });
             if let Err(RecvTimeoutError::Timeout) = said {
                 let _ = child.kill();
             }
@@ -182,6 +200,9 @@ impl Drop for Place<'_> {
         self.0.freed.notify_all();
     }
 }
+
+/// After this time a compilation is told of.
+const LONG: Duration = Duration::from_secs(1);
 
 /// The exit status of a compiler that says by a line why the bytes are no component.
 pub const REFUSED: u8 = 1;

@@ -128,7 +128,7 @@ impl Loader {
                 error => Outcome::Refused(error.to_string()),
             })?;
             self.compiler
-                .compile(&self.engine, &bytes, content)
+                .compile(&self.engine, &config.name, &bytes, content)
                 .map_err(Outcome::Refused)?;
         }
         let handler = self.handler(&bytes, &config, old)?;
