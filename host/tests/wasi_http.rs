@@ -28,6 +28,19 @@ fn many_pipelined_requests_are_answered() {
     }
 }
 
+/// A guest that is busy is let run tick by tick, which is no waiting: whatever the tick in which it ends, its body is whole.
+#[test]
+fn a_body_may_come_at_any_time() {
+    let server = started("test_proxy", "");
+    let mut client = server.connect();
+    for turns in (0..200).map(|step| step * 100_000) {
+        client.send(head("GET", &format!("/late?turns={turns}"), &[]));
+        let answer = client.response();
+        let got = (answer.status, answer.text());
+        assert_eq!(got, (200, "late\n".into()), "{turns}: {}", server.log());
+    }
+}
+
 #[test]
 fn answers_are_sent_as_they_are_given() {
     for guest in GUESTS {

@@ -92,4 +92,4 @@ impl Compile {
 
 /// Steps down from the priority of the server.
 #[cfg(unix)]
-const NICE: i32 = 10;
+const NICE: i32 = 5;

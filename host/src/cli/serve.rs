@@ -89,7 +89,7 @@ struct CompileFlags {
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = units::bytes)]
     compile_memory: u64,
 
-    /// Wall clock to compile a component
+    /// Processor time to compile a component, on each processor; by the clock four times as long
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = units::some_duration)]
     compile_timeout: Duration,
 }

@@ -19,7 +19,8 @@ use crate::sandbox::{CompileTarget, Engine};
 pub struct CompileLimits {
     /// Bytes.
     pub memory: u64,
-    /// Wall clock.
+    /// Processor time, on each processor. By the clock it may take [`PATIENCE`] times as long, since it gives way to
+    /// requests.
     pub time: Duration,
 }
 
@@ -131,18 +132,15 @@ impl Compiler {
                 let _ = errors.take(MAX_SAID).read_to_end(&mut text);
                 let _ = ended.send(String::from_utf8_lossy(&text).into_owned());
             });
-            let (first, then) = (
-                LONG.min(self.limits.time),
-                self.limits.time.saturating_sub(LONG),
-            );
-            let said = said.recv_timeout(first).or_else(|error| {
-                if error == RecvTimeoutError::Timeout && !then.is_zero() {
+            let patience = self.limits.time.saturating_mul(PATIENCE);
+            let said = said.recv_timeout(patience.min(LONG)).or_else(|error| {
+                if error == RecvTimeoutError::Timeout && patience > LONG {
                     tracing::info!(
                         handler = name,
                         "compiling; the next start finds it compiled"
                     );
                 }
-                said.recv_timeout(then)
+                said.recv_timeout(patience.saturating_sub(LONG))
             });
             if let Err(RecvTimeoutError::Timeout) = said {
                 let _ = child.kill();
@@ -200,6 +198,9 @@ impl Drop for Place<'_> {
         self.0.freed.notify_all();
     }
 }
+
+/// How much longer than its processor time a compilation may take.
+const PATIENCE: u32 = 4;
 
 /// After this time a compilation is told of.
 const LONG: Duration = Duration::from_secs(1);

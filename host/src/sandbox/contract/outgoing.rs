@@ -222,7 +222,9 @@ where
             // Also at the end, which is none where the guest has failed meanwhile.
             let was_over = run.over;
             run.poll(context)?;
-            if !is_part || was_over || idle >= IDLE || content.len() >= GATHERED {
+            // What it left when it came to its end just now is still to be taken.
+            let waits = idle >= IDLE && !run.over;
+            if !is_part || was_over || waits || content.len() >= GATHERED {
                 return Poll::Ready(gathered);
             }
         }

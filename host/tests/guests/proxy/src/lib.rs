@@ -82,6 +82,15 @@ impl Guest for Handler {
                 }
                 body.finish(None);
             }
+            // Busy between head and body, for which there is nothing to wait.
+            "/late" => {
+                let mut body = begin(out, 200, &[]);
+                for turn in 0..number("turns") {
+                    black_box(turn);
+                }
+                body.write(b"late\n");
+                body.finish(None);
+            }
             "/trailers" => {
                 let mut body = begin(out, 200, &[]);
                 body.write(b"content");
