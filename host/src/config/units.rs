@@ -30,7 +30,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         .map_err(|error| format!("{error}; write it as 64MiB, 1GB or 4096"))
 }
 
-/// As [`bytes`], of memory.
+/// As [`bytes()`], of memory.
 pub fn memory(text: &str) -> Result<usize, String> {
     usize::try_from(bytes(text)?).map_err(|_| "more than this machine can address".into())
 }

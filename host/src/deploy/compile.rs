@@ -19,7 +19,7 @@ use crate::sandbox::{CompileTarget, Engine};
 pub struct CompileLimits {
     /// Bytes.
     pub memory: u64,
-    /// Processor time, on each processor. By the clock it may take [`PATIENCE`] times as long, since it gives way to
+    /// Processor time, on each processor. By the clock it may take four times as long, since it gives way to
     /// requests.
     pub time: Duration,
 }
