@@ -16,7 +16,6 @@ mod supervisor;
 mod survey;
 mod unit;
 mod wanted;
-mod workers;
 
 pub use compile::{CompileLimits, REFUSED};
 pub use load::FILES;

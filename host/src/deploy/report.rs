@@ -12,6 +12,21 @@ use super::wanted::Key;
 use crate::config::{Action, Config};
 use crate::server::legible;
 
+/// A line of the log. It is written when what it tells of is live: who reads it may rely on it.
+pub(super) enum Line {
+    Info(String),
+    Error(String),
+}
+
+impl Line {
+    pub fn write(&self) {
+        match self {
+            Self::Info(line) => tracing::info!("{line}"),
+            Self::Error(line) => tracing::error!("{line}"),
+        }
+    }
+}
+
 /// All that is known of the handlers.
 pub(super) struct Report<'a> {
     pub config: &'a Config,
@@ -20,28 +35,27 @@ pub(super) struct Report<'a> {
 }
 
 impl Report<'_> {
-    pub fn tell(&self, key: &Key, news: &News) {
+    pub fn of(&self, key: &Key, news: &News) -> Option<Line> {
         let live = self.units.get(key).and_then(|unit| unit.live.as_deref());
         match (news, live) {
-            (News::None, _) => {}
             (News::Live, Some(version)) => self.live("live", key, version),
             (News::Replaced, Some(version)) => self.live("replaced", key, version),
-            (News::Live | News::Replaced, None) => {}
+            (News::None, _) | (News::Live | News::Replaced, None) => None,
             (News::Refused(reason), live) => {
                 let problem = self.problem(key, reason);
-                match live.map(|version| time_of_day(version.loaded)) {
-                    Some(time) => {
-                        tracing::error!("{problem}; the version of {time} goes on serving");
-                    }
-                    None => tracing::error!("{problem}"),
-                }
+                Some(Line::Error(
+                    match live.map(|version| time_of_day(version.loaded)) {
+                        Some(time) => format!("{problem}; the version of {time} goes on serving"),
+                        None => problem,
+                    },
+                ))
             }
         }
     }
 
-    pub fn removed(&self, key: &Key) {
+    pub fn removed(&self, key: &Key) -> Line {
         let file = self.file(key).unwrap_or_default();
-        tracing::info!("removed: {} (was {file})", self.routes(key));
+        Line::Info(format!("removed: {} (was {file})", self.routes(key)))
     }
 
     /// What is wrong with a handler, and where, on one line.
@@ -60,17 +74,15 @@ impl Report<'_> {
         }
     }
 
-    fn live(&self, what: &str, key: &Key, version: &Version) {
+    fn live(&self, what: &str, key: &Key, version: &Version) -> Option<Line> {
         // What is of this program is no news.
-        let Some(file) = self.file(key) else {
-            return;
-        };
-        tracing::info!(
+        let file = self.file(key)?;
+        Some(Line::Info(format!(
             "{what}: {} from {file} ({}, loaded in {:.0?})",
             self.routes(key),
             ByteSize::b(version.size as u64),
             version.took
-        );
+        )))
     }
 
     fn file(&self, key: &Key) -> Option<String> {

@@ -10,17 +10,18 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::runtime;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use super::candidate::Candidate;
 use super::compile::{CompileLimits, Compiler};
 use super::folder::Found;
 use super::live::Live;
 use super::load::{Input, Loader, Outcome};
-use super::report::Report;
+use super::report::{Line, Report};
 use super::stamp::Stamp;
 use super::unit::{News, Unit};
 use super::wanted::{Discoveries, Discovery, Folders, Key, named};
-use super::workers::Workers;
 use crate::config::Config;
 use crate::sandbox::Engine;
 use crate::server::Routes;
@@ -83,7 +84,7 @@ impl Deployment {
             },
             desk: Desk {
                 loader: Arc::new(Loader::new(engine, compiler, runtime, options.developing)),
-                workers: Workers::new(),
+                places: Arc::new(Semaphore::new(LOADS)),
                 outbox: inbox.clone(),
                 count: 0,
             },
@@ -92,6 +93,7 @@ impl Deployment {
             found: BTreeMap::new(),
             unreadable: BTreeMap::new(),
             candidate: None,
+            news: Vec::new(),
             routes: routes.clone(),
         };
         let supervisor = supervisor.start()?;
@@ -136,6 +138,8 @@ struct Supervisor {
     unreadable: BTreeMap<PathBuf, String>,
     /// A newer configuration, while its handlers are being loaded.
     candidate: Option<Candidate>,
+    /// What is to be told once it is live.
+    news: Vec<Line>,
     routes: Arc<ArcSwap<Routes>>,
 }
 
@@ -150,7 +154,8 @@ struct Watched {
 /// Where loads are ordered.
 pub(super) struct Desk {
     loader: Arc<Loader>,
-    workers: Workers,
+    /// For loads at once.
+    places: Arc<Semaphore>,
     outbox: Sender<Event>,
     count: u64,
 }
@@ -163,8 +168,16 @@ impl Desk {
         unit.begin(number);
         let (loader, outbox) = (self.loader.clone(), self.outbox.clone());
         let (key, input, old) = (key.clone(), unit.input().clone(), unit.live.clone());
-        self.workers.run(move || {
-            let outcome = loader.load(&input, old.as_deref());
+        let places = self.places.clone();
+        self.loader.runtime.spawn(async move {
+            // Nobody closes the semaphore.
+            let Ok(_place) = places.acquire().await else {
+                return;
+            };
+            let loaded = spawn_blocking(move || loader.load(&input, old.as_deref())).await;
+            // Whatever becomes of it, nobody waits for it for ever.
+            let failed = |error| Outcome::Refused(format!("loading it broke off: {error}"));
+            let outcome = loaded.unwrap_or_else(failed);
             let _ = outbox.send(Event::Loaded {
                 key,
                 number,
@@ -204,7 +217,11 @@ impl Supervisor {
                 Ok(News::Refused(reason)) if is_named => {
                     problems.push(self.report().problem(&key, &reason));
                 }
-                Ok(news) => self.report().tell(&key, &news),
+                Ok(news) => {
+                    self.note(&key, &news);
+                    // Nobody is answered before the end of the start: told now, it shows how far that is.
+                    self.tell();
+                }
                 Err(_) => {}
             }
         }
@@ -270,6 +287,7 @@ impl Supervisor {
         if changed {
             self.publish();
         }
+        self.tell();
     }
 
     /// Reads everything again.
@@ -287,6 +305,7 @@ impl Supervisor {
         }
         self.order();
         self.publish();
+        self.tell();
     }
 
     fn order(&mut self) {
@@ -335,7 +354,8 @@ impl Supervisor {
             unit.missing = true;
         }
         for key in &gone {
-            self.report().removed(key);
+            let line = self.report().removed(key);
+            self.news.push(line);
             self.units.remove(key);
             self.found.remove(key);
         }
@@ -354,7 +374,7 @@ impl Supervisor {
                 Some(problem) => {
                     let news = unit.hold(problem);
                     changed |= news != News::None;
-                    self.report().tell(key, &news);
+                    self.note(key, &news);
                 }
                 None => unit.release(),
             }
@@ -470,11 +490,24 @@ impl Supervisor {
         let Ok(news) = unit.end(number, outcome, true) else {
             return;
         };
-        self.report().tell(&key, &news);
         if news != News::None {
+            self.note(&key, &news);
             self.publish();
+            self.tell();
         }
         self.order();
+    }
+
+    fn note(&mut self, key: &Key, news: &News) {
+        let line = self.report().of(key, news);
+        self.news.extend(line);
+    }
+
+    /// Writes what is noted to the log, now that it is live.
+    fn tell(&mut self) {
+        for line in self.news.drain(..) {
+            line.write();
+        }
     }
 
     fn report(&self) -> Report<'_> {
@@ -499,3 +532,6 @@ impl Supervisor {
 /// Between two looks: what is changed is live after two of them.
 const PAUSE: Duration = Duration::from_millis(250);
 const PAUSE_DEVELOPING: Duration = Duration::from_millis(50);
+
+/// Most of a load is done by the compiler, of which there are few at once, or is waiting for the disk.
+const LOADS: usize = 4;
