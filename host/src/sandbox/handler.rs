@@ -2,10 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Once};
-use std::thread;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use wasmtime::Store;
@@ -148,7 +145,8 @@ impl Handler {
             false => engine.synchronous(),
         };
         let wasmtime = wasmtime.clone();
-        let component = compile(&wasmtime, bytes, &grants.name)?;
+        let component =
+            Component::from_binary(&wasmtime, bytes).map_err(LoadError::NotAComponent)?;
         let contract = check(&outside)?;
         let linker = link(&wasmtime, &outside, &grants).map_err(LoadError::Mismatch)?;
         let component = contract
@@ -436,9 +434,6 @@ impl Drop for Ending {
     }
 }
 
-/// After this time a compilation is told of.
-const LONG: Duration = Duration::from_secs(1);
-
 /// In ticks. The one that is under way is a part of one: the second is the first whole one.
 const DEADLINE: u64 = 2;
 
@@ -454,23 +449,6 @@ pub(super) fn look_at(bytes: &[u8]) -> Result<Outside, LoadError> {
             "its first bytes are not those of WebAssembly"
         ))),
     }
-}
-
-/// Compiles, and says so where it takes so long that somebody may wonder.
-fn compile(engine: &wasmtime::Engine, bytes: &[u8], name: &str) -> Result<Component, LoadError> {
-    let (done, waiting) = mpsc::channel::<()>();
-    let handler = name.to_owned();
-    let told = thread::Builder::new().spawn(move || {
-        if let Err(RecvTimeoutError::Timeout) = waiting.recv_timeout(LONG) {
-            tracing::info!(handler, "compiling; the next start finds it compiled");
-        }
-    });
-    let component = Component::from_binary(engine, bytes).map_err(LoadError::NotAComponent);
-    drop(done);
-    if let Ok(told) = told {
-        let _ = told.join();
-    }
-    component
 }
 
 /// Names all that is missing at once; the linker would stop at the first.
