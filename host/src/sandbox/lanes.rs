@@ -165,12 +165,14 @@ impl<T> Metered<T> {
         let budget = self.budget.saturating_mul(requests);
         POLL.set(Some(MeteredPoll {
             clock,
+            before: Duration::ZERO,
             left: budget.saturating_sub(self.used),
             busy: false,
         }));
         let polled = self.guest.as_mut().poll(context);
-        let busy = POLL.take().is_some_and(|poll| poll.busy);
-        self.used += clock.elapsed();
+        let poll = POLL.take();
+        let busy = poll.is_some_and(|poll| poll.busy);
+        self.used += poll.map_or(Duration::ZERO, MeteredPoll::used);
         match polled {
             Poll::Ready(output) => Polled::Ready(output),
             // Work in many small pieces is work all the same.
@@ -196,12 +198,24 @@ pub(super) fn on_tick() -> wasmtime::Result<UpdateDeadline> {
     let Some(mut poll) = POLL.get() else {
         return Ok(UpdateDeadline::Continue(1));
     };
+    let wall = poll.clock.wall.elapsed();
+    if wall >= TICK
+        && poll.clock.processor.is_none()
+        && let Some(processor) = processor_time()
+    {
+        // Perhaps it was others who had the processor: from here on only the thread's own clock counts.
+        poll.clock.processor = Some(processor);
+        poll.before = TICK;
+        POLL.set(Some(poll));
+        return Ok(UpdateDeadline::Continue(1));
+    }
     // First, since a guest that gives way again and again may never be let run for a whole tick.
-    if poll.clock.elapsed() >= poll.left {
+    let used = poll.used();
+    if used >= poll.left {
         return Err(wasmtime::Error::new(CpuExceeded));
     }
     // The deadline also passes while a guest waits; what counts is the time since it was last let run.
-    if poll.clock.wall.elapsed() < TICK {
+    if wall < TICK || used < poll.before + TICK / 2 {
         return Ok(UpdateDeadline::Continue(1));
     }
     poll.busy = true;
@@ -221,15 +235,22 @@ thread_local! {
 #[derive(Clone, Copy)]
 struct MeteredPoll {
     clock: Clock,
+    /// What counts in addition to the clock.
+    before: Duration,
     /// Processor time that the guest may still use.
     left: Duration,
     busy: bool,
 }
 
-/// How long a poll has taken: by the thread's processor clock where asked for, else by the wall clock.
+impl MeteredPoll {
+    fn used(self) -> Duration {
+        self.before + self.clock.elapsed()
+    }
+}
+
+/// How long a poll has taken: by the thread's processor clock where it was read, else by the wall clock.
 ///
-/// The processor clock is a system call. The fast lane does without: its polls end within about a tick, so
-/// that the wall clock is at most that far off.
+/// The processor clock is a system call. The fast lane does without for the first tick, before which most polls end.
 #[derive(Clone, Copy)]
 struct Clock {
     wall: Instant,
