@@ -211,7 +211,6 @@ pub(super) fn config(home: Home, tasks: Tasks, cache: Option<&Cache>) -> Config 
 /// The pool, with the settings that make a fresh instance cheap: what an instance touched is wiped by
 /// copying over it, found by the kernel's page scan, instead of being given back and faulted in again.
 fn pooling(max_instances: u32, tasks: Tasks) -> PoolingAllocationConfig {
-    // What was freed waits in batches to be wiped, and is not free before.
     let instances = max_instances.saturating_add(PROBES + SLACK);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
@@ -246,9 +245,11 @@ const STACKS: u32 = 4;
 /// Bytes of a memory or table that stay resident in the pool for the next instance.
 const KEEP_RESIDENT: usize = 2 << 20;
 
-/// Freed memories that are wiped together, and the places that a pool has beyond `--max-instances` for those that
-/// wait for it, on however many threads.
-const DECOMMIT_BATCH: usize = 8;
+/// Freed memories that are given back to the system together. Most have nothing to give back, and in a batch they would
+/// wait for others before they can be used again, while they are still in the processor's caches.
+const DECOMMIT_BATCH: usize = 1;
+
+/// Places that a pool has beyond `--max-instances`, for threads that make room at the same moment.
 const SLACK: u32 = 64;
 
 /// Instances at once that are only tried.
