@@ -228,6 +228,7 @@ impl Serve {
         let engine = Arc::new(Engine::new(server.max_instances, threads)?);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
+            .on_thread_park(server::thread_sleeps)
             .enable_all()
             .build()
             .context("no threads for the server")?;

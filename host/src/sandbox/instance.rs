@@ -82,6 +82,11 @@ impl Instance {
         Self { phase, transcript }
     }
 
+    /// Whether the guest has nothing more to do with the response.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over(_) | Phase::Elsewhere)
+    }
+
     /// The response has to wait for its client: a guest that is over, or as soon as it is, gives up its place.
     pub fn poll_leave(&mut self, context: &mut Context<'_>) {
         match &mut self.phase {

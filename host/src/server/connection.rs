@@ -9,6 +9,7 @@ use super::Shared;
 use super::access_log::Exchange;
 use super::error_page;
 use super::target::{Run, Way};
+use super::turn;
 use crate::http::{Connection, Reject, Request, Response, SendError, Sent, Transport};
 use crate::sandbox::{Answer, Failed, Instance};
 
@@ -60,6 +61,7 @@ async fn answer<S: Transport>(
             (error_page::missing(&missing, exchange.line()), None)
         }
         Way::Run(run) => {
+            turn::give_way().await;
             let call = run.handler.call(request, client.clone());
             let outcome = connection.drive(call).await;
             if let Some(reason) = connection.body_failure() {
@@ -91,8 +93,17 @@ async fn send<S: Transport>(
     mut made: Option<(Instance, Arc<Run>)>,
     exchange: &mut Exchange<'_>,
 ) {
-    // The answer leaves before its instance is taken down. But where it has to wait for its client, it must not hold
-    // an instance's place, unless the guest is still making what is to be sent.
+    if made
+        .as_ref()
+        .is_some_and(|(instance, _)| instance.is_over())
+        && turn::is_busy()
+    {
+        // The next guest finds the memory of this one still at hand.
+        made = None;
+        turn::end().await;
+    }
+    // Else the answer leaves before its instance is taken down. But where it has to wait for its client, it must not
+    // hold an instance's place, unless the guest is still making what is to be sent.
     let sent = {
         let mut sending = pin!(connection.respond(response));
         poll_fn(|context| {

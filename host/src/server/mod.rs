@@ -7,6 +7,7 @@ mod eviction;
 mod listener;
 mod stderr;
 mod target;
+mod turn;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub use access_log::{AccessLog, Detail};
 pub use listener::bind;
 pub use stderr::Stderr;
 pub use target::{Fixed, Missing, Routes, Run, Target};
+pub use turn::thread_sleeps;
 
 use crate::http;
 use eviction::Eviction;
