@@ -57,8 +57,8 @@ fn an_instance_takes_no_more_than_it_may() {
 /// What one of them does to its instance it does to all in it, and to nobody else.
 #[test]
 fn requests_share_the_end_of_their_instance() {
-    let server = started("--reuse 100 --concurrency 3 --cpu 20ms --timeout 10min");
     for (target, status, reason) in [("/trap", 500, "unreachable"), ("/loop", 504, "(cpu)")] {
+        let server = started("--reuse 100 --concurrency 3 --cpu 20ms --timeout 10min");
         let (mut client, answer) = in_the_middle(&server);
         assert_eq!(server.get(target).status, status, "{target}");
         let outcome = client.try_chunk(&answer);
