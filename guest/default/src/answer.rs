@@ -1,6 +1,6 @@
 //! The whole way from a request to a response.
 
-use crate::coding::{self, Representation};
+use crate::coding;
 use crate::conditions::{Validators, Verdict};
 use crate::error_page::{self, Problem};
 use crate::etag::ETag;
@@ -86,25 +86,14 @@ impl<F: Files> Delivery<'_, F> {
         accept_decided: bool,
     ) -> Result<Response<F::File>, Problem> {
         let media = Media::of(path);
-        let representation = if media.is_compressible {
-            coding::choose(
-                self.files,
-                path,
-                opened,
-                self.conditions.accept_encoding.as_deref(),
-            )
+        // Whether there is a copy now or not: a cache may keep what it gets for longer than that.
+        let varies = media.is_compressible;
+        let (Opened { file, stat }, coding) = if varies {
+            let accepted = self.conditions.accept_encoding.as_deref();
+            coding::choose(self.files, path, opened, accepted)
         } else {
-            Representation {
-                opened,
-                coding: None,
-                varies: false,
-            }
+            (opened, None)
         };
-        let Representation {
-            opened: Opened { file, stat },
-            coding,
-            varies,
-        } = representation;
         let validators = Validators {
             etag: ETag::of(&stat, coding),
             modified: stat.modified.and_then(last_modified),

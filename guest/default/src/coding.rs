@@ -12,16 +12,6 @@ pub enum Coding {
     Gzip,
 }
 
-/// What is sent of a file: itself, or a compressed copy.
-#[derive(Debug)]
-pub struct Representation<F> {
-    pub opened: Opened<F>,
-    /// None: the file itself.
-    pub coding: Option<Coding>,
-    /// There is a copy, so that Accept-Encoding decides what is sent.
-    pub varies: bool,
-}
-
 impl Coding {
     /// In the order of preference where a client has none.
     const ALL: [Coding; 3] = [Coding::Brotli, Coding::Zstandard, Coding::Gzip];
@@ -44,51 +34,30 @@ impl Coding {
     }
 }
 
-/// Chooses between the file at `path` and its copies by the client's Accept-Encoding. A copy counts only
-/// where it is a regular file that may be read and lies within the root.
+/// Chooses between the file at `path` and its copies by the client's Accept-Encoding; with no coding it is the file
+/// itself. A copy counts only where it is a regular file that may be read and lies within the root.
 pub fn choose<F: Files>(
     files: &F,
     path: &str,
     plain: Opened<F::File>,
     accept_encoding: Option<&[u8]>,
-) -> Representation<F::File> {
-    let [first, second, third] = Coding::ALL;
+) -> (Opened<F::File>, Option<Coding>) {
     let weights = Weights::of(accept_encoding);
-    let mut candidates = [first, second, third].map(|coding| (coding, weights.of_coding(coding)));
-    // Stable: copies of the same weight stay in our order. Of those that are only looked for, to say that
-    // there is one, the likeliest comes first: two lookups fewer where it is the only one.
-    candidates.sort_by_key(|(coding, weight)| {
-        (Reverse(*weight), *weight == 0 && *coding != Coding::Gzip)
-    });
-    let mut copy = String::with_capacity(path.len() + 4);
-    for (coding, weight) in candidates {
+    let mut candidates = Coding::ALL.map(|coding| (coding, weights.of_coding(coding)));
+    // Stable: copies of the same weight stay in our order.
+    candidates.sort_by_key(|(_, weight)| Reverse(*weight));
+    let wanted = |(_, weight): &(Coding, u16)| *weight > 0 && *weight >= weights.of_identity();
+    let mut copy = String::new();
+    for (coding, _) in candidates.into_iter().filter(wanted) {
         copy.clear();
         copy.push_str(path);
         copy.push_str(coding.extension());
-        if weight > 0 && weight >= weights.of_identity() {
-            match files.open(&copy) {
-                Ok(opened) if opened.stat.kind == Kind::File => {
-                    return Representation {
-                        opened,
-                        coding: Some(coding),
-                        varies: true,
-                    };
-                }
-                _ => {}
-            }
-        } else if files.kind(&copy) == Ok(Kind::File) {
-            return Representation {
-                opened: plain,
-                coding: None,
-                varies: true,
-            };
+        match files.open(&copy) {
+            Ok(opened) if opened.stat.kind == Kind::File => return (opened, Some(coding)),
+            _ => {}
         }
     }
-    Representation {
-        opened: plain,
-        coding: None,
-        varies: false,
-    }
+    (plain, None)
 }
 
 /// The weights of an Accept-Encoding field, in thousandths; 0 is not acceptable.
@@ -149,22 +118,17 @@ mod tests {
     use super::*;
     use crate::fake::Fake;
 
-    fn chosen(copies: &[&str], accept_encoding: Option<&str>) -> (Option<Coding>, bool) {
+    fn chosen(copies: &[&str], accept_encoding: Option<&str>) -> Option<Coding> {
         let mut site = Fake::default().file("a.html", "plain");
         for copy in copies {
             site = site.file(copy, "copy");
         }
         let plain = site.open("a.html").unwrap();
-        let chosen = choose(&site, "a.html", plain, accept_encoding.map(str::as_bytes));
-        assert_eq!(
-            site.read_all(&chosen.opened.file),
-            if chosen.coding.is_some() {
-                "copy"
-            } else {
-                "plain"
-            }
-        );
-        (chosen.coding, chosen.varies)
+        let accepted = accept_encoding.map(str::as_bytes);
+        let (opened, coding) = choose(&site, "a.html", plain, accepted);
+        let content = coding.map_or("plain", |_| "copy");
+        assert_eq!(site.read_all(&opened.file), content);
+        coding
     }
 
     #[test]
@@ -200,19 +164,19 @@ mod tests {
                 &["a.html.br", "a.html.gz", "a.html.zst"],
                 Some(accept_encoding),
             );
-            assert_eq!(seen, (expected, true), "{accept_encoding}");
+            assert_eq!(seen, expected, "{accept_encoding}");
         }
-        assert_eq!(chosen(&["a.html.gz"], None), (None, true));
+        assert_eq!(chosen(&["a.html.gz"], None), None);
     }
 
     #[test]
     fn only_what_is_there() {
         for (copies, accept_encoding, expected) in [
-            (&[][..], "br, gzip", (None, false)),
-            (&["a.html.gz"], "br, gzip", (Some(Coding::Gzip), true)),
-            (&["a.html.gz"], "br", (None, true)),
-            (&["a.html.gz"], "identity", (None, true)),
-            (&["a.html.br/in-a-folder"], "br", (None, false)),
+            (&[][..], "br, gzip", None),
+            (&["a.html.gz"], "br, gzip", Some(Coding::Gzip)),
+            (&["a.html.gz"], "br", None),
+            (&["a.html.gz"], "identity", None),
+            (&["a.html.br/in-a-folder"], "br", None),
         ] {
             assert_eq!(
                 chosen(copies, Some(accept_encoding)),

@@ -124,6 +124,7 @@ fn a_file_with_all_its_fields() {
             ("ETag", ETAG),
             ("Accept-Ranges", "bytes"),
             ("Cache-Control", "no-cache"),
+            ("Vary", "Accept-Encoding"),
         ];
         assert_eq!(
             seen.fields,
@@ -226,7 +227,11 @@ fn not_modified_and_failed() {
             let seen = ask(&site(), &Settings::default(), method, "/nums.txt", &[line]);
             assert_eq!(seen.status, status, "{method} {line:?}");
             if status == 304 {
-                let fields = [("ETag", ETAG), ("Cache-Control", "no-cache")];
+                let fields = [
+                    ("ETag", ETAG),
+                    ("Cache-Control", "no-cache"),
+                    ("Vary", "Accept-Encoding"),
+                ];
                 assert_eq!(
                     seen.fields,
                     fields.map(|(name, value)| (name.into(), value.into()))
@@ -566,7 +571,7 @@ fn single_page() {
         if target.starts_with("/users") && status == 200 {
             assert_eq!(
                 (seen.body(), seen.field("vary")),
-                ("loki", Some("Accept")),
+                ("loki", Some("Accept-Encoding, Accept")),
                 "{target}"
             );
         }
