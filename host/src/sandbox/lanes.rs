@@ -1,7 +1,7 @@
 //! Two lanes for guests, and the meter of their processor time.
 //!
 //! A guest starts in the fast lane: on the thread that read its request, where nothing but the guest itself stands
-//! between the request and the answer. One that keeps that thread busy past a tick of the epoch, or past ten in many
+//! between the request and the answer. One that keeps that thread busy past two ticks of the epoch, or past ten in many
 //! small pieces, goes on in the slow lane, on threads of its own and of low priority, so that strangers' latency
 //! does not depend on it.
 
