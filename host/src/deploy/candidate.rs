@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::desk::Desk;
 use super::load::{Input, Outcome};
 use super::report::Report;
-use super::supervisor::Desk;
 use super::unit::{News, Unit};
 use super::wanted::{Key, named};
 use crate::config::Config;

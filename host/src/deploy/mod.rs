@@ -7,6 +7,7 @@
 
 mod candidate;
 mod compile;
+mod desk;
 mod folder;
 mod live;
 mod load;

@@ -10,11 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::runtime;
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 
 use super::candidate::Candidate;
 use super::compile::{CompileLimits, Compiler};
+use super::desk::{Desk, Event};
 use super::folder::Found;
 use super::live::Live;
 use super::load::{Input, Loader, Outcome};
@@ -44,17 +43,6 @@ pub struct Deployment {
     inbox: Sender<Event>,
 }
 
-/// What the supervisor is told.
-pub(super) enum Event {
-    Loaded {
-        key: Key,
-        number: u64,
-        outcome: Outcome,
-    },
-    Reload,
-    Stop,
-}
-
 impl Deployment {
     /// Loads all handlers, and returns when they are live. One in a folder that cannot be is told of, and no more.
     ///
@@ -82,12 +70,10 @@ impl Deployment {
                 true => PAUSE_DEVELOPING,
                 false => PAUSE,
             },
-            desk: Desk {
-                loader: Arc::new(Loader::new(engine, compiler, runtime, options.developing)),
-                places: Arc::new(Semaphore::new(LOADS)),
-                outbox: inbox.clone(),
-                count: 0,
-            },
+            desk: Desk::new(
+                Loader::new(engine, compiler, runtime, options.developing),
+                inbox.clone(),
+            ),
             events,
             units: BTreeMap::new(),
             found: BTreeMap::new(),
@@ -149,42 +135,6 @@ struct Watched {
     seen: Option<Stamp>,
     /// What it was when it was last read.
     taken: Option<Stamp>,
-}
-
-/// Where loads are ordered.
-pub(super) struct Desk {
-    loader: Arc<Loader>,
-    /// For loads at once.
-    places: Arc<Semaphore>,
-    outbox: Sender<Event>,
-    count: u64,
-}
-
-impl Desk {
-    /// Has a handler loaded; an [`Event::Loaded`] tells how that ended.
-    pub fn order(&mut self, key: &Key, unit: &mut Unit) {
-        self.count += 1;
-        let number = self.count;
-        unit.begin(number);
-        let (loader, outbox) = (self.loader.clone(), self.outbox.clone());
-        let (key, input, old) = (key.clone(), unit.input().clone(), unit.live.clone());
-        let places = self.places.clone();
-        self.loader.runtime.spawn(async move {
-            // Nobody closes the semaphore.
-            let Ok(_place) = places.acquire().await else {
-                return;
-            };
-            let loaded = spawn_blocking(move || loader.load(&input, old.as_deref())).await;
-            // Whatever becomes of it, nobody waits for it for ever.
-            let failed = |error| Outcome::Refused(format!("loading it broke off: {error}"));
-            let outcome = loaded.unwrap_or_else(failed);
-            let _ = outbox.send(Event::Loaded {
-                key,
-                number,
-                outcome,
-            });
-        });
-    }
 }
 
 impl Supervisor {
@@ -532,6 +482,3 @@ impl Supervisor {
 /// Between two looks: what is changed is live after two of them.
 const PAUSE: Duration = Duration::from_millis(250);
 const PAUSE_DEVELOPING: Duration = Duration::from_millis(50);
-
-/// Most of a load is done by the compiler, of which there are few at once, or is waiting for the disk.
-const LOADS: usize = 4;

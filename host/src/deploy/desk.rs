@@ -1,0 +1,70 @@
+//! Where loads are ordered, a few at once, and how they are told of.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::load::{Loader, Outcome};
+use super::unit::Unit;
+use super::wanted::Key;
+
+/// What the supervisor is told.
+pub(super) enum Event {
+    Loaded {
+        key: Key,
+        number: u64,
+        outcome: Outcome,
+    },
+    Reload,
+    Stop,
+}
+
+/// Where loads are ordered.
+pub(super) struct Desk {
+    loader: Arc<Loader>,
+    /// For loads at once.
+    places: Arc<Semaphore>,
+    outbox: Sender<Event>,
+    count: u64,
+}
+
+impl Desk {
+    pub fn new(loader: Loader, outbox: Sender<Event>) -> Self {
+        Self {
+            loader: Arc::new(loader),
+            places: Arc::new(Semaphore::new(LOADS)),
+            outbox,
+            count: 0,
+        }
+    }
+
+    /// Has a handler loaded; an [`Event::Loaded`] tells how that ended.
+    pub fn order(&mut self, key: &Key, unit: &mut Unit) {
+        self.count += 1;
+        let number = self.count;
+        unit.begin(number);
+        let (loader, outbox) = (self.loader.clone(), self.outbox.clone());
+        let (key, input, old) = (key.clone(), unit.input().clone(), unit.live.clone());
+        let places = self.places.clone();
+        self.loader.runtime.spawn(async move {
+            // Nobody closes the semaphore.
+            let Ok(_place) = places.acquire().await else {
+                return;
+            };
+            let loaded = spawn_blocking(move || loader.load(&input, old.as_deref())).await;
+            // Whatever becomes of it, nobody waits for it for ever.
+            let failed = |error| Outcome::Refused(format!("loading it broke off: {error}"));
+            let outcome = loaded.unwrap_or_else(failed);
+            let _ = outbox.send(Event::Loaded {
+                key,
+                number,
+                outcome,
+            });
+        });
+    }
+}
+
+/// Most of a load is done by the compiler, of which there are few at once, or is waiting for the disk.
+const LOADS: usize = 4;
