@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::load::Content;
+use super::content::Content;
 use crate::sandbox::{CompileTarget, Engine};
 
 /// What compiling a component may take.

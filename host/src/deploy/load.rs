@@ -1,6 +1,5 @@
 //! How a handler is loaded: its file is read, compiled elsewhere, checked against its grants, and tried.
 
-use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -9,6 +8,7 @@ use bytesize::ByteSize;
 use tokio::runtime;
 
 use super::compile::Compiler;
+use super::content::{Content, Contents};
 use super::stamp::Stamp;
 use crate::config::{Component, HandlerConfig};
 use crate::sandbox::{Databases, Engine, Handler, LoadError};
@@ -21,7 +21,7 @@ pub(super) struct Loader {
     pub runtime: runtime::Handle,
     /// Whether pages tell of failures.
     pub developing: bool,
-    hashes: RandomState,
+    contents: Contents,
 }
 
 /// What a handler is to be made of, as it was found.
@@ -52,14 +52,6 @@ pub(super) struct Version {
     pub took: Duration,
     config: HandlerConfig,
     content: Content,
-}
-
-/// What tells one component's bytes from another's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Content {
-    length: usize,
-    /// Keyed for this process alone: nobody can make two that look the same.
-    hash: u64,
 }
 
 /// How loading ended.
@@ -94,7 +86,7 @@ impl Loader {
             databases: Databases::default(),
             runtime,
             developing,
-            hashes: RandomState::new(),
+            contents: Contents::default(),
         }
     }
 
@@ -113,10 +105,7 @@ impl Loader {
     ) -> Result<Outcome, Outcome> {
         let bytes = input.bytes()?;
         let config = input.config().map_err(Outcome::Refused)?;
-        let content = Content {
-            length: bytes.len(),
-            hash: self.hashes.hash_one(&*bytes),
-        };
+        let content = self.contents.tell(&bytes);
         if old.is_some_and(|old| old.content == content && old.config == config) {
             return Ok(Outcome::Same);
         }

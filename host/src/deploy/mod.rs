@@ -7,6 +7,7 @@
 
 mod candidate;
 mod compile;
+mod content;
 mod desk;
 mod folder;
 mod live;
