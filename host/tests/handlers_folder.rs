@@ -189,6 +189,23 @@ fn of_two_at_one_address_the_one_that_is_there_goes_on() {
 }
 
 #[test]
+fn a_start_that_fails_tells_of_the_folder_too() {
+    let site = Site::new(&[]);
+    site.write("handlers/a.wasm", &answering("first"));
+    site.write("handlers/a/index.wasm", &answering("second"));
+    site.write("broken.wasm", b"broken");
+    let config =
+        b"handlers = \"handlers\"\n[[route]]\npath = \"/x\"\ncomponent = \"broken.wasm\"\n";
+    site.write("belljar.toml", config);
+    let file = site.at("belljar.toml");
+    let ended = run(["serve", "--config", file.to_str().expect("text")]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    for told in ["same address", "broken.wasm"] {
+        assert!(ended.stderr.contains(told), "{told}: {ended:?}");
+    }
+}
+
+#[test]
 fn a_folder_that_vanishes_takes_nothing_with_it() {
     let site = Site::new(&[]);
     site.write("handlers/a.wasm", &answering("1"));

@@ -145,6 +145,8 @@ impl Supervisor {
                 .insert(key, Unit::new(Input::named(&config), true));
         }
         self.look_at_folders(true);
+        // Nobody is answered before the end of the start: what is told at once shows how far that is.
+        self.tell();
         self.order();
         let mut problems = Vec::new();
         while self.units.values().any(Unit::is_loading) {
@@ -169,7 +171,6 @@ impl Supervisor {
                 }
                 Ok(news) => {
                     self.note(&key, &news);
-                    // Nobody is answered before the end of the start: told now, it shows how far that is.
                     self.tell();
                 }
                 Err(_) => {}
