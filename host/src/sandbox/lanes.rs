@@ -172,7 +172,7 @@ impl<T> Metered<T> {
         let polled = self.guest.as_mut().poll(context);
         let poll = POLL.take();
         let busy = poll.is_some_and(|poll| poll.busy);
-        self.used += poll.map_or(Duration::ZERO, MeteredPoll::used);
+        self.used += poll.map_or_else(|| clock.elapsed(), MeteredPoll::used);
         match polled {
             Poll::Ready(output) => Polled::Ready(output),
             // Work in many small pieces is work all the same.
@@ -203,11 +203,11 @@ pub(super) fn on_tick() -> wasmtime::Result<UpdateDeadline> {
         && poll.clock.processor.is_none()
         && let Some(processor) = processor_time()
     {
-        // Perhaps it was others who had the processor: from here on only the thread's own clock counts.
+        // Perhaps it was others who had the processor. The guest has used no more of it than the thread has since it
+        // was last asked, and from here on what the thread uses.
+        poll.before = wall.min(processor.saturating_sub(ASKED.replace(processor)));
         poll.clock.processor = Some(processor);
-        poll.before = TICK;
         POLL.set(Some(poll));
-        return Ok(UpdateDeadline::Continue(1));
     }
     // First, since a guest that gives way again and again may never be let run for a whole tick.
     let used = poll.used();
@@ -215,7 +215,7 @@ pub(super) fn on_tick() -> wasmtime::Result<UpdateDeadline> {
         return Err(wasmtime::Error::new(CpuExceeded));
     }
     // The deadline also passes while a guest waits; what counts is the time since it was last let run.
-    if wall < TICK || used < poll.before + TICK / 2 {
+    if wall < TICK || poll.clock.elapsed() < TICK / 2 {
         return Ok(UpdateDeadline::Continue(1));
     }
     poll.busy = true;
@@ -230,12 +230,15 @@ pub(super) fn on_tick() -> wasmtime::Result<UpdateDeadline> {
 thread_local! {
     /// The poll under way on this thread. `poll` and `on_tick` run on one thread, one within the other.
     static POLL: Cell<Option<MeteredPoll>> = const { Cell::new(None) };
+
+    /// The thread's processor time when a guest was last found to take long.
+    static ASKED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
 #[derive(Clone, Copy)]
 struct MeteredPoll {
     clock: Clock,
-    /// What counts in addition to the clock.
+    /// What counts in addition to the clock: the most that was used before it was changed for another.
     before: Duration,
     /// Processor time that the guest may still use.
     left: Duration,
@@ -294,3 +297,51 @@ const FAST_LANE: Duration = TICK.saturating_mul(10);
 /// Weak enough to give way to the fast lane at once, strong enough to finish beside a busy machine.
 #[cfg(target_os = "linux")]
 const SLOW_LANE_NICE: i32 = 15;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    /// A poll that began so long ago by the wall clock.
+    fn begin(ago: Duration, left: Duration) {
+        let wall = Instant::now() - ago;
+        POLL.set(Some(MeteredPoll {
+            clock: Clock {
+                wall,
+                processor: None,
+            },
+            before: Duration::ZERO,
+            left,
+            busy: false,
+        }));
+    }
+
+    fn work(time: Duration) {
+        let start = processor_time().unwrap();
+        while processor_time().unwrap() - start < time {}
+    }
+
+    #[test]
+    fn time_that_others_had_the_processor_does_not_count() {
+        begin(Duration::from_secs(60), Duration::from_secs(30));
+        assert!(matches!(on_tick(), Ok(UpdateDeadline::Continue(1))));
+        assert!(POLL.get().is_some_and(|poll| !poll.busy));
+    }
+
+    #[test]
+    fn its_own_time_does() {
+        begin(Duration::from_secs(60), LONG);
+        assert!(matches!(on_tick(), Ok(UpdateDeadline::Continue(1))));
+        work(TICK);
+        assert!(matches!(on_tick(), Ok(UpdateDeadline::YieldCustom(1, _))));
+        assert!(POLL.get().is_some_and(|poll| poll.busy));
+
+        // Also what it used before the clock was changed.
+        let spent = Duration::from_millis(20);
+        begin(Duration::from_secs(60), spent);
+        work(spent);
+        assert!(on_tick().is_err_and(|error| error.is::<CpuExceeded>()));
+    }
+}
