@@ -259,4 +259,4 @@ const PROBES: u32 = 4;
 const CORE_INSTANCES: u32 = 100;
 const MEMORIES: u32 = 2;
 const TABLES: u32 = 4;
-const TABLE_ELEMENTS: usize = 100_000;
+pub(super) const TABLE_ELEMENTS: usize = 100_000;

@@ -32,6 +32,7 @@ mod memory;
 mod outbound;
 mod output;
 mod rates;
+mod relink;
 mod request_body;
 mod run;
 mod state;
