@@ -14,8 +14,10 @@ use bindings::wasi;
 use bindings::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, OpenFlags, PathFlags,
 };
+use core::mem::ManuallyDrop;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-/// Generated, and the only unsafe code besides the allocator's.
+/// Generated.
 #[allow(unsafe_code)]
 mod bindings {
     use super::DefaultGuest;
@@ -42,14 +44,14 @@ struct DefaultGuest;
 
 impl bindings::Guest for DefaultGuest {
     fn handle(request: types::Request) -> types::Response {
-        let settings = Settings::from_environment(wasi::cli::environment::get_environment());
+        let settings = settings();
         let request = Request {
             method: Method::parse(&request.method),
             path: &request.path,
             query: request.query.as_deref(),
             fields: &request.headers,
         };
-        let response = answer(&Site::granted(), &settings, request);
+        let response = answer(&*Site::granted(), &settings, request);
         types::Response {
             status: response.status,
             headers: response.fields,
@@ -76,18 +78,49 @@ impl From<response::Body<Descriptor>> for types::Body {
     }
 }
 
+/// As the environment says. An instance that is kept does not ask again where there is none.
+fn settings() -> Settings {
+    if NO_ENVIRONMENT.load(Relaxed) {
+        return Settings::default();
+    }
+    let environment = wasi::cli::environment::get_environment();
+    NO_ENVIRONMENT.store(environment.is_empty(), Relaxed);
+    Settings::from_environment(environment)
+}
+
+static NO_ENVIRONMENT: AtomicBool = AtomicBool::new(false);
+
 /// The directory that the operator granted; none where there is none.
 struct Site(Option<Descriptor>);
 
+/// The handle of that directory; 0, which no handle is (the canonical ABI's tables begin at 1), before it is known.
+static ROOT: AtomicU32 = AtomicU32::new(0);
+
 impl Site {
-    /// The folder granted as `/`, else the first of them.
-    fn granted() -> Site {
+    /// The folder granted as `/`, else the first of them. It is the same for as long as the instance lives, and is
+    /// never given back: that would be one call more in each request, and asking for it anew in an instance that is kept
+    /// two.
+    #[allow(unsafe_code)]
+    fn granted() -> ManuallyDrop<Site> {
+        let root = match ROOT.load(Relaxed) {
+            0 => {
+                let root = Site::ask();
+                ROOT.store(root.as_ref().map_or(0, Descriptor::handle), Relaxed);
+                root
+            }
+            // SAFETY: a handle that this instance was given, and that is never dropped.
+            handle => Some(unsafe { Descriptor::from_handle(handle) }),
+        };
+        ManuallyDrop::new(Site(root))
+    }
+
+    fn ask() -> Option<Descriptor> {
         let mut folders = wasi::filesystem::preopens::get_directories();
         let index = folders
             .iter()
             .position(|(_, name)| name == "/")
             .unwrap_or(0);
-        Site((index < folders.len()).then(|| folders.swap_remove(index).0))
+        (index < folders.len()).then(|| folders.swap_remove(index).0)
     }
 
     fn root(&self) -> Result<&Descriptor, Failure> {
