@@ -11,7 +11,7 @@ use super::connection::{Connection, State};
 use super::encode::{self, Persistence};
 use super::response::Framing;
 use super::timer::deadline;
-use super::transport::read_at;
+use super::transport::{read_at, size_of};
 use super::{
     Body, Frame, InvalidResponse, MAX_FIELDS, Reject, Response, Trailers, Transport, Version,
 };
@@ -185,7 +185,7 @@ impl<S: Transport> Connection<S> {
                 offset,
                 length,
             } => {
-                let size = file.metadata().map_err(SendError::Unreadable)?.len();
+                let size = size_of(&file).map_err(SendError::Unreadable)?;
                 if offset.checked_add(length).is_none_or(|end| end > size) {
                     return Err(SendError::Short);
                 }
