@@ -72,6 +72,9 @@ impl Compiler {
         };
         let mut command = Command::new(&self.program);
         command
+            // The standard library tells of an allocation that failed with a backtrace, if it is asked for, which needs
+            // memory itself: the process would wait for itself.
+            .env("RUST_BACKTRACE", "0")
             .arg("compile")
             .args(["--memory", &self.limits.memory.to_string()])
             .args(["--seconds", &self.limits.time.as_secs().max(1).to_string()]);
