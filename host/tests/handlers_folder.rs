@@ -18,6 +18,10 @@ fn serve(site: &Site, arguments: &str) -> Server {
         .arg("--handlers")
         .arg(site.at("handlers"))
         .args(arguments)
+        // To make one takes memory, which a compiler that ran out of it would wait for.
+        .command(|command| {
+            command.env("RUST_BACKTRACE", "1");
+        })
         .start()
 }
 
