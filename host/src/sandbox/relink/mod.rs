@@ -11,6 +11,7 @@
 //! A component that is not built exactly like this is left as it is, and nothing is taken on trust: what comes out is
 //! validated and compiled like any other component, with the same imports and grants.
 
+mod modules;
 mod rewrite;
 mod shape;
 #[cfg(test)]

@@ -14,8 +14,9 @@ use wasmparser::{
     ExternalKind, FunctionSectionReader, ImportSectionReader, Instance, Parser, Payload, Table,
 };
 
+use super::modules::TABLE;
 use super::sections;
-use super::shape::{Shape, TABLE};
+use super::shape::Shape;
 
 type Error = ReencodeError<OtherShape>;
 
@@ -178,7 +179,7 @@ impl Reencode for Main<'_> {
     type Error = OtherShape;
 
     fn function_index(&mut self, function: u32) -> Result<u32, Error> {
-        let imported = self.shape.functions.get(function as usize);
+        let imported = self.shape.main_module.functions.get(function as usize);
         Ok(imported.copied().unwrap_or(function))
     }
 
@@ -187,8 +188,8 @@ impl Reencode for Main<'_> {
         imports: &mut ImportSection,
         section: ImportSectionReader<'_>,
     ) -> Result<(), Error> {
-        let staying = self.shape.functions.len() - self.shape.stubs.len();
-        let mut functions = self.shape.functions.iter();
+        let staying = self.shape.main_module.functions.len() - self.shape.main_module.stubs.len();
+        let mut functions = self.shape.main_module.functions.iter();
         for import in section.into_imports() {
             let import = import?;
             let ty = self.entity_type(import.ty)?;
@@ -210,7 +211,7 @@ impl Reencode for Main<'_> {
         functions: &mut FunctionSection,
         section: FunctionSectionReader<'_>,
     ) -> Result<(), Error> {
-        for stub in &self.shape.stubs {
+        for stub in &self.shape.main_module.stubs {
             functions.function(stub.ty);
         }
         utils::parse_function_section(self, functions, section)
@@ -241,7 +242,7 @@ impl Reencode for Main<'_> {
         code: &mut CodeSection,
         section: CodeSectionReader<'_>,
     ) -> Result<(), Error> {
-        for stub in &self.shape.stubs {
+        for stub in &self.shape.main_module.stubs {
             let mut function = Function::new([]);
             let mut instructions = function.instructions();
             for param in 0..stub.params {
@@ -284,7 +285,7 @@ impl Reencode for Fixup<'_> {
 }
 
 fn enlarged(shape: &Shape) -> TableType {
-    let elements = shape.own_elements + shape.slots;
+    let elements = shape.main_module.own_elements + shape.slots;
     TableType {
         element_type: wasm_encoder::RefType::FUNCREF,
         table64: false,
@@ -296,6 +297,6 @@ fn enlarged(shape: &Shape) -> TableType {
 
 /// Where an element of the shim's table is in that of the main module.
 fn element(shape: &Shape, slot: u32) -> Result<i32, Error> {
-    let element = shape.own_elements + u64::from(slot);
+    let element = shape.main_module.own_elements + u64::from(slot);
     i32::try_from(element).map_err(|_| Error::UserError(OtherShape))
 }
