@@ -103,7 +103,11 @@ impl<S: Transport> Connection<S> {
             (true, Version::Http11) => Persistence::Silent,
             (true, Version::Http10) => Persistence::KeepAlive,
         };
+        let has_body = !self.current.head_only && !response.is_bodiless();
         self.output.clear();
+        // At once, and not by doubling: a buffer that is not small is given back whenever the connection is idle.
+        self.output
+            .reserve(HEAD + if has_body { copied(response.body()) } else { 0 });
         if let Some(incoming) = &self.incoming {
             self.output.extend_from_slice(incoming.unsent_interim());
         }
@@ -112,7 +116,6 @@ impl<S: Transport> Connection<S> {
         self.sent_head = start..self.output.len();
 
         let status = response.status();
-        let has_body = !self.current.head_only && !response.is_bodiless();
         let body = if has_body {
             response.into_body()
         } else {
@@ -432,6 +435,19 @@ impl fmt::Display for Cut {
     }
 }
 
+/// How many bytes of a body are put behind the head, to be sent in one write with it.
+fn copied(body: &Body) -> usize {
+    match body {
+        Body::Bytes(bytes) if bytes.len() <= COPIED => bytes.len(),
+        Body::File { length, .. } if *length <= READ_FILE => {
+            usize::try_from(*length).unwrap_or_default()
+        }
+        _ => 0,
+    }
+}
+
+/// Bytes that hold most heads.
+const HEAD: usize = 512;
 /// Up to this many bytes are copied next to what is sent before them; above, the copy costs more than a vector.
 const COPIED: usize = 8 << 10;
 /// Up to this many bytes of a file are read and sent with the head, in one write.

@@ -154,6 +154,10 @@ impl Response {
         &self.fields
     }
 
+    pub(super) fn body(&self) -> &Body {
+        &self.body
+    }
+
     pub(super) fn into_body(self) -> Body {
         self.body
     }
