@@ -220,6 +220,7 @@ fn pooling(max_instances: u32, tasks: Tasks) -> PoolingAllocationConfig {
         .max_memories_per_component(MEMORIES)
         .total_tables(instances.saturating_mul(TABLES))
         .max_tables_per_component(TABLES)
+        .max_tables_per_module(TABLES)
         .table_elements(TABLE_ELEMENTS)
         .max_component_instance_size(1 << 20)
         .max_core_instance_size(1 << 20)
@@ -259,4 +260,4 @@ const PROBES: u32 = 4;
 const CORE_INSTANCES: u32 = 100;
 const MEMORIES: u32 = 2;
 const TABLES: u32 = 4;
-pub(super) const TABLE_ELEMENTS: usize = 100_000;
+const TABLE_ELEMENTS: usize = 100_000;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use wasmparser::{
-    CompositeInnerType, ElementItems, ElementKind, ExternalKind, FunctionBody, Operator, Payload,
-    RefType, Table, TableInit, TableSectionReader, TableType, TypeRef, TypeSectionReader,
+    CompositeInnerType, ExternalKind, FunctionBody, Operator, Payload, RefType, Table, TableInit,
+    TableSectionReader, TypeRef, TypeSectionReader,
 };
 
 use super::sections;
@@ -12,15 +12,15 @@ use super::sections;
 /// A module of functions that call through its table, and nothing else.
 pub(super) struct Shim<'a> {
     /// By the names of its exports, the elements that they call.
-    pub functions: HashMap<&'a str, u32>,
+    pub functions: HashMap<&'a str, i32>,
     /// The elements of its table.
-    pub slots: u64,
+    pub elements: u64,
 }
 
 impl<'a> Shim<'a> {
     pub fn of(module: &'a [u8]) -> Option<Self> {
         let (mut params, mut types, mut called) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut exported, mut slots) = (Vec::new(), None);
+        let (mut exported, mut elements) = (Vec::new(), None);
         for section in sections(module) {
             match section.ok()? {
                 Payload::TypeSection(section) => params = params_of(section)?,
@@ -28,7 +28,7 @@ impl<'a> Shim<'a> {
                     types = section.into_iter().collect::<Result<_, _>>().ok()?;
                 }
                 Payload::TableSection(section) => {
-                    slots = Some(only_table(section)?);
+                    elements = Some(only_table(section)?);
                 }
                 Payload::ExportSection(section) => {
                     exported = section.into_iter().collect::<Result<_, _>>().ok()?;
@@ -47,9 +47,10 @@ impl<'a> Shim<'a> {
                 functions.insert(export.name, *called.get(export.index as usize)?);
             }
         }
-        let slots = slots?;
-        let within = functions.values().all(|slot| u64::from(*slot) < slots);
-        within.then_some(Self { functions, slots })
+        Some(Self {
+            functions,
+            elements: elements?,
+        })
     }
 }
 
@@ -63,13 +64,10 @@ fn only_table(section: TableSectionReader<'_>) -> Option<u64> {
 
 /// The elements of a table of functions that cannot grow, all null at first. None of another.
 fn fixed(table: &Table<'_>) -> Option<u64> {
-    let null = matches!(table.init, TableInit::RefNull);
-    null.then(|| fixed_type(&table.ty)).flatten()
-}
-
-fn fixed_type(ty: &TableType) -> Option<u64> {
+    let ty = &table.ty;
     let plain = ty.element_type == RefType::FUNCREF && !ty.table64 && !ty.shared;
-    (plain && ty.maximum == Some(ty.initial)).then_some(ty.initial)
+    let null = matches!(table.init, TableInit::RefNull);
+    (plain && null && ty.maximum == Some(ty.initial)).then_some(ty.initial)
 }
 
 /// The parameters of a module's types; None for those that are no functions.
@@ -87,7 +85,7 @@ fn params_of(section: TypeSectionReader<'_>) -> Option<Vec<Option<u32>>> {
 }
 
 /// The element that a function calls which hands on its parameters and does nothing else.
-fn called_slot(body: &FunctionBody<'_>, ty: u32, params: u32) -> Option<u32> {
+fn called_slot(body: &FunctionBody<'_>, ty: u32, params: u32) -> Option<i32> {
     if body.get_locals_reader().ok()?.get_count() != 0 {
         return None;
     }
@@ -108,52 +106,9 @@ fn called_slot(body: &FunctionBody<'_>, ty: u32, params: u32) -> Option<u32> {
                 table_index: 0,
             },
             Operator::End,
-        ) if type_index == ty && code.eof() => u32::try_from(value).ok(),
+        ) if type_index == ty && code.eof() => Some(value),
         _ => None,
     }
-}
-
-/// Some where a module fills a table of so many elements from its beginning, and does nothing else but call a function
-/// that it imports.
-pub(super) fn fills(module: &[u8], slots: u64) -> Option<()> {
-    let (mut tables, mut filled) = (0, 0);
-    for section in sections(module) {
-        match section.ok()? {
-            Payload::TypeSection(_) | Payload::CustomSection(_) | Payload::StartSection { .. } => {}
-            Payload::ImportSection(imports) => {
-                for import in imports.into_imports() {
-                    match import.ok()?.ty {
-                        TypeRef::Func(_) => {}
-                        TypeRef::Table(ty) if fixed_type(&ty) == Some(slots) => tables += 1,
-                        _ => return None,
-                    }
-                }
-            }
-            Payload::ElementSection(segments) => {
-                for segment in segments {
-                    let segment = segment.ok()?;
-                    match (segment.kind, segment.items) {
-                        (
-                            ElementKind::Active {
-                                table_index: None | Some(0),
-                                offset_expr,
-                            },
-                            ElementItems::Functions(_),
-                        ) => {
-                            let mut code = offset_expr.get_operators_reader();
-                            match (code.read().ok()?, code.read().ok()?) {
-                                (Operator::I32Const { value: 0 }, Operator::End) => filled += 1,
-                                _ => return None,
-                            }
-                        }
-                        _ => return None,
-                    }
-                }
-            }
-            _ => return None,
-        }
-    }
-    (tables == 1 && filled == 1).then_some(())
 }
 
 /// A function that does nothing but call through the table.
@@ -162,7 +117,7 @@ pub(super) struct Stub {
     pub ty: u32,
     pub params: u32,
     /// Its element in the shim's table.
-    pub slot: u32,
+    pub slot: i32,
 }
 
 /// The name by which the main module exports its table.
@@ -170,8 +125,8 @@ pub(super) const TABLE: &str = "$imports";
 
 /// What is to be known of the main module to give it the functions of the shim.
 pub(super) struct Main {
-    /// The elements of its table.
-    pub own_elements: u64,
+    /// The index of the shim's table, behind its own.
+    pub table: u32,
     /// For each function that it imports, its index once the shim's are the first that it defines.
     pub functions: Vec<u32>,
     /// Those of the shim, in the order of their new indices.
@@ -180,10 +135,10 @@ pub(super) struct Main {
 
 impl Main {
     /// `slots`: by module and name, the imports that are the shim's, and the elements that they call.
-    pub fn of(module: &[u8], slots: &HashMap<(&str, &str), u32>) -> Option<Self> {
+    pub fn of(module: &[u8], slots: &HashMap<(&str, &str), i32>) -> Option<Self> {
         let mut params = Vec::new();
-        let (mut imported, mut own_elements) = (Vec::new(), None);
-        let (mut has_functions, mut has_code, mut has_exports) = (false, false, false);
+        let (mut imported, mut tables) = (Vec::new(), 0);
+        let mut changed = [false; 4];
         for section in sections(module) {
             match section.ok()? {
                 Payload::TypeSection(section) => params = params_of(section)?,
@@ -195,17 +150,19 @@ impl Main {
                                 let slot = slots.get(&(import.module, import.name));
                                 imported.push((ty, slot.copied()));
                             }
-                            // The first table has to be its own.
-                            TypeRef::Table(_) | TypeRef::FuncExact(_) => return None,
+                            TypeRef::Table(_) => tables += 1,
+                            TypeRef::FuncExact(_) => return None,
                             TypeRef::Memory(_) | TypeRef::Global(_) | TypeRef::Tag(_) => {}
                         }
                     }
                 }
-                Payload::TableSection(tables) => {
-                    own_elements = fixed(&tables.into_iter().next()?.ok()?);
+                Payload::FunctionSection(_) => changed[0] = true,
+                Payload::TableSection(section) => {
+                    changed[1] = true;
+                    tables += section.count();
                 }
                 Payload::ExportSection(exports) => {
-                    has_exports = true;
+                    changed[2] = true;
                     for export in exports {
                         if export.ok()?.name == TABLE {
                             return None;
@@ -216,12 +173,12 @@ impl Main {
                 Payload::CustomSection(section) if section.name().starts_with("metadata.") => {
                     return None;
                 }
-                Payload::FunctionSection(_) => has_functions = true,
-                Payload::CodeSectionStart { .. } => has_code = true,
+                Payload::CodeSectionStart { .. } => changed[3] = true,
                 _ => {}
             }
         }
-        if !(has_functions && has_code && has_exports) {
+        // Something is added to each of these sections.
+        if changed.contains(&false) {
             return None;
         }
         let staying = imported.iter().filter(|(_, slot)| slot.is_none()).count();
@@ -240,7 +197,7 @@ impl Main {
             *next += 1;
         }
         Some(Self {
-            own_elements: own_elements?,
+            table: tables,
             functions,
             stubs,
         })

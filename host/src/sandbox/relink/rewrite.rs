@@ -5,13 +5,13 @@ use wasm_encoder::reencode::{
 };
 use wasm_encoder::{
     CanonicalFunctionSection, CodeSection, Component, ComponentAliasSection, ComponentSectionId,
-    ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection, Function,
-    FunctionSection, ImportSection, InstanceSection, Module, ModuleSection, RawSection,
-    TableSection, TableType,
+    EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,
+    InstanceSection, Module, ModuleSection, RawSection, RefType, TableSection, TableType,
 };
 use wasmparser::{
-    CodeSectionReader, ComponentAlias, ComponentAliasSectionReader, Element, ExportSectionReader,
-    ExternalKind, FunctionSectionReader, ImportSectionReader, Instance, Parser, Payload, Table,
+    CodeSectionReader, ComponentAlias, ComponentAliasSectionReader, ExportSectionReader,
+    ExternalKind, FunctionSectionReader, ImportSectionReader, Instance, Parser, Payload,
+    TableSectionReader,
 };
 
 use super::modules::TABLE;
@@ -36,8 +36,18 @@ pub(super) fn component(bytes: &[u8], shape: &Shape) -> Result<Vec<u8>, Error> {
                 let bytes = bytes
                     .get(unchecked_range)
                     .ok_or(Error::InvalidCodeSectionSize)?;
-                let module = module(bytes, modules.next(), shape)?;
-                component.section(&ModuleSection(&module));
+                let index = modules.next();
+                let mut module = Module::new();
+                if index == Some(shape.main.module) {
+                    Main(shape).parse_core_module(&mut module, Parser::new(0), bytes)?;
+                    component.section(&ModuleSection(&module));
+                } else if index == Some(shape.shim.module) {
+                    // Empty, and without an instance: so all others keep their indices.
+                    component.section(&ModuleSection(&module));
+                } else {
+                    let id = ComponentSectionId::CoreModule.into();
+                    component.section(&RawSection { id, data: bytes });
+                }
             }
             Payload::ComponentCanonicalSection(section) => {
                 let mut functions = CanonicalFunctionSection::new();
@@ -76,19 +86,6 @@ pub(super) fn component(bytes: &[u8], shape: &Shape) -> Result<Vec<u8>, Error> {
     Ok(component.finish())
 }
 
-fn module(bytes: &[u8], index: Option<u32>, shape: &Shape) -> Result<Module, Error> {
-    let mut module = Module::new();
-    let parser = Parser::new(0);
-    if index == Some(shape.main.module) {
-        let mut main = Main { shape, tables: 0 };
-        main.parse_core_module(&mut module, parser, bytes)?;
-    } else if index == Some(shape.fixup.module) {
-        Fixup(shape).parse_core_module(&mut module, parser, bytes)?;
-    }
-    // The shim is an empty module, of which there is no instance: so all others keep their indices.
-    Ok(module)
-}
-
 /// What is around the modules.
 struct Outside<'s>(&'s Shape);
 
@@ -102,13 +99,6 @@ impl Reencode for Outside<'_> {
         }
         let gone = shape.shim_functions.range(..function).count();
         Ok(function - u32::try_from(gone).unwrap_or(0))
-    }
-
-    fn table_index(&mut self, table: u32) -> Result<u32, Error> {
-        if table == self.0.shim_table {
-            return Err(Error::UserError(OtherShape));
-        }
-        Ok(table)
     }
 }
 
@@ -157,7 +147,6 @@ impl ReencodeComponent for Outside<'_> {
                         ExternalKind::Func if self.0.shim_functions.contains(&export.index) => {
                             continue;
                         }
-                        ExternalKind::Table => export.index,
                         kind => self.external_index(kind, export.index)?,
                     };
                     staying.push((export.name, self.export_kind(export.kind)?, index));
@@ -169,17 +158,14 @@ impl ReencodeComponent for Outside<'_> {
     }
 }
 
-/// The main module, with the functions of the shim and room for its table.
-struct Main<'s> {
-    shape: &'s Shape,
-    tables: usize,
-}
+/// The main module, with the functions and the table of the shim.
+struct Main<'s>(&'s Shape);
 
 impl Reencode for Main<'_> {
     type Error = OtherShape;
 
     fn function_index(&mut self, function: u32) -> Result<u32, Error> {
-        let imported = self.shape.main_module.functions.get(function as usize);
+        let imported = self.0.main_module.functions.get(function as usize);
         Ok(imported.copied().unwrap_or(function))
     }
 
@@ -188,8 +174,8 @@ impl Reencode for Main<'_> {
         imports: &mut ImportSection,
         section: ImportSectionReader<'_>,
     ) -> Result<(), Error> {
-        let staying = self.shape.main_module.functions.len() - self.shape.main_module.stubs.len();
-        let mut functions = self.shape.main_module.functions.iter();
+        let staying = self.0.main_module.functions.len() - self.0.main_module.stubs.len();
+        let mut functions = self.0.main_module.functions.iter();
         for import in section.into_imports() {
             let import = import?;
             let ty = self.entity_type(import.ty)?;
@@ -211,19 +197,25 @@ impl Reencode for Main<'_> {
         functions: &mut FunctionSection,
         section: FunctionSectionReader<'_>,
     ) -> Result<(), Error> {
-        for stub in &self.shape.main_module.stubs {
+        for stub in &self.0.main_module.stubs {
             functions.function(stub.ty);
         }
         utils::parse_function_section(self, functions, section)
     }
 
-    fn parse_table(&mut self, tables: &mut TableSection, table: Table<'_>) -> Result<(), Error> {
-        if self.tables == 0 {
-            tables.table(enlarged(self.shape));
-        } else {
-            utils::parse_table(self, tables, table)?;
-        }
-        self.tables += 1;
+    fn parse_table_section(
+        &mut self,
+        tables: &mut TableSection,
+        section: TableSectionReader<'_>,
+    ) -> Result<(), Error> {
+        utils::parse_table_section(self, tables, section)?;
+        tables.table(TableType {
+            element_type: RefType::FUNCREF,
+            table64: false,
+            minimum: self.0.elements,
+            maximum: Some(self.0.elements),
+            shared: false,
+        });
         Ok(())
     }
 
@@ -233,7 +225,7 @@ impl Reencode for Main<'_> {
         section: ExportSectionReader<'_>,
     ) -> Result<(), Error> {
         utils::parse_export_section(self, exports, section)?;
-        exports.export(TABLE, ExportKind::Table, 0);
+        exports.export(TABLE, ExportKind::Table, self.0.main_module.table);
         Ok(())
     }
 
@@ -242,61 +234,18 @@ impl Reencode for Main<'_> {
         code: &mut CodeSection,
         section: CodeSectionReader<'_>,
     ) -> Result<(), Error> {
-        for stub in &self.shape.main_module.stubs {
+        for stub in &self.0.main_module.stubs {
             let mut function = Function::new([]);
             let mut instructions = function.instructions();
             for param in 0..stub.params {
                 instructions.local_get(param);
             }
-            let element = element(self.shape, stub.slot)?;
             instructions
-                .i32_const(element)
-                .call_indirect(0, stub.ty)
+                .i32_const(stub.slot)
+                .call_indirect(self.0.main_module.table, stub.ty)
                 .end();
             code.function(&function);
         }
         utils::parse_code_section(self, code, section)
     }
-}
-
-/// The module that fills the table.
-struct Fixup<'s>(&'s Shape);
-
-impl Reencode for Fixup<'_> {
-    type Error = OtherShape;
-
-    fn entity_type(&mut self, ty: wasmparser::TypeRef) -> Result<EntityType, Error> {
-        match ty {
-            wasmparser::TypeRef::Table(_) => Ok(EntityType::Table(enlarged(self.0))),
-            other => utils::entity_type(self, other),
-        }
-    }
-
-    fn parse_element(
-        &mut self,
-        elements: &mut ElementSection,
-        element: Element<'_>,
-    ) -> Result<(), Error> {
-        let functions: Elements<'_> = self.element_items(element.items)?;
-        let offset = self::element(self.0, 0)?;
-        elements.active(None, &ConstExpr::i32_const(offset), functions);
-        Ok(())
-    }
-}
-
-fn enlarged(shape: &Shape) -> TableType {
-    let elements = shape.main_module.own_elements + shape.slots;
-    TableType {
-        element_type: wasm_encoder::RefType::FUNCREF,
-        table64: false,
-        minimum: elements,
-        maximum: Some(elements),
-        shared: false,
-    }
-}
-
-/// Where an element of the shim's table is in that of the main module.
-fn element(shape: &Shape, slot: u32) -> Result<i32, Error> {
-    let element = shape.main_module.own_elements + u64::from(slot);
-    i32::try_from(element).map_err(|_| Error::UserError(OtherShape))
 }

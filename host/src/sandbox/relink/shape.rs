@@ -8,23 +8,19 @@ use wasmparser::{
     ComponentTypeRef, Export, ExternalKind, Instance, InstantiationArg, Payload,
 };
 
-use super::modules::{Main, Shim, fills};
+use super::modules::{Main, Shim};
 use super::sections;
-use crate::sandbox::engine::TABLE_ELEMENTS;
 
-/// A component of three modules, each instantiated once, in this order: a shim, a main module, a fixup.
+/// A component with a shim, and one module that takes functions of it: the main one.
 ///
 /// Indices are those of the component's own index spaces: core modules, instances, functions and tables.
 pub(super) struct Shape {
     pub shim: Place,
     pub main: Place,
-    pub fixup: Place,
     /// The core functions that are exports of the shim.
     pub shim_functions: BTreeSet<u32>,
-    /// The core table that is an export of the shim.
-    pub shim_table: u32,
     /// Elements of the shim's table.
-    pub slots: u64,
+    pub elements: u64,
     pub main_module: Main,
 }
 
@@ -39,71 +35,54 @@ impl Shape {
     /// None where the component has another shape, or is damaged.
     pub fn of(component: &[u8]) -> Option<Self> {
         let spaces = Spaces::of(component)?;
-        let [(shim, []), (main, main_args), (fixup, [fixup_arg])] = *spaces.instantiated() else {
+        let made = spaces.instantiated();
+        // It takes nothing from anybody, so that it can be first.
+        let (shim, []) = *made.first()? else {
             return None;
         };
-        let [shim_bytes, main_bytes, fixup_bytes] = [shim, main, fixup]
-            .map(|place| component.get(spaces.modules.get(place.module as usize)?.clone()));
-        let mut modules = [shim, main, fixup].map(|place| place.module);
-        modules.sort_unstable();
-        if modules != [0, 1, 2] || spaces.modules.len() != 3 {
-            return None;
-        }
-
-        let table = Shim::of(shim_bytes?)?;
+        let shim_module = Shim::of(component.get(spaces.module_of(shim, &made)?)?)?;
         let mut shim_functions = HashMap::new();
         for (index, alias) in (0..).zip(&spaces.functions) {
             if let Some(alias) = alias.filter(|alias| alias.instance == shim.instance) {
-                shim_functions.insert(index, *table.functions.get(alias.name)?);
+                shim_functions.insert(index, *shim_module.functions.get(alias.name)?);
             }
-        }
-        let mut shim_tables = (0..)
-            .zip(&spaces.tables)
-            .filter(|(_, alias)| alias.instance == shim.instance);
-        let (shim_table, alias) = shim_tables.next()?;
-        // It becomes an export of the main instance, which has to be there by then.
-        if shim_tables.next().is_some() || alias.instances_before <= main.instance {
-            return None;
-        }
-        if main_args.iter().any(|arg| arg.index == shim.instance) {
-            return None;
         }
 
-        let mut slots = HashMap::new();
-        for arg in main_args {
-            for export in spaces.exports(arg)? {
-                if let Some(slot) = shim_functions.get(&export.index)
-                    && export.kind == ExternalKind::Func
-                {
-                    slots.insert((arg.name, export.name), *slot);
+        let mut takers = Vec::new();
+        for (place, args) in &made {
+            let mut taken = HashMap::new();
+            for arg in *args {
+                // All of its exports at once.
+                if arg.index == shim.instance {
+                    return None;
+                }
+                for export in spaces.exports(arg) {
+                    if let Some(slot) = shim_functions.get(&export.index)
+                        && export.kind == ExternalKind::Func
+                    {
+                        taken.insert((arg.name, export.name), *slot);
+                    }
                 }
             }
+            if !taken.is_empty() {
+                takers.push((*place, taken));
+            }
         }
-        // Nobody but the fixup may have the table: an element of it has another index from now on.
-        let with_table = spaces.instances.iter().filter(|instance| {
-            exports(instance)
-                .is_some_and(|exports| exports.iter().any(|export| is_table(export, shim_table)))
-        });
-        let by_fixup = spaces
-            .exports(fixup_arg)?
-            .iter()
-            .any(|export| is_table(export, shim_table));
-        if with_table.count() != 1 || !by_fixup {
+        let [(main, taken)] = takers.as_slice() else {
+            return None;
+        };
+        // The table becomes an export of the main instance, which has to be there by then.
+        let mut tables = spaces.tables.iter();
+        if tables.any(|alias| alias.instance == shim.instance && alias.before <= main.instance) {
             return None;
         }
-        fills(fixup_bytes?, table.slots)?;
-        let main_module = Main::of(main_bytes?, &slots)?;
-        if main_module.own_elements.checked_add(table.slots)? > TABLE_ELEMENTS as u64 {
-            return None;
-        }
+        let main_module = component.get(spaces.module_of(*main, &made)?)?;
         Some(Self {
             shim,
-            main,
-            fixup,
+            main: *main,
+            elements: shim_module.elements,
+            main_module: Main::of(main_module, taken)?,
             shim_functions: shim_functions.into_keys().collect(),
-            shim_table,
-            slots: table.slots,
-            main_module,
         })
     }
 }
@@ -124,7 +103,7 @@ struct Alias<'a> {
     instance: u32,
     name: &'a str,
     /// How many core instances come before this alias.
-    instances_before: u32,
+    before: u32,
 }
 
 impl<'a> Spaces<'a> {
@@ -177,7 +156,7 @@ impl<'a> Spaces<'a> {
                 let alias = Alias {
                     instance: instance_index,
                     name,
-                    instances_before: u32::try_from(self.instances.len()).ok()?,
+                    before: u32::try_from(self.instances.len()).ok()?,
                 };
                 match kind {
                     ExternalKind::Func => self.functions.push(Some(alias)),
@@ -216,19 +195,24 @@ impl<'a> Spaces<'a> {
             .collect()
     }
 
-    /// What an instance is given by this argument. None where that is not put together for it.
-    fn exports(&self, arg: &InstantiationArg<'a>) -> Option<&[Export<'a>]> {
-        exports(self.instances.get(arg.index as usize)?)
+    /// Where the module of an instance is. None where there are others of the same.
+    fn module_of(
+        &self,
+        place: Place,
+        made: &[(Place, &[InstantiationArg<'a>])],
+    ) -> Option<Range<usize>> {
+        let mut same = made
+            .iter()
+            .filter(|(other, _)| other.module == place.module);
+        let only = same.next().is_some() && same.next().is_none();
+        only.then(|| self.modules.get(place.module as usize).cloned())?
     }
-}
 
-fn exports<'i, 'a>(instance: &'i Instance<'a>) -> Option<&'i [Export<'a>]> {
-    match instance {
-        Instance::FromExports(exports) => Some(exports),
-        Instance::Instantiate { .. } => None,
+    /// What is put together for an instance as this argument.
+    fn exports(&self, arg: &InstantiationArg<'a>) -> &[Export<'a>] {
+        match self.instances.get(arg.index as usize) {
+            Some(Instance::FromExports(exports)) => exports,
+            _ => &[],
+        }
     }
-}
-
-fn is_table(export: &Export<'_>, index: u32) -> bool {
-    export.kind == ExternalKind::Table && export.index == index
 }

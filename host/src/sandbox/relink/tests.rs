@@ -1,6 +1,6 @@
 use wasmparser::{Parser, Payload};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, Trap};
 
 use super::relink;
 
@@ -75,23 +75,69 @@ const COMPONENT: &str = r#"(component
 /// Four bytes, ten times three, a hundred times four and three bytes, and a thousand for its first call.
 const ANSWER: u32 = 4 + 30 + 700 + 1000;
 
-/// A change to the component, and why it has to be left as it is then.
-const OTHERS: &[(&str, &str, &str)] = &[
+/// A change to the component, with which it has to do what it did before, or trap as it did.
+const LIKE_IT: &[(&str, &str, &str, bool)] = &[
+    (
+        "(core module $main",
+        "(core module $main",
+        "nothing",
+        !TRAPS,
+    ),
     (
         "(table 2 2 funcref)\n        (memory",
         "(table 2 funcref)\n        (memory",
-        "the main module's table can grow into the shim's",
+        "the main module's table can grow",
+        !TRAPS,
     ),
     (
         "(table 2 2 funcref)\n        (memory",
-        "(table 99999 99999 funcref)\n        (memory",
-        "the pool holds no larger table",
+        "(table 2 2 funcref) (table 3 funcref)\n        (memory",
+        "the main module has two tables",
+        !TRAPS,
     ),
     (
-        "(table 2 2 funcref)\n        (memory",
-        "(table 2 2 funcref (ref.func $run))\n        (memory",
-        "the main module's table is not null at first",
+        "(i32.const 12) (i32.const 2) (i32.const 1))",
+        "(i32.const 12) (i32.const 2) (i32.const 2))",
+        "the main module calls what is beyond its table, where the shim's must not be",
+        TRAPS,
     ),
+    (
+        "(elem (i32.const 0) func $run $sum)",
+        "(elem (i32.const 0) func $run $three)",
+        "the main module calls a function of another type",
+        TRAPS,
+    ),
+    (
+        "(func (export \"0\") (type 0) local.get 0 local.get 1 i32.const 0 call_indirect (type 0))",
+        "(func (export \"0\") (type 0) local.get 0 local.get 1 i32.const 2 call_indirect (type 0))",
+        "a function of the shim calls what is beyond its table",
+        TRAPS,
+    ),
+    (
+        "(elem (i32.const 0) func 0 1)\n",
+        "(elem (i32.const 1) func 1)\n",
+        "the fixup fills only a part of the table",
+        TRAPS,
+    ),
+    (
+        "(elem (i32.const 0) func 0 1)\n",
+        "(elem (i32.const 0) func 0 1) (func (export \"f\"))\n",
+        "the fixup has functions",
+        !TRAPS,
+    ),
+    (
+        "(alias core export $program \"run\" (core func $run))",
+        "(alias core export $program \"run\" (core func $run))
+         (core instance (export \"slots\" (table $slots)))",
+        "the shim's table goes elsewhere, too",
+        !TRAPS,
+    ),
+];
+
+const TRAPS: bool = true;
+
+/// A change to the component, and why it has to be left as it is then.
+const OTHERS: &[(&str, &str, &str)] = &[
     (
         "(export \"three\" (func $three))",
         "(export \"$imports\" (func $three))",
@@ -103,35 +149,14 @@ const OTHERS: &[(&str, &str, &str)] = &[
         "a function of the shim does something else",
     ),
     (
-        "(func (export \"0\") (type 0) local.get 0 local.get 1 i32.const 0 call_indirect (type 0))",
-        "(func (export \"0\") (type 0) local.get 0 local.get 1 i32.const 2 call_indirect (type 0))",
-        "a function of the shim calls what is not in its table",
-    ),
-    (
         "(table (export \"$imports\") 2 2 funcref)",
         "(table (export \"$imports\") 2 2 funcref) (memory 1)",
         "the shim has a memory of its own",
     ),
     (
-        "(elem (i32.const 0) func 0 1)\n",
-        "(elem (i32.const 0) func 0 1) (elem (i32.const 1) func 0)\n",
-        "the fixup fills the table twice",
-    ),
-    (
-        "(elem (i32.const 0) func 0 1)\n",
-        "(elem (i32.const 1) func 1)\n",
-        "the fixup fills only a part of the table",
-    ),
-    (
-        "(elem (i32.const 0) func 0 1)\n",
-        "(elem (i32.const 0) func 0 1) (func (export \"f\"))\n",
-        "the fixup has functions",
-    ),
-    (
-        "(alias core export $program \"run\" (core func $run))",
-        "(alias core export $program \"run\" (core func $run))
-         (core instance (export \"slots\" (table $slots)))",
-        "the shim's table goes elsewhere, too",
+        "(table (export \"$imports\") 2 2 funcref)",
+        "(table (export \"$imports\") 2 2 funcref) (table 1 1 funcref)",
+        "the shim has two tables",
     ),
     (
         "(alias core export $program \"run\" (core func $run))",
@@ -139,6 +164,13 @@ const OTHERS: &[(&str, &str, &str)] = &[
          (func (export \"direct\") (param \"a\" u32) (param \"b\" u32) (result u32)
             (canon lift (core func $shimmed-sum)))",
         "a function of the shim goes elsewhere, too",
+    ),
+    (
+        "(core instance $filled",
+        "(core module $other (import \"\" \"sum\" (func (param i32 i32) (result i32))))
+         (core instance (instantiate $other (with \"\" (instance $more))))
+         (core instance $filled",
+        "two modules take functions of the shim",
     ),
     (
         "(core instance $by-shim (instantiate $shim))",
@@ -151,6 +183,12 @@ const OTHERS: &[(&str, &str, &str)] = &[
         "the main module is given the shim itself",
     ),
     (
+        "(core instance $by-shim (instantiate $shim))",
+        "(core instance $by-shim (instantiate $shim))
+         (alias core export $by-shim \"$imports\" (core table))",
+        "the table is taken before the main module is there",
+    ),
+    (
         "(import \"three\" (func $three (result u32)))",
         "(import \"three\" (func $three (result u32))) (import \"m\" (core module))",
         "there is a module from outside",
@@ -159,24 +197,35 @@ const OTHERS: &[(&str, &str, &str)] = &[
 
 #[test]
 fn a_component_does_the_same_without_its_shim() {
-    let component = wat::parse_str(COMPONENT).unwrap();
-    let relinked = relink(&component).unwrap();
-    assert_eq!((modules(&component), modules(&relinked)), (3, 2));
-    assert_eq!(run(&component).unwrap(), ANSWER);
-    assert_eq!(run(&relinked).unwrap(), ANSWER);
+    for (was, is, what, traps) in LIKE_IT {
+        let component = changed(was, is);
+        let relinked = relink(&component).unwrap_or_else(|| panic!("{what}"));
+        assert_eq!((modules(&component), modules(&relinked)), (3, 2), "{what}");
+        let [before, after] = [component, relinked].map(|component| {
+            run(&component).map_err(|error| error.downcast::<Trap>().expect(what))
+        });
+        assert_eq!(before, after, "{what}");
+        assert_eq!(before.is_err(), *traps, "{what}");
+        assert!(before.is_err() || before == Ok(ANSWER), "{what}");
+    }
 }
 
 #[test]
 fn a_component_of_another_shape_is_left_as_it_is() {
     for (was, is, why) in OTHERS {
-        assert_eq!(COMPONENT.matches(was).count(), 1, "{was}");
-        let component = wat::parse_str(COMPONENT.replace(was, is));
-        let component = component.unwrap_or_else(|error| panic!("{why}: {error}"));
-        assert_eq!(relink(&component), None, "{why}");
+        assert_eq!(relink(&changed(was, is)), None, "{why}");
     }
     for bytes in [&b""[..], b"\0asm", b"\0asm\x0d\0\x01\0", b"\0asm\x01\0\0\0"] {
         assert_eq!(relink(bytes), None);
     }
+}
+
+/// The component with a change, valid as it was.
+fn changed(was: &str, is: &str) -> Vec<u8> {
+    assert_eq!(COMPONENT.matches(was).count(), 1, "{was}");
+    let component = wat::parse_str(COMPONENT.replace(was, is)).expect(is);
+    wasmparser::validate(&component).expect(is);
+    component
 }
 
 #[test]
