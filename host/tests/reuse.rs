@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Server, head};
+use support::{Server, Site, head};
 
 #[test]
 fn an_instance_answers_as_many_requests_as_it_may() {
@@ -17,6 +17,27 @@ fn an_instance_answers_as_many_requests_as_it_may() {
         for (request, count) in counts.into_iter().enumerate() {
             let answer = client.get("/count");
             assert_eq!(answer.text().trim(), count, "{arguments}: {request}");
+        }
+    }
+}
+
+/// What an instance asked its host only once holds for all its requests.
+#[test]
+fn a_kept_instance_serves_the_same_files_in_the_same_way() {
+    let site = Site::new(&[("a.txt", "first"), ("b.txt", "second")]);
+    for (arguments, kept_for) in [
+        ("--reuse 100", "no-cache"),
+        ("--reuse 100 --cache-control max-age=60", "max-age=60"),
+    ] {
+        let server = Server::options().arg(site.path()).args(arguments).start();
+        let mut client = server.connect();
+        for _ in 0..5 {
+            for (target, text) in [("/a.txt", "first"), ("/b.txt", "second")] {
+                let answer = client.get(target);
+                assert_eq!(answer.text(), text, "{arguments}: {}", server.log());
+                assert_eq!(answer.need("cache-control"), kept_for, "{arguments}");
+            }
+            assert_eq!(client.get("/none").status, 404, "{arguments}");
         }
     }
 }
