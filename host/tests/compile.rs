@@ -6,13 +6,13 @@ mod support;
 
 use std::fs::{self, File};
 use std::os::unix::fs::DirBuilderExt;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
-use support::{Server, Site, answering, component, program};
+use support::{Server, Site, answering, belljar, component};
 
 fn compile(file: &std::path::Path, folder: &std::path::Path, memory: u64) -> Output {
-    Command::new(program())
+    belljar()
         .args(["compile", "--seconds", "60", "--memory"])
         .arg(memory.to_string())
         .arg("--folder")
@@ -24,7 +24,7 @@ fn compile(file: &std::path::Path, folder: &std::path::Path, memory: u64) -> Out
 
 /// What `check` says of how long it compiled: null where it found the component compiled.
 fn compiled_in(file: &std::path::Path, cache: &std::path::Path) -> Value {
-    let output = Command::new(program())
+    let output = belljar()
         .args(["check", "--json"])
         .arg(file)
         .env("XDG_CACHE_HOME", cache)

@@ -5,7 +5,8 @@ mod support;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use support::{Server, Site, answering, component, handler_that, run};
 
@@ -18,10 +19,6 @@ fn serve(site: &Site, arguments: &str) -> Server {
         .arg("--handlers")
         .arg(site.at("handlers"))
         .args(arguments)
-        // To make one takes memory, which a compiler that ran out of it would wait for.
-        .command(|command| {
-            command.env("RUST_BACKTRACE", "1");
-        })
         .start()
 }
 
@@ -120,6 +117,63 @@ fn what_takes_too_long_to_compile_is_refused() {
     });
     assert_eq!(server.get("/b").text(), "sound");
     wait_until_read(&server, &site, "sound");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn nothing_of_the_environment_is_a_compilers() {
+    let site = Site::new(&[("handlers/none.txt", "")]);
+    let server = Server::options()
+        .arg("--handlers")
+        .arg(site.at("handlers"))
+        .args("--compile-memory 16GiB")
+        .command(|command| {
+            command.env("SECRET", "1");
+        })
+        .start();
+    assert!(
+        environment(server.process_id()).contains("SECRET"),
+        "it can be seen"
+    );
+    site.write("handlers/a.wasm", &exploding(5_000, 4_000));
+    let begin = Instant::now();
+    let compiler = loop {
+        if let Some(compiler) = children(server.process_id()).pop() {
+            break compiler;
+        }
+        assert!(begin.elapsed() < support::PATIENCE, "{}", server.log());
+        thread::sleep(Duration::from_millis(10));
+    };
+    // Until it is another program it is still the server.
+    while !arguments(compiler).contains("compile") {
+        assert!(begin.elapsed() < support::PATIENCE, "{}", server.log());
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(environment(compiler), "");
+}
+
+#[cfg(target_os = "linux")]
+fn environment(process: u32) -> String {
+    fs::read_to_string(format!("/proc/{process}/environ")).expect("it runs")
+}
+
+#[cfg(target_os = "linux")]
+fn arguments(process: u32) -> String {
+    fs::read_to_string(format!("/proc/{process}/cmdline")).expect("it runs")
+}
+
+#[cfg(target_os = "linux")]
+fn children(process: u32) -> Vec<u32> {
+    let parent = format!("PPid:\t{process}\n");
+    let entries = fs::read_dir("/proc").expect("it can be listed");
+    let processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    processes
+        .filter(|other| {
+            // Others may end meanwhile.
+            fs::read_to_string(format!("/proc/{other}/status"))
+                .is_ok_and(|status| status.contains(&parent))
+        })
+        .collect()
 }
 
 #[test]
@@ -290,9 +344,14 @@ fn damaged(component: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A small component of which a compiler makes very much: every jump hands on all variables.
+/// A small component of which a compiler makes very much: every jump hands on all variables. It is like no other, since
+/// one that was compiled before, by whom it may be, is not compiled again.
 fn exploding(variables: usize, jumps: usize) -> Vec<u8> {
-    let mut begins_by = format!("(local {}) (loop $l ", "i64 ".repeat(variables));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.expect("the clock is set").as_nanos() as u64;
+    let variable_types = "i64 ".repeat(variables);
+    let mut begins_by =
+        format!("(local {variable_types}) (local.set 0 (i64.const {now})) (loop $l ");
     for jump in 0..jumps {
         let [a, b, c] = [1, 7, 31].map(|step| (jump * step + step) % variables);
         begins_by.push_str(&format!(

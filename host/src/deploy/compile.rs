@@ -72,9 +72,6 @@ impl Compiler {
         };
         let mut command = Command::new(&self.program);
         command
-            // The standard library tells of an allocation that failed with a backtrace, if it is asked for, which needs
-            // memory itself: the process would wait for itself.
-            .env("RUST_BACKTRACE", "0")
             .arg("compile")
             .args(["--memory", &self.limits.memory.to_string()])
             .args(["--seconds", &self.limits.time.as_secs().max(1).to_string()]);
@@ -107,7 +104,8 @@ impl Compiler {
 
     fn run(&self, mut command: Command, name: &str, bytes: &[u8]) -> Result<(), String> {
         let mut child = command
-            // Secrets of the environment are nothing to a compiler.
+            // Secrets of the environment are nothing to a compiler. Nor is RUST_BACKTRACE: the standard library would tell
+            // of an allocation that failed with a backtrace, which needs memory itself, and could wait for ever.
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -17,7 +17,7 @@ pub use browser::Browser;
 pub use client::{Broken, Client, PATIENCE, Response};
 pub use peer::Peer;
 pub use program::{
-    Ended, answering, component, component_for, handler_of, handler_that, program, run,
+    Ended, answering, belljar, component, component_for, handler_of, handler_that, program, run,
 };
 pub use server::{Server, ServerOptions, start_unread};
 pub use site::{Site, past};

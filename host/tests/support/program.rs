@@ -12,6 +12,22 @@ pub fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_belljar"))
 }
 
+/// The program under test, to be given its arguments.
+pub fn belljar() -> Command {
+    with_cache(program())
+}
+
+/// A program that is, or starts, the one under test. What that compiles stays among the tests' own files: what is in the
+/// user's folder is of other days, and the tests have nothing to add to it.
+pub fn with_cache(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env(
+        "XDG_CACHE_HOME",
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
+    );
+    command
+}
+
 /// Where the component `name` was built to: beside the program's own profile in the target directory.
 pub fn component(name: &str) -> PathBuf {
     component_for("wasm32-wasip2", name)
@@ -83,7 +99,7 @@ pub struct Ended {
 
 /// Runs the program to its end.
 pub fn run<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Ended {
-    let mut child = Command::new(program())
+    let mut child = belljar()
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::client::{Client, PATIENCE, Response};
-use super::program::{component, program, wait};
+use super::program::{belljar, component, program, wait, with_cache};
 use super::{head, site::Site};
 
 /// How a server is to be started. It listens on a free port of 127.0.0.1.
@@ -20,6 +20,14 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
+    fn of(mut command: Command) -> Self {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Self { command }
+    }
+
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.command.arg(argument);
         self
@@ -88,39 +96,23 @@ pub struct Server {
 impl Server {
     /// To be completed by arguments and started.
     pub fn options() -> ServerOptions {
-        let mut command = Command::new(program());
-        command.args(["serve", "--listen", "127.0.0.1:0"]);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        ServerOptions { command }
+        ServerOptions::of(belljar()).args("serve --listen 127.0.0.1:0")
     }
 
     /// As [`options`](Self::options), under a limit of the system's: `-v 1000000`, as the shell's `ulimit` has it.
     pub fn options_under(limit: &str) -> ServerOptions {
-        let mut command = Command::new("sh");
         let script = format!("ulimit {limit} && exec \"$0\" serve --listen 127.0.0.1:0 \"$@\"");
-        command.arg("-c").arg(script).arg(program());
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        ServerOptions { command }
+        ServerOptions::of(with_cache("sh"))
+            .arg("-c")
+            .arg(script)
+            .arg(program())
     }
 
     /// As a `belljar.toml` says, which says where to listen, too.
     pub fn of_config(file: &Path) -> ServerOptions {
-        let mut options = Server::options();
-        options.command = Command::new(program());
-        options
-            .command
-            .args(["serve", "--config"])
+        ServerOptions::of(belljar())
+            .args("serve --config")
             .arg(file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        options
     }
 
     /// Waits until the answer to a GET is this text with status 200.
