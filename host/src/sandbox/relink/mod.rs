@@ -6,7 +6,8 @@
 //! there. They are instantiated anew for each request like all else.
 //!
 //! Here the functions of the shim become functions of the main module, and their table a second one of it: its own
-//! stays as long as it was, so that a wrong index still traps. What the component does stays the same; a fresh hello takes 17 % fewer instructions (bench/README.md).
+//! stays as long as it was, so that a wrong index still traps. What the component does stays the same; a fresh hello
+//! takes a seventh fewer instructions (bench/README.md).
 //!
 //! A component that is not valid, or not built exactly like this, is left as it is. Nothing is taken on trust: what comes
 //! out is validated again and compiled like any other component, with the same imports and grants.
