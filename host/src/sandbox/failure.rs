@@ -164,6 +164,8 @@ pub enum LoadError {
     NotGranted(Vec<String>),
     /// It imports or exports something known under another type.
     Mismatch(wasmtime::Error),
+    /// What its memories hold at first cannot be laid out.
+    NoImage(wasmtime::Error),
 }
 
 impl fmt::Display for LoadError {
@@ -207,6 +209,15 @@ impl fmt::Display for LoadError {
                  or a released version of WASI",
                 format!("{error:#}").replace('\n', " ")
             ),
+            LoadError::NoImage(error) => {
+                let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "the system does not lay out what its memories hold at first ({}); it may with more memory, with \
+                     more open files (ulimit -n), or at another time",
+                    causes.join(": ")
+                )
+            }
         }
     }
 }

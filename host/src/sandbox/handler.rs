@@ -16,6 +16,7 @@ use super::crew::{Crew, Crews};
 use super::engine::Engine;
 use super::failure::{CpuExceeded, Failure, LoadError};
 use super::filesystem::{FileSystem, Preopen};
+use super::image;
 use super::instance::{Instance, Live};
 use super::kept::Kept;
 use super::keyvalue::Buckets;
@@ -149,6 +150,7 @@ impl Handler {
         let component = relink::compile(&wasmtime, bytes).map_err(LoadError::NotAComponent)?;
         let contract = check(&outside)?;
         let linker = link(&wasmtime, &outside, &grants).map_err(LoadError::Mismatch)?;
+        image::lay_out(&component).map_err(LoadError::NoImage)?;
         let component = contract
             .prepare(&component, &linker)
             .map_err(LoadError::Mismatch)?;

@@ -20,6 +20,7 @@ mod epoch;
 mod failure;
 mod filesystem;
 mod handler;
+mod image;
 mod inspect;
 mod instance;
 mod kept;
