@@ -96,7 +96,7 @@ impl<F: Files> Delivery<'_, F> {
         };
         let validators = Validators {
             etag: ETag::of(&stat, coding),
-            modified: stat.modified.and_then(last_modified),
+            modified: stat.modified.and_then(seconds),
         };
         let vary = match (varies, accept_decided) {
             (true, true) => Some("Accept-Encoding, Accept"),
@@ -123,7 +123,7 @@ impl<F: Files> Delivery<'_, F> {
                     "Last-Modified",
                     validators
                         .modified
-                        .map(|time| self.date_no_later_than_now(time)),
+                        .map(|time| self.date_no_later_than_now(time, stat.changed)),
                 )
                 .field("ETag", validators.etag.as_str())
                 .field("Accept-Ranges", "bytes")
@@ -151,13 +151,23 @@ impl<F: Files> Delivery<'_, F> {
     }
 
     /// A time of modification that lies in the future is not told (RFC 9110, section 8.8.2.1).
-    fn date_no_later_than_now(&self, time: i64) -> alloc::string::String {
-        date::format(time.min(self.files.now()))
+    ///
+    /// Anybody may set it to any time; the time of the last change is set by the system alone. Of two that are in this
+    /// order both are past, and the clock, a call to the host, is not asked. (Of a file that was changed before the clock
+    /// was set back, the one as well as the other may be in the future.)
+    fn date_no_later_than_now(&self, time: i64, changed: Option<Time>) -> alloc::string::String {
+        let is_past = changed
+            .and_then(seconds)
+            .is_some_and(|changed| time <= changed);
+        date::format(match is_past {
+            true => time,
+            false => time.min(self.files.now()),
+        })
     }
 }
 
 /// A time of 0 says that there is none.
-fn last_modified(time: Time) -> Option<i64> {
+fn seconds(time: Time) -> Option<i64> {
     i64::try_from(time.seconds)
         .ok()
         .filter(|seconds| *seconds != 0)
