@@ -122,19 +122,9 @@ fn what_takes_too_long_to_compile_is_refused() {
 #[test]
 #[cfg(target_os = "linux")]
 fn nothing_of_the_environment_is_a_compilers() {
-    let site = Site::new(&[("handlers/none.txt", "")]);
-    let server = Server::options()
-        .arg("--handlers")
-        .arg(site.at("handlers"))
-        .args("--compile-memory 16GiB")
-        .command(|command| {
-            command.env("SECRET", "1");
-        })
-        .start();
-    assert!(
-        environment(server.process_id()).contains("SECRET"),
-        "it can be seen"
-    );
+    let site = Site::new(&[]);
+    let server = serve(&site, "--compile-memory 16GiB");
+    assert_ne!(environment(server.process_id()), "", "the server has one");
     site.write("handlers/a.wasm", &exploding(5_000, 4_000));
     let begin = Instant::now();
     let compiler = loop {

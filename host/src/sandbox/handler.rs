@@ -150,10 +150,10 @@ impl Handler {
         let component = relink::compile(&wasmtime, bytes).map_err(LoadError::NotAComponent)?;
         let contract = check(&outside)?;
         let linker = link(&wasmtime, &outside, &grants).map_err(LoadError::Mismatch)?;
-        image::lay_out(&component).map_err(LoadError::NoImage)?;
-        let component = contract
+        let prepared = contract
             .prepare(&component, &linker)
             .map_err(LoadError::Mismatch)?;
+        image::lay_out(&component).map_err(LoadError::NoImage)?;
         Ok(Self {
             gate: engine.gate(&limits),
             kept: engine.kept().of_handler(),
@@ -161,7 +161,7 @@ impl Handler {
             memory: Arc::default(),
             engine,
             wasmtime,
-            component,
+            component: prepared,
             grants: Arc::new(grants),
             limits,
             developing: false,

@@ -3,6 +3,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store, Trap};
 
 use super::relink;
+use crate::sandbox::engine::{Home, Tasks, config};
 
 /// What wit-component makes of a module that imports two functions with strings, one without, and gives one of them to
 /// its own table.
@@ -258,6 +259,9 @@ fn the_default_guest_is_of_two_modules() {
     let guest = crate::deploy::FILES;
     let relinked = relink(guest).unwrap();
     assert_eq!((modules(guest), modules(&relinked)), (3, 2));
+    // Else it would be compiled as it was, and nobody would see it.
+    let pool = Engine::new(&config(Home::Pool(1), Tasks::One, None)).unwrap();
+    Component::from_binary(&pool, &relinked).expect("the pool has room for its tables");
 }
 
 /// How many modules with anything in them a component has.
