@@ -5,11 +5,12 @@
 
 use std::path::Path;
 
+use wasmtime::component::Component;
+
 use super::cache::CacheFolder;
 use super::engine::{Engine, Home, Tasks, config};
 use super::failure::LoadError;
 use super::handler::look_at;
-use super::relink;
 
 /// How an engine wants a component compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl CompileTarget {
         let cache = folder.as_ref().map(CacheFolder::cache);
         let engine =
             wasmtime::Engine::new(&config(home, tasks, cache)).map_err(LoadError::NoEngine)?;
-        relink::compile(&engine, bytes).map_err(LoadError::NotAComponent)?;
+        Component::from_binary(&engine, bytes).map_err(LoadError::NotAComponent)?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Once};
 
 use tokio::sync::oneshot;
 use wasmtime::Store;
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_config::WasiConfigVariables;
 
 use super::admission::{Entry, Gate, Slot};
@@ -25,7 +25,6 @@ use super::limits::Limits;
 use super::memory::TotalMemory;
 use super::outbound::{Egress, Outbound};
 use super::rates::Rates;
-use super::relink;
 use super::run::Run;
 use super::state::{self, State};
 use super::transcript::Transcript;
@@ -147,7 +146,7 @@ impl Handler {
             false => engine.synchronous(),
         };
         let wasmtime = wasmtime.clone();
-        let component = relink::compile(&wasmtime, bytes).map_err(LoadError::NotAComponent)?;
+        let component = Component::from_binary(&wasmtime, bytes).map_err(LoadError::NotAComponent)?;
         let contract = check(&outside)?;
         let linker = link(&wasmtime, &outside, &grants).map_err(LoadError::Mismatch)?;
         let prepared = contract

@@ -33,7 +33,6 @@ mod memory;
 mod outbound;
 mod output;
 mod rates;
-mod relink;
 mod request_body;
 mod run;
 mod state;
