@@ -4,8 +4,8 @@
 
 mod support;
 
-use belljar::http::{Body, Request, Response};
-use belljar::sandbox::Answer;
+use belljar_http::{Body, Request, Response};
+use belljar_sandbox::Answer;
 use divan::Bencher;
 use support::{Bench, SHORT, hello, whole};
 

@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use belljar::http::{self, Connection, Transport};
-use belljar::sandbox::{Access, Answer, Engine, Grants, Handler, Limits, Preopen};
+use belljar_http::{self as http, Connection, Transport};
+use belljar_sandbox::{Access, Answer, Engine, Grants, Handler, Limits, Preopen};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Builder, Runtime};
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use belljar::config::name_of;
-use belljar::sandbox::{Engine, Inspection};
+use belljar_sandbox::{Engine, Inspection};
 use clap::Args;
 use serde::Serialize;
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use belljar::deploy::REFUSED;
-use belljar::sandbox::CompileTarget;
+use belljar_sandbox::CompileTarget;
 use clap::Args;
 
 /// Compile the component on standard input into a folder

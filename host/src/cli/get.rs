@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use belljar::config::units;
-use belljar::http::Chunked;
+use belljar_http::Chunked;
 use bytes::{Buf, BytesMut};
 use clap::Args;
 

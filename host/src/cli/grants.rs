@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use belljar::config::{GrantConfig, OutboundConfig, StoreConfig, units};
-use belljar::sandbox::{AllowedOrigin, Network, Preopen, StoreLimits};
+use belljar_sandbox::{AllowedOrigin, Network, Preopen, StoreLimits};
 use clap::Args;
 
 /// What a handler may see and use. Without any of these flags: its request, clocks and random numbers.

@@ -12,9 +12,9 @@ use belljar::config::{
     Action, Component, Config, HandlerConfig, HandlersFolder, Route, Server, Site, name_of, units,
 };
 use belljar::deploy::{CompileLimits, Deployment, Options};
-use belljar::http;
-use belljar::sandbox::{Engine, Limits, Rate};
 use belljar::server::{self, AccessLog, Detail, Stderr};
+use belljar_http as http;
+use belljar_sandbox::{Engine, Limits, Rate};
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 

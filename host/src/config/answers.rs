@@ -4,8 +4,8 @@ use super::document::At;
 use super::file::{RedirectTable, ResponseTable, Short};
 use super::reader::Reader;
 use super::{Redirect, StaticResponse};
-use crate::http::{Body, Response};
 use crate::routing::{Location, PathPattern};
+use belljar_http::{Body, Response};
 
 impl Reader<'_> {
     pub fn redirect(

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Component, GrantConfig, HandlerConfig};
-use crate::sandbox::{Access, Limits, Preopen};
+use belljar_sandbox::{Access, Limits, Preopen};
 
 /// A folder, and how its files are served.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,14 +1,11 @@
 //! Grants as they are configured, opened.
 
 use std::path::Path;
-use std::str::FromStr;
 
 use anyhow::{Context, bail};
 
 use super::{GrantConfig, OutboundConfig, StoreConfig};
-use crate::sandbox::{
-    Access, Authorities, Buckets, Database, Databases, Grants, Outbound, Preopen,
-};
+use belljar_sandbox::{Authorities, Buckets, Database, Databases, Grants, Outbound};
 
 impl GrantConfig {
     /// Opens what is granted to the handler of this name.
@@ -25,7 +22,7 @@ impl GrantConfig {
         Ok(grants.store(Buckets::new(database, name.to_owned(), *limits)))
     }
 
-    /// As [`open`](Self::open), for an [`Inspection`](crate::sandbox::Inspection): makes no store, and holds none.
+    /// As [`open`](Self::open), for an [`Inspection`](belljar_sandbox::Inspection): makes no store, and holds none.
     ///
     /// # Errors
     ///
@@ -84,29 +81,6 @@ impl OutboundConfig {
             max_head: self.max_head,
             max_body: self.max_body,
             connections: self.connections,
-        })
-    }
-}
-
-/// `HOST::GUEST` or `HOST::GUEST:rw`.
-impl FromStr for Preopen {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let Some((host, guest)) = text.split_once("::") else {
-            return Err("write it as HOST::GUEST, such as ./data::/data, or ./data::/data:rw to let the handler write".into());
-        };
-        let (guest, access) = match guest.strip_suffix(":rw") {
-            Some(guest) => (guest, Access::ReadWrite),
-            None => (guest, Access::ReadOnly),
-        };
-        if host.is_empty() || guest.is_empty() {
-            return Err("both HOST and GUEST need a name, such as ./data::/data".into());
-        }
-        Ok(Self {
-            host: host.into(),
-            guest: guest.into(),
-            access,
         })
     }
 }

@@ -7,7 +7,7 @@ use super::document::At;
 use super::file::{GrantTable, LimitTable};
 use super::reader::Reader;
 use super::{GrantConfig, HandlerConfig, OutboundConfig, StoreConfig};
-use crate::sandbox::{Authorities, Limits, Preopen, StoreLimits};
+use belljar_sandbox::{Authorities, Limits, Preopen, StoreLimits};
 
 /// What is written of a handler, in a route or in a file of its own.
 pub(super) struct HandlerTable<'t> {

@@ -27,9 +27,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::http;
 use crate::routing::{HostPattern, PathPattern};
-use crate::sandbox::{AllowedOrigin, Limits, Network, Outbound, Preopen, StoreLimits};
+use belljar_http as http;
+use belljar_sandbox::{AllowedOrigin, Limits, Network, Outbound, Preopen, StoreLimits};
 
 pub use self::files::Files;
 pub use self::names::name_of;

@@ -7,8 +7,8 @@ use super::file::{File, HandlerFile, HttpTable};
 use super::handlers::HandlerTable;
 use super::problem::{Problem, Problems};
 use super::{Config, HandlerConfig, Server};
-use crate::http;
-use crate::sandbox::Limits;
+use belljar_http as http;
+use belljar_sandbox::Limits;
 
 impl Config {
     /// Reads a `belljar.toml`, and looks whether the files and folders that it names are there. Paths in it are

@@ -13,7 +13,7 @@ use super::reader::Reader;
 use super::routes::{DraftAction, DraftRoute};
 use super::{Component, HandlerConfig, HandlersFolder, Site};
 use crate::routing::{HostPattern, PathPattern};
-use crate::sandbox::Limits;
+use belljar_sandbox::Limits;
 
 impl Reader<'_> {
     /// All sites: the one of the file's top level, if anything is said of it, and those with a table of their own.

@@ -297,7 +297,7 @@ fn what_is_said_of_all_handlers_holds_unless_one_says_otherwise() {
                     dirs: vec![Preopen {
                         host: folder.at("handlers/../data"),
                         guest: "/data".into(),
-                        access: crate::sandbox::Access::ReadOnly,
+                        access: belljar_sandbox::Access::ReadOnly,
                     }],
                     ..GrantConfig::default()
                 },

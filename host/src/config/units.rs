@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use crate::sandbox::Rate;
+use belljar_sandbox::Rate;
 
 /// `30s`, `500ms`, `2min`.
 pub fn duration(text: &str) -> Result<Duration, String> {

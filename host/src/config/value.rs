@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::units;
 use crate::routing::{HostPattern, PathPattern};
-use crate::sandbox::{AllowedOrigin, Network, Preopen, Rate};
+use belljar_sandbox::{AllowedOrigin, Network, Preopen, Rate};
 
 /// Defines a type for each form, and [`check`] for all of them.
 macro_rules! forms {

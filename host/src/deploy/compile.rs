@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::content::Content;
-use crate::sandbox::{CompileTarget, Engine};
+use belljar_sandbox::{CompileTarget, Engine};
 
 /// What compiling a component may take.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::compile::Compiler;
 use super::content::{Content, Contents};
 use super::stamp::Stamp;
 use crate::config::{Component, HandlerConfig};
-use crate::sandbox::{Databases, Engine, Handler, LoadError};
+use belljar_sandbox::{Databases, Engine, Handler, LoadError};
 
 /// Loads handlers, on any thread but those that serve.
 pub(super) struct Loader {

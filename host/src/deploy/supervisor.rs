@@ -22,8 +22,8 @@ use super::stamp::Stamp;
 use super::unit::{News, Unit};
 use super::wanted::{Discoveries, Discovery, Folders, Key, named};
 use crate::config::Config;
-use crate::sandbox::Engine;
 use crate::server::Routes;
+use belljar_sandbox::Engine;
 
 /// What is wanted, and how it is to be had.
 pub struct Options {

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::stderr::Stderr;
 use super::target::{Missing, Run};
-use crate::http::{self, Gone, Head, Reject, SendError, Sent};
-use crate::sandbox::Failure;
+use belljar_http::{self as http, Gone, Head, Reject, SendError, Sent};
+use belljar_sandbox::Failure;
 
 /// How much is told of each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

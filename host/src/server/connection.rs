@@ -10,8 +10,8 @@ use super::access_log::Exchange;
 use super::error_page;
 use super::target::{Run, Way};
 use super::turn;
-use crate::http::{Connection, Reject, Request, Response, SendError, Sent, Transport};
-use crate::sandbox::{Answer, Failed, Instance};
+use belljar_http::{Connection, Reject, Request, Response, SendError, Sent, Transport};
+use belljar_sandbox::{Answer, Failed, Instance};
 
 /// Serves a connection to its end.
 pub(super) async fn serve<S: Transport>(stream: S, peer: SocketAddr, shared: &Shared) {

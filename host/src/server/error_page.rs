@@ -8,8 +8,8 @@ use std::fmt::{self, Display, Write as _};
 use bytesize::ByteSize;
 
 use super::target::{Missing, Run};
-use crate::http::{Body, Response};
-use crate::sandbox::{Failed, Limits};
+use belljar_http::{Body, Response};
+use belljar_sandbox::{Failed, Limits};
 
 /// `line` is the request's method, target and version.
 pub(super) fn failed(failed: &Failed, run: &Run, line: &str) -> Response {

@@ -24,7 +24,7 @@ pub use stderr::Stderr;
 pub use target::{Fixed, Missing, Routes, Run, Target};
 pub use turn::thread_sleeps;
 
-use crate::http;
+use belljar_http as http;
 use eviction::Eviction;
 use listener::Listener;
 

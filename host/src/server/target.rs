@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::{Redirect, StaticResponse};
-use crate::http::{Body, InvalidResponse, Request, Response};
 use crate::routing::{Found, Location, PathPattern, Table};
-use crate::sandbox::Handler;
+use belljar_http::{Body, InvalidResponse, Request, Response};
+use belljar_sandbox::Handler;
 
 /// What answers which request.
 pub type Routes = Table<Target>;

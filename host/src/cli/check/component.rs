@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use belljar::sandbox::{Import, Inspection, Provision};
+use belljar_sandbox::{Import, Inspection, Provision};
 use bytesize::ByteSize;
 use serde::Serialize;
 

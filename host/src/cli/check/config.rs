@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use belljar::config::{Action, Component, Config, GrantConfig, HandlerConfig, Problem};
 use belljar::deploy::FoundHandler;
-use belljar::sandbox::{Engine, Grants, Inspection, StoreInUse};
+use belljar_sandbox::{Engine, Grants, Inspection, StoreInUse};
 use serde::Serialize;
 
 /// What was found out about a configuration.

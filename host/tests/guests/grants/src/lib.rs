@@ -28,7 +28,7 @@ wit_bindgen::generate!({
             }
         }
     ",
-    path: ["../../../../wit", "../../../wit/keyvalue", "wit"],
+    path: ["../../../../wit", "../../../sandbox/wit/keyvalue", "wit"],
     world: "belljar:grants/grants",
     generate_all,
 });

@@ -145,7 +145,7 @@ pub(super) fn reason(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Body;
+    use crate::Body;
 
     fn text(response: &Response, framing: Framing, persistence: Persistence) -> String {
         let mut output = Vec::new();

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use bytes::Bytes;
 use wasmtime_wasi::p2::{InputStream, Pollable, StreamError, StreamResult};
 
-use crate::http::RequestBody;
+use belljar_http::RequestBody;
 
 /// Nothing is read from the client before the guest asks.
 pub(super) struct BodyStream(pub RequestBody);

@@ -28,7 +28,7 @@ use super::rates::Rates;
 use super::run::Run;
 use super::state::{self, State};
 use super::transcript::Transcript;
-use crate::http::{Request, Response};
+use belljar_http::{Request, Response};
 
 /// What a handler may see beyond its request.
 pub struct Grants {
@@ -146,7 +146,8 @@ impl Handler {
             false => engine.synchronous(),
         };
         let wasmtime = wasmtime.clone();
-        let component = Component::from_binary(&wasmtime, bytes).map_err(LoadError::NotAComponent)?;
+        let component =
+            Component::from_binary(&wasmtime, bytes).map_err(LoadError::NotAComponent)?;
         let contract = check(&outside)?;
         let linker = link(&wasmtime, &outside, &grants).map_err(LoadError::Mismatch)?;
         let prepared = contract

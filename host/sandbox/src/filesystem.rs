@@ -1,6 +1,7 @@
 //! The folders that a handler is granted.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use anyhow::Context;
 use wasmtime_wasi::filesystem::WasiFilesystemCtx;
@@ -16,6 +17,29 @@ pub struct Preopen {
     /// Its name in the guest, such as `/`.
     pub guest: String,
     pub access: Access,
+}
+
+/// `HOST::GUEST` or `HOST::GUEST:rw`.
+impl FromStr for Preopen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((host, guest)) = text.split_once("::") else {
+            return Err("write it as HOST::GUEST, such as ./data::/data, or ./data::/data:rw to let the handler write".into());
+        };
+        let (guest, access) = match guest.strip_suffix(":rw") {
+            Some(guest) => (guest, Access::ReadWrite),
+            None => (guest, Access::ReadOnly),
+        };
+        if host.is_empty() || guest.is_empty() {
+            return Err("both HOST and GUEST need a name, such as ./data::/data".into());
+        }
+        Ok(Self {
+            host: host.into(),
+            guest: guest.into(),
+            access,
+        })
+    }
 }
 
 /// What a guest may do in a folder.

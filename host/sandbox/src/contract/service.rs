@@ -19,13 +19,13 @@ use wasmtime_wasi_http::{Error, FieldMap, WasiBody, WasiHttpView};
 
 use super::outgoing::Outgoing;
 use super::{Early, request};
-use crate::http::{Request, Response};
-use crate::sandbox::crew::Crew;
-use crate::sandbox::failure::Failure;
-use crate::sandbox::state::State;
+use crate::crew::Crew;
+use crate::failure::Failure;
+use crate::state::State;
+use belljar_http::{Request, Response};
 
 /// A request on its way into an instance, and the ways out of it.
-pub(in crate::sandbox) struct Job {
+pub(crate) struct Job {
     request: Request,
     response: oneshot::Sender<Result<hyper::Response<WasiBody>, ErrorCode>>,
     transmitted: oneshot::Receiver<()>,
@@ -33,7 +33,7 @@ pub(in crate::sandbox) struct Job {
 }
 
 /// The other end of a [`Job`].
-pub(in crate::sandbox) struct Answered {
+pub(crate) struct Answered {
     response: oneshot::Receiver<Result<hyper::Response<WasiBody>, ErrorCode>>,
     transmitted: oneshot::Sender<()>,
     over: oneshot::Receiver<()>,

@@ -7,17 +7,17 @@ use wasmtime_wasi::OpenMode;
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::DynInputStream;
 
-use crate::http::{Body, Request, Response};
-use crate::sandbox::failure::Failure;
-use crate::sandbox::request_body::BodyStream;
-use crate::sandbox::state::State;
+use crate::failure::Failure;
+use crate::request_body::BodyStream;
+use crate::state::State;
+use belljar_http::{Body, Request, Response};
 
 use bindings::belljar::handler::types;
 pub(super) use bindings::{Handler as Exports, HandlerPre as Prepared};
 
 mod bindings {
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "../../wit",
         world: "handler",
         with: { "wasi": wasmtime_wasi::p2::bindings },
         exports: { default: async },

@@ -16,7 +16,7 @@ use super::instance::Instance;
 use super::lanes::Guest;
 use super::run::Run;
 use super::transcript::Transcript;
-use crate::http::Response;
+use belljar_http::Response;
 
 /// What a guest answered.
 pub struct Answer {

@@ -16,8 +16,8 @@ use tokio_util::sync::PollSender;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::Early;
-use crate::http::{Body, Frame, Response, Trailers};
-use crate::sandbox::failure::Failure;
+use crate::failure::Failure;
+use belljar_http::{Body, Frame, Response, Trailers};
 
 /// The run of a guest, and the response that comes out of it.
 ///

@@ -1,6 +1,6 @@
 //! The sandbox: a component, an instance of it for every request, and the limits around it.
 //!
-//! It knows nothing of sockets. A request comes in as [`http::Request`](crate::http::Request), what comes out is
+//! It knows nothing of sockets. A request comes in as [`http::Request`](belljar_http::Request), what comes out is
 //! an [`Answer`] or a [`Failure`], and everything between is a guest that is not trusted:
 //!
 //! - [`Engine`] compiles, allocates and counts; one a process.

@@ -8,9 +8,9 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 use super::outgoing::Outgoing;
 use super::{Early, request};
-use crate::http::{Request, Response};
-use crate::sandbox::failure::Failure;
-use crate::sandbox::state::State;
+use crate::failure::Failure;
+use crate::state::State;
+use belljar_http::{Request, Response};
 
 /// Has an instance answer one request.
 pub(super) async fn answer(

@@ -10,15 +10,15 @@ use hyper::http::uri::{PathAndQuery, Uri};
 use hyper::{Method, Request};
 use wasmtime_wasi_http::Error;
 
-use crate::http::{self, BodyError, Head, RequestBody, Trailers};
+use belljar_http::{self as message, BodyError, Head, RequestBody, Trailers};
 
 /// The request's content: nothing is read from the client before the guest asks.
 pub(super) struct Content(Option<RequestBody>);
 
 /// Method, path and query as sent, and the fields that do not belong to the connection. The Host field is the
 /// request's authority, from wherever it came; wasi:http hides it from the guest's fields and tells it by itself.
-pub(super) fn convert(request: http::Request) -> Request<Content> {
-    let http::Request { head, body, added } = request;
+pub(super) fn convert(request: message::Request) -> Request<Content> {
+    let message::Request { head, body, added } = request;
     let mut converted = Request::new(Content(body));
     // The parser has checked it: a method is a token.
     *converted.method_mut() = Method::from_bytes(head.method().as_bytes()).unwrap_or_default();

@@ -21,7 +21,7 @@ use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use super::crew::Crew;
 use super::failure::Failure;
 use super::state::State;
-use crate::http::{Request, Response};
+use belljar_http::{Request, Response};
 
 pub(super) use service::Job;
 
