@@ -1,9 +1,7 @@
 //! A real browser shows the example site, and events as they happen.
 
-mod support;
-
+use crate::support::{Browser, Server};
 use serde_json::json;
-use support::{Browser, Server};
 
 #[test]
 fn a_browser_shows_the_example_site() {

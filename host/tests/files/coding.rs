@@ -1,9 +1,7 @@
 //! The default guest: coded twins of a file, chosen by Accept-Encoding (RFC 9110, section 12.5.3).
 //! Numbers are rows of the table of file behaviour.
 
-mod support;
-
-use support::{Server, Site};
+use crate::support::{Server, Site};
 
 #[test]
 fn row_20_the_best_coding_that_both_have() {

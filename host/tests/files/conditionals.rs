@@ -1,10 +1,8 @@
 //! The default guest: conditional requests (RFC 9110, section 13). Numbers are rows of the table of file behaviour.
 
-mod support;
-
 use std::time::{Duration, SystemTime};
 
-use support::{Server, Site, past};
+use crate::support::{Server, Site, past};
 
 /// Fields of a request, in which ETAG stands for the file's tag, and the status of the answer.
 type Case<'a> = (&'a [(&'a str, &'a str)], u16);
@@ -233,7 +231,7 @@ fn check(cases: &[Case]) {
                 .iter()
                 .map(|(name, value)| (*name, value.as_str()))
                 .collect();
-            let request = support::head(method, "/file.txt", &fields);
+            let request = crate::support::head(method, "/file.txt", &fields);
             client.send(&request);
             let answer = client.response_to(request.as_bytes());
             assert_eq!(answer.status, *status, "{method} {fields:?}");

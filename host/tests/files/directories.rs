@@ -1,8 +1,6 @@
 //! The default guest: folders, index pages and listings. Numbers are rows of the table of file behaviour.
 
-mod support;
-
-use support::{Response, Server, Site};
+use crate::support::{Response, Server, Site};
 
 #[test]
 fn row_24_a_folder_without_a_slash_is_redirected() {

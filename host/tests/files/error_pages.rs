@@ -1,8 +1,6 @@
 //! Error pages of the default guest and of the host: row 35 of the table of file behaviour.
 
-mod support;
-
-use support::{Response, Server, Site, head};
+use crate::support::{Response, Server, Site, head};
 
 #[test]
 fn row_35_error_pages_say_their_length_and_reflect_nothing() {

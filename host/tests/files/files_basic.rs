@@ -1,10 +1,8 @@
 //! The default guest: files as they are. Numbers in the names are rows of the table of file behaviour.
 
-mod support;
-
 use std::time::{Duration, SystemTime};
 
-use support::{Response, Server, Site, past};
+use crate::support::{Response, Server, Site, past};
 
 #[test]
 fn row_1_a_file_is_sent_byte_for_byte() {

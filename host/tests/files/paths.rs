@@ -1,9 +1,7 @@
 //! The default guest: which file a path names, and which it must never name. Numbers are rows of the table of file
 //! behaviour.
 
-mod support;
-
-use support::{Server, Site};
+use crate::support::{Server, Site};
 
 #[test]
 fn row_26_a_file_with_a_trailing_slash() {
@@ -393,7 +391,7 @@ fn row_31_an_unreadable_file() {
     let server = if rustix::process::geteuid().is_root() {
         // A copy, because the program's own folder need not be open to everybody.
         let program = site.around().join("belljar");
-        copy(support::program(), &program).expect("the program can be copied");
+        copy(crate::support::program(), &program).expect("the program can be copied");
         let home = site.around().to_owned();
         Server::options().command(|command| {
             let mut other = Command::new(&program);

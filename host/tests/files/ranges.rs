@@ -1,8 +1,6 @@
 //! The default guest: parts of files (RFC 9110, section 14). Numbers are rows of the table of file behaviour.
 
-mod support;
-
-use support::{Response, Server, Site, past};
+use crate::support::{Response, Server, Site, past};
 
 #[test]
 fn row_13_one_range() {

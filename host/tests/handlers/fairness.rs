@@ -1,15 +1,13 @@
 //! Several handlers in one engine, through the library: none is at the expense of another, and a newer version of one
 //! takes over what belongs to the handler.
 
-mod support;
-
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use belljar::http::{self, Connection, Request};
-use belljar::sandbox::{Answer, Engine, Failed, Failure, Grants, Handler, Limits, Rate};
-use support::component;
+use crate::support::component;
+use belljar_http::{self as http, Connection, Request};
+use belljar_sandbox::{Answer, Engine, Failed, Failure, Grants, Handler, Limits, Rate};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{sleep, timeout};
 
@@ -156,7 +154,7 @@ async fn a_probe_finds_what_does_not_start() {
                 (func (export "handle") (param i32) (result i32) unreachable))
             (core instance $main (instantiate $main))"#
         );
-        let bytes = support::handler_of(&module);
+        let bytes = crate::support::handler_of(&module);
         let grants = Grants::new("starting".into(), Vec::new(), &[]).unwrap();
         let handler = Handler::load(engine.clone(), &bytes, grants, limits.clone()).unwrap();
         let probed = within(Arc::new(handler).probe()).await;
@@ -256,7 +254,7 @@ async fn hold_all(handler: &Arc<Handler>) -> Vec<Answer> {
 async fn request(target: &str) -> (Connection<DuplexStream>, Request) {
     let (mut client, server) = duplex(1 << 10);
     let mut connection = Connection::new(server, Arc::new(http::Limits::default()));
-    let head = support::head("GET", target, &[]);
+    let head = crate::support::head("GET", target, &[]);
     client.write_all(head.as_bytes()).await.unwrap();
     assert!(connection.idle().await);
     let request = connection.next_request().await.unwrap().unwrap();
@@ -264,7 +262,7 @@ async fn request(target: &str) -> (Connection<DuplexStream>, Request) {
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    let came = timeout(support::PATIENCE, future).await;
+    let came = timeout(crate::support::PATIENCE, future).await;
     came.expect("nothing came of it")
 }
 

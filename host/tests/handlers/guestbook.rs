@@ -1,11 +1,9 @@
 //! The example `guestbook`: what strangers write is kept, and shown without being believed.
 
-mod support;
-
 use std::thread;
 
+use crate::support::{Browser, Response, Server, head};
 use serde_json::json;
-use support::{Browser, Response, Server, head};
 use tempfile::TempDir;
 
 #[test]
@@ -68,7 +66,7 @@ fn forms_that_are_refused() {
         );
     }
     assert_eq!(server.get("/").text().matches("<article").count(), 1);
-    let other = server.exchange(&support::post("/", good.as_bytes()));
+    let other = server.exchange(&crate::support::post("/", good.as_bytes()));
     assert_eq!(other.status, 415, "no form by its type");
 }
 

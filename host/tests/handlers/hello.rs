@@ -1,8 +1,6 @@
 //! The example `hello`, by both of the ways to a component that its README names.
 
-mod support;
-
-use support::{Server, component_for};
+use crate::support::{Server, component_for};
 
 #[test]
 fn hello_is_the_same_by_every_road() {

@@ -1,10 +1,8 @@
 //! Handlers that let the host do the work, reach for what is not theirs, or write what is not true.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{Client, Server, ServerOptions, Site, handler_of, head, run};
+use crate::support::{Client, Server, ServerOptions, Site, handler_of, head, run};
 
 /// Giving way after each moment of work does not make the work free.
 #[test]
@@ -81,7 +79,7 @@ fn calls_that_ask_for_too_much() {
         assert_eq!(server.get(target).status, 500, "{target}");
         server.assert_alive(target);
     }
-    let upload = support::post("/read-all-at-once", &[b'x'; 300_000]);
+    let upload = crate::support::post("/read-all-at-once", &[b'x'; 300_000]);
     assert_eq!(server.exchange(&upload).text(), "300000\n");
 }
 
@@ -263,7 +261,7 @@ fn what_a_handler_prints_is_bounded() {
 /// Nobody may be watching: the log is a pipe that is full.
 #[test]
 fn a_log_that_nobody_reads_stops_nobody() {
-    let (address, mut child) = support::start_unread(&["--cpu", "300ms"]);
+    let (address, mut child) = crate::support::start_unread(&["--cpu", "300ms"]);
     let mut client = Client::connect(address);
     for _ in 0..20 {
         assert_eq!(client.get("/print-lines?n=65536").status, 200);

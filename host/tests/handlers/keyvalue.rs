@@ -1,12 +1,10 @@
 //! The key-value store and the configuration, as a handler finds them.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::thread;
 
-use support::{Server, ServerOptions, Site, component, run};
+use crate::support::{Server, ServerOptions, Site, component, run};
 
 fn options(file: &Path, flags: &str) -> ServerOptions {
     let options = Server::options().handler("test_grants").args(flags);

@@ -1,14 +1,12 @@
 //! Requests that a handler sends to other servers: which are allowed, and what becomes of them.
 
-mod support;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+use crate::support::{PATIENCE, Peer, Server, Site, head, run};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use support::{PATIENCE, Peer, Server, Site, head, run};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -229,7 +227,7 @@ fn what_other_servers_do_wrong_is_told() {
         assert!(
             text.starts_with(expected),
             "{}: {text}",
-            support::shown(answer.as_bytes())
+            crate::support::shown(answer.as_bytes())
         );
     }
 

@@ -1,8 +1,6 @@
 //! `--reuse N`: an instance answers up to N requests, one after the other, and none after one that it failed.
 
-mod support;
-
-use support::{Server, Site, head};
+use crate::support::{Server, Site, head};
 
 #[test]
 fn an_instance_answers_as_many_requests_as_it_may() {

@@ -1,8 +1,6 @@
 //! `--concurrency N`: an instance of wasi:http 0.3 answers several requests at once, which share its fate.
 
-mod support;
-
-use support::{Broken, Client, Server, head, run};
+use crate::support::{Broken, Client, Server, head, run};
 
 fn started(arguments: &str) -> Server {
     let options = Server::options().handler("test_service");
@@ -10,7 +8,7 @@ fn started(arguments: &str) -> Server {
 }
 
 /// A client whose answer's head is there, and no more of it than that.
-fn in_the_middle(server: &Server) -> (Client, support::Response) {
+fn in_the_middle(server: &Server) -> (Client, crate::support::Response) {
     let mut client = server.connect();
     client.send(head("GET", "/wait-after-head", &[]));
     let answer = client.try_head().expect("a head");

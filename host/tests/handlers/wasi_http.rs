@@ -1,8 +1,6 @@
 //! Handlers of wasi:http, 0.2 and 0.3: what they are given, what they may answer, and what their failures come to.
 
-mod support;
-
-use support::{Broken, Server, Site, head};
+use crate::support::{Broken, Server, Site, head};
 
 /// The same handler in both versions; see the folder guests.
 const GUESTS: [&str; 2] = ["test_proxy", "test_service"];

@@ -1,10 +1,8 @@
 //! Request bodies on their way to the handler: codings, `100 Continue`, and what is malformed or cut short.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{Server, head, post, post_chunked, shown};
+use crate::support::{Server, head, post, post_chunked, shown};
 
 #[test]
 fn well_formed_chunks_arrive_as_one_body() {

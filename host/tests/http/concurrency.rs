@@ -1,13 +1,11 @@
 //! Many at once, and none at the expense of another. Nothing here measures time: what must not wait is answered
 //! while what it must not wait for is still unanswered.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-use support::{Client, Server, Site, head};
+use crate::support::{Client, Server, Site, head};
 
 #[test]
 fn a_thousand_connections_at_once() {

@@ -1,10 +1,8 @@
 //! Handlers that fail or attack, each with its one answer, and after each the server is as it was before.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{Response, Server, Site, head, post};
+use crate::support::{Response, Server, Site, head, post};
 
 #[test]
 fn a_handler_that_ends_without_an_answer_is_500() {
@@ -202,7 +200,7 @@ fn a_file_that_shrank_before_the_head_was_sent_is_500() {
         client.send(head("GET", "/shrinking-file?path=/shrinking.bin", &[]));
         match client.try_response(false) {
             Ok(answer) => assert_eq!(answer.status, 500, "{length}: {}", answer.head),
-            Err(support::Broken::CutShort { .. }) => {}
+            Err(crate::support::Broken::CutShort { .. }) => {}
             Err(other) => panic!("{length}: {other:?}"),
         }
         assert_eq!(

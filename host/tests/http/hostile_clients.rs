@@ -1,14 +1,10 @@
 //! Clients that take all they can get. After each the server is as it was: it answers, its one instance is free, no
 //! file stays open, and its memory has a bound.
 
-#![cfg(target_os = "linux")]
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Client, Server, ServerOptions, Site, head};
 use rustix::net::sockopt::set_socket_linger;
-use support::{Client, Server, ServerOptions, Site, head};
 
 /// Sockets that are connected and say nothing, or part of something, and then go.
 #[test]

@@ -1,10 +1,8 @@
 //! Every limit has a flag, and every flag is kept. The limits are short here, so that the tests are.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{Broken, Client, Server, Site, handler_of, head, post, post_chunked};
+use crate::support::{Broken, Client, Server, Site, handler_of, head, post, post_chunked};
 
 #[test]
 fn timeout_is_the_wall_clock_and_cpu_is_work() {
@@ -273,7 +271,7 @@ fn send_timeout_drops_a_client_that_does_not_read() {
 #[test]
 fn memory_is_the_sum_of_all_memories() {
     let site = Site::new(&[]);
-    let component = handler_of(include_str!("support/two_memories.wat"));
+    let component = handler_of(include_str!("../support/two_memories.wat"));
     let file = site.write("two_memories.wasm", &component);
     let server = Server::options()
         .arg("--handler")

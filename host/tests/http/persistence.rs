@@ -1,8 +1,6 @@
 //! How long a connection lives, and several requests on one.
 
-mod support;
-
-use support::{Server, head, post};
+use crate::support::{Server, head, post};
 
 #[test]
 fn a_connection_persists_unless_asked_otherwise() {

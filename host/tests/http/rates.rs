@@ -1,9 +1,7 @@
 //! `--rate` and `--client-rate`: a bucket of tokens, for all requests and for each client's. The rates here are by the
 //! hour, so that no token comes while a test runs.
 
-mod support;
-
-use support::{Client, Response, Server, post};
+use crate::support::{Client, Response, Server, post};
 
 #[test]
 fn a_burst_is_answered_and_no_more() {
@@ -73,7 +71,7 @@ fn a_refusal_takes_no_place() {
     ]);
     let mut reading = server.connect();
     let fields = [("Content-Length", "5"), ("Expect", "100-continue")];
-    reading.send(support::head("POST", "/echo", &fields));
+    reading.send(crate::support::head("POST", "/echo", &fields));
     assert_eq!(reading.response().status, 100);
     for _ in 0..3 {
         assert_refused(&server.get("/hello"));
@@ -107,7 +105,7 @@ fn what_is_no_rate_is_refused() {
         "99999999999/s",
     ] {
         let flag = format!("--rate={rate}");
-        let ended = support::run(["serve", &flag, "--listen", "127.0.0.1:0"]);
+        let ended = crate::support::run(["serve", &flag, "--listen", "127.0.0.1:0"]);
         assert_eq!(ended.code, Some(2), "{rate:?}");
         assert!(ended.stderr.contains("100/s"), "{rate:?}: {}", ended.stderr);
     }

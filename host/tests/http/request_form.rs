@@ -3,9 +3,7 @@
 //! Every input is sent twice: in one piece, and byte by byte. Behind each one that must be refused comes a
 //! second request, which nobody may answer: it is what a smuggler would have hidden there.
 
-mod support;
-
-use support::{Response, Server, head, shown};
+use crate::support::{Response, Server, head, shown};
 
 /// Transfer-Encoding other than a single final `chunked` (RFC 9112, section 6.1).
 #[test]

@@ -1,11 +1,9 @@
 //! Bodies on their way through handlers of wasi:http: as they come, in both directions, and no more than is taken.
 
-mod support;
-
 use std::io::Write;
 use std::thread;
 
-use support::{Client, Response, Server, head};
+use crate::support::{Client, Response, Server, head};
 
 /// The same handler in both versions; see the folder guests.
 const GUESTS: [&str; 2] = ["test_proxy", "test_service"];
@@ -143,7 +141,7 @@ fn wait_for_hello(server: &Server, status: u16, case: &str) {
     let begin = std::time::Instant::now();
     while server.get("/hello").status != status {
         assert!(
-            begin.elapsed() < support::PATIENCE,
+            begin.elapsed() < crate::support::PATIENCE,
             "{case}: never {status}"
         );
     }
@@ -182,7 +180,7 @@ fn a_body_that_fails_is_no_whole_response() {
             // Either it failed before the handler answered, or the answer was cut.
             match client.try_response(false) {
                 Ok(answer) => assert_eq!(answer.status, status, "{guest}: {coded}"),
-                Err(support::Broken::CutShort { head, .. }) => {
+                Err(crate::support::Broken::CutShort { head, .. }) => {
                     assert!(head.starts_with("HTTP/1.1 200"), "{guest}: {coded}: {head}");
                 }
                 Err(why) => panic!("{guest}: {coded}: {why:?}"),
@@ -198,7 +196,7 @@ fn a_body_that_fails_is_no_whole_response() {
         });
         let answer = client.try_response(false);
         assert!(
-            matches!(answer, Err(support::Broken::CutShort { .. })),
+            matches!(answer, Err(crate::support::Broken::CutShort { .. })),
             "{guest}: {answer:?}"
         );
         sender.join().expect("it ends");

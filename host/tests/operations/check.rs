@@ -1,9 +1,7 @@
 //! `belljar check`: what it says of a component, and its exit status.
 
-mod support;
-
+use crate::support::{Site, component, run};
 use serde_json::Value;
-use support::{Site, component, run};
 
 /// What `check --json` says with these flags, and its exit status.
 fn check(file: &str, flags: &[&str]) -> (Option<i32>, Value) {

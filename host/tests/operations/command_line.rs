@@ -1,12 +1,10 @@
 //! The program as its user meets it: what it prints, what it refuses, and how it ends.
 
-mod support;
-
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{Client, PATIENCE, Server, Site, component, head, run};
+use crate::support::{Client, PATIENCE, Server, Site, component, head, run};
 
 #[test]
 fn the_first_line_of_output_is_the_address() {

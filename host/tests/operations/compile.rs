@@ -1,15 +1,11 @@
 //! Components are compiled in processes of their own, within limits, to where the server looks for them.
 
-#![cfg(unix)]
-
-mod support;
-
 use std::fs::{self, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::process::{Output, Stdio};
 
+use crate::support::{Server, Site, answering, belljar, component};
 use serde_json::Value;
-use support::{Server, Site, answering, belljar, component};
 
 fn compile(file: &std::path::Path, folder: &std::path::Path, memory: u64) -> Output {
     belljar()

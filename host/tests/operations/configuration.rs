@@ -1,12 +1,10 @@
 //! `belljar check --config`: what it says of a belljar.toml, sound and broken; and what the documents say of its keys.
 
-mod support;
-
 use std::path::Path;
 
+use crate::support::{Ended, Server, Site, component, run};
 use belljar::config::HandlerConfig;
 use serde_json::Value;
-use support::{Ended, Server, Site, component, run};
 
 /// A folder with what the files below name.
 fn folder() -> Site {

@@ -1,8 +1,6 @@
 //! With `--dev` a failure is shown in the browser, and without it nothing is.
 
-mod support;
-
-use support::{Server, Site, component};
+use crate::support::{Server, Site, component};
 
 #[test]
 fn a_failure_is_shown_to_developers_alone() {

@@ -1,12 +1,10 @@
 //! `belljar get`: the small client, against this server and against others that are worse.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use support::{Ended, Server, Site, run};
+use crate::support::{Ended, Server, Site, run};
 
 #[test]
 fn the_answer_is_shown_whole() {

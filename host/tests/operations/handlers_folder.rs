@@ -1,14 +1,12 @@
 //! A folder of handlers: what is put in is live, what is taken out is gone, and what is broken harms nobody.
 
-mod support;
-
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use support::{Server, Site, answering, component, handler_that, run};
+use crate::support::{Server, Site, answering, component, handler_that, run};
 
 /// A server of the folder `handlers`, beside the files of `public`.
 fn serve(site: &Site, arguments: &str) -> Server {
@@ -131,12 +129,20 @@ fn nothing_of_the_environment_is_a_compilers() {
         if let Some(compiler) = children(server.process_id()).pop() {
             break compiler;
         }
-        assert!(begin.elapsed() < support::PATIENCE, "{}", server.log());
+        assert!(
+            begin.elapsed() < crate::support::PATIENCE,
+            "{}",
+            server.log()
+        );
         thread::sleep(Duration::from_millis(10));
     };
     // Until it is another program it is still the server.
     while !arguments(compiler).contains("compile") {
-        assert!(begin.elapsed() < support::PATIENCE, "{}", server.log());
+        assert!(
+            begin.elapsed() < crate::support::PATIENCE,
+            "{}",
+            server.log()
+        );
         thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(environment(compiler), "");
@@ -287,7 +293,11 @@ fn a_hang_up_has_everything_read_again() {
     kill_process(process.expect("it runs"), Signal::HUP).expect("it is told");
     let begin = std::time::Instant::now();
     while server.log().lines().filter(|line| refused(line)).count() < 2 {
-        assert!(begin.elapsed() < support::PATIENCE, "{}", server.log());
+        assert!(
+            begin.elapsed() < crate::support::PATIENCE,
+            "{}",
+            server.log()
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(server.get("/witness").text(), "sound");

@@ -1,8 +1,6 @@
 //! Requests find what answers them by host and path, and handlers are told how.
 
-mod support;
-
-use support::{Server, Site, component, head};
+use crate::support::{Server, Site, component, head};
 
 fn configured(toml: &str) -> (Site, Server) {
     let site = Site::new(&[("public/index.html", "the site\n")]);

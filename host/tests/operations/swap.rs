@@ -1,12 +1,10 @@
 //! A handler is swapped while it has requests: none of them is lost, and none sees an older version than one before.
 
-mod support;
-
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use support::{Client, Server, Site, answering, component, head};
+use crate::support::{Client, Server, Site, answering, component, head};
 
 /// Ten swaps, one after the other, with requests under way all the time.
 #[test]

@@ -1,11 +1,9 @@
 //! The default guest: files beyond 4 GiB, and files that change while they are sent. Row 33 of the table of file
 //! behaviour.
 
-mod support;
-
 use std::io::{Seek, SeekFrom, Write};
 
-use support::{Broken, Server, Site, head};
+use crate::support::{Broken, Server, Site, head};
 
 #[test]
 fn row_33_a_file_beyond_4_gib() {

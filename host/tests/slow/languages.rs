@@ -1,11 +1,9 @@
 //! The examples in Python and JavaScript, and the one that streams events: each is asked over a socket.
 
-mod support;
-
 use std::sync::Mutex;
 
+use crate::support::{Broken, Client, Response, Server, head};
 use serde_json::{Value, json};
-use support::{Broken, Client, Response, Server, head};
 
 /// To compile such a component takes many seconds of all processors: one after the other, and each but once.
 fn started(handler: &str, arguments: &str) -> Server {

@@ -1,13 +1,11 @@
 //! `belljar new`: what it writes, what it says, and that it harms nothing that is there.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use support::{Server, program};
+use crate::support::{Server, program};
 use tempfile::TempDir;
 
 const LANGUAGES: [&str; 3] = ["rust", "python", "js"];

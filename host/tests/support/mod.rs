@@ -3,7 +3,7 @@
 //! Nothing here knows the server's insides. The client is strict: an answer that HTTP/1.1 forbids fails the
 //! test that got it, whatever the test was about.
 
-// Every test file is a crate of its own and uses its own part of this one.
+// Every test program uses its own part of this module.
 #![allow(dead_code, unused_imports)]
 
 mod browser;

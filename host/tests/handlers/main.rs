@@ -1,0 +1,14 @@
+//! Handlers: their contracts, their grants, their instances, and what hostile ones get.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod fairness;
+mod guestbook;
+mod hello;
+mod hostile_handlers;
+mod keyvalue;
+mod outbound;
+mod reuse;
+mod shared_instances;
+mod wasi_http;

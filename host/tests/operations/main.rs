@@ -1,0 +1,15 @@
+//! The program: its commands, its configuration, and handlers that are deployed while it runs.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod check;
+mod command_line;
+#[cfg(unix)]
+mod compile;
+mod configuration;
+mod dev_pages;
+mod get;
+mod handlers_folder;
+mod routes;
+mod swap;
