@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::limits::Rate;
-use super::transcript::Transcript;
+use crate::account::limits::Rate;
+use crate::wasi::stdio::captured_output::Transcript;
 
 /// Why a guest gave no answer that could be sent.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub struct Failed {
 }
 
 impl Failed {
-    pub(super) fn new(failure: Failure, transcript: Option<&Transcript>) -> Self {
+    pub(crate) fn new(failure: Failure, transcript: Option<&Transcript>) -> Self {
         Self {
             failure,
             output: transcript.map(Transcript::text),
@@ -229,7 +229,7 @@ const CONTRACTS: &str = "`handle` of belljar:handler/handler (see wit/), wasi:ht
 
 /// Raised in a guest that used up its processor time.
 #[derive(Debug)]
-pub(super) struct CpuExceeded;
+pub(crate) struct CpuExceeded;
 
 impl fmt::Display for CpuExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,46 +7,23 @@
 //! - [`Handler`] is a loaded component with what it was granted; `call` runs one request in an instance.
 //! - [`Call`] is that run: a future that moves a guest which keeps a thread busy out of the others' way.
 
-#[cfg(target_os = "linux")]
-mod absent;
+mod account;
 mod admission;
-mod cache;
-mod call;
-mod compile;
-mod contract;
-mod crew;
-mod engine;
-mod epoch;
 mod failure;
-mod filesystem;
 mod handler;
-mod image;
-mod inspect;
-mod instance;
-mod kept;
-mod keyvalue;
-mod lanes;
-mod limits;
-#[cfg(target_os = "linux")]
-mod lookup;
-mod memory;
-mod outbound;
-mod output;
-mod rates;
-mod request_body;
-mod run;
-mod state;
-mod transcript;
+mod runtime;
+mod wasi;
+mod worlds;
 
-pub use call::{Answer, Call};
-pub use compile::CompileTarget;
-pub use contract::Contract;
-pub use engine::Engine;
+pub use account::limits::{Limits, Rate};
 pub use failure::{Failed, Failure, LoadError, Whose};
-pub use filesystem::{Access, Preopen};
+pub use handler::call::{Answer, Call};
+pub use handler::compile::CompileTarget;
+pub use handler::inspect::{Import, Inspection, Provision};
+pub use handler::lease::Instance;
 pub use handler::{Grants, Handler};
-pub use inspect::{Import, Inspection, Provision};
-pub use instance::Instance;
-pub use keyvalue::{Buckets, Database, Databases, StoreInUse, StoreLimits};
-pub use limits::{Limits, Rate};
-pub use outbound::{AllowedOrigin, Authorities, Network, Outbound};
+pub use runtime::engine::Engine;
+pub use wasi::filesystem::{Access, Preopen};
+pub use wasi::keyvalue::{Buckets, Database, Databases, StoreInUse, StoreLimits};
+pub use wasi::outbound::{AllowedOrigin, Authorities, Network, Outbound};
+pub use worlds::Contract;

@@ -3,7 +3,8 @@
 //! A part of the places is guaranteed, the same to each handler; the rest is for whoever asks first. Where none is free,
 //! requests wait: within a handler the first that came goes first, and between handlers it goes in turn.
 
-mod accounts;
+mod fair_queue;
+pub(crate) mod rates;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,13 +12,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use accounts::{Accounts, Asked};
+use fair_queue::{Accounts, Asked};
 
 /// The places of an engine.
-pub(super) struct Places(Mutex<Accounts>);
+pub(crate) struct Places(Mutex<Accounts>);
 
 /// A handler's way to the places, shared by all its versions. Its guarantee ends with it.
-pub(super) struct Gate {
+pub(crate) struct Gate {
     places: Arc<Places>,
     handler: u64,
     /// The most places that the handler may have, as was last said.
@@ -25,16 +26,16 @@ pub(super) struct Gate {
 }
 
 /// A place that is taken, and free again when this is dropped.
-pub(super) struct Slot(Arc<Gate>);
+pub(crate) struct Slot(Arc<Gate>);
 
 /// What a request finds at the gate.
-pub(super) enum Entry {
+pub(crate) enum Entry {
     Free(Slot),
     Wait(Turn),
 }
 
 /// A request's turn, to be waited for. Dropping it gives it up.
-pub(super) struct Turn {
+pub(crate) struct Turn {
     gate: Arc<Gate>,
     /// None once the turn has come.
     ticket: Option<u64>,

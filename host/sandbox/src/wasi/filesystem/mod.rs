@@ -1,0 +1,153 @@
+//! The folders that a handler is granted.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::Context;
+use wasmtime_wasi::filesystem::WasiFilesystemCtx;
+use wasmtime_wasi::{FsPerms, WasiCtx};
+
+#[cfg(target_os = "linux")]
+use crate::wasi::filesystem::negative_cache::Absent;
+
+#[cfg(target_os = "linux")]
+pub(crate) mod lookup;
+#[cfg(target_os = "linux")]
+pub(crate) mod negative_cache;
+
+/// A folder of the host that a guest sees under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preopen {
+    pub host: PathBuf,
+    /// Its name in the guest, such as `/`.
+    pub guest: String,
+    pub access: Access,
+}
+
+/// `HOST::GUEST` or `HOST::GUEST:rw`.
+impl FromStr for Preopen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((host, guest)) = text.split_once("::") else {
+            return Err("write it as HOST::GUEST, such as ./data::/data, or ./data::/data:rw to let the handler write".into());
+        };
+        let (guest, access) = match guest.strip_suffix(":rw") {
+            Some(guest) => (guest, Access::ReadWrite),
+            None => (guest, Access::ReadOnly),
+        };
+        if host.is_empty() || guest.is_empty() {
+            return Err("both HOST and GUEST need a name, such as ./data::/data".into());
+        }
+        Ok(Self {
+            host: host.into(),
+            guest: guest.into(),
+            access,
+        })
+    }
+}
+
+/// What a guest may do in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    ReadOnly,
+    ReadWrite,
+}
+
+/// The folders of a handler, opened once and shared by all its instances.
+pub(crate) struct FileSystem {
+    context: WasiFilesystemCtx,
+    /// For WASI 0.3, whose operations never run on the guest's own thread.
+    context_of_async: WasiFilesystemCtx,
+    is_empty: bool,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
+    on_thread: bool,
+    #[cfg(target_os = "linux")]
+    absent: Absent,
+}
+
+impl FileSystem {
+    /// # Errors
+    ///
+    /// Names the folder that cannot be opened.
+    pub fn open(preopens: &[Preopen]) -> anyhow::Result<Self> {
+        // Reading blocks the thread for as long as a web server's sendfile does. Writing, and above all syncing,
+        // can take as long as the disk likes, so a handler that may write leaves the thread for it. So does one
+        // whose opening of a FIFO would wait.
+        let on_thread = opening_never_waits()
+            && preopens
+                .iter()
+                .all(|preopen| preopen.access == Access::ReadOnly);
+        Ok(Self {
+            context: context(preopens, on_thread)?,
+            context_of_async: context(preopens, false)?,
+            is_empty: preopens.is_empty(),
+            on_thread,
+            #[cfg(target_os = "linux")]
+            absent: Absent::default(),
+        })
+    }
+
+    /// Whether there is no folder at all.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    pub fn context(&self) -> &WasiFilesystemCtx {
+        &self.context
+    }
+
+    pub fn context_of_async(&self) -> &WasiFilesystemCtx {
+        &self.context_of_async
+    }
+
+    /// Whether file operations run on the guest's own thread.
+    #[cfg(target_os = "linux")]
+    pub fn on_thread(&self) -> bool {
+        self.on_thread
+    }
+
+    /// What is known not to be in the folders.
+    #[cfg(target_os = "linux")]
+    pub fn absent(&self) -> &Absent {
+        &self.absent
+    }
+}
+
+fn context(preopens: &[Preopen], on_thread: bool) -> anyhow::Result<WasiFilesystemCtx> {
+    let mut builder = WasiCtx::builder();
+    builder.allow_blocking_current_thread(on_thread);
+    for Preopen {
+        host,
+        guest,
+        access,
+    } in preopens
+    {
+        let permissions = match access {
+            Access::ReadOnly => FsPerms::ReadOnly,
+            Access::ReadWrite => FsPerms::ReadWrite,
+        };
+        let found = std::fs::metadata(host)
+            .with_context(|| format!("the folder {} cannot be opened", host.display()))?;
+        anyhow::ensure!(
+            found.is_dir(),
+            "{} is no folder; name the folder that it is in",
+            host.display()
+        );
+        builder
+            .preopened_dir(host, guest, permissions)
+            .map_err(anyhow::Error::from)
+            .with_context(|| format!("the folder {} cannot be opened", host.display()))?;
+    }
+    Ok(builder.build().filesystem().clone())
+}
+
+#[cfg(target_os = "linux")]
+fn opening_never_waits() -> bool {
+    crate::wasi::filesystem::lookup::is_available()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn opening_never_waits() -> bool {
+    false
+}

@@ -1,0 +1,267 @@
+//! `wasi:keyvalue@0.2.0-draft`: buckets of keys and values that outlive requests and restarts.
+//!
+//! [`store`] says what is kept and how much of it, [`database`] has the file. Every handler has its own buckets, by
+//! its name; a bucket is there from its first entry on.
+
+mod database;
+mod databases;
+mod store;
+
+use std::sync::{Arc, Once};
+
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTableError};
+
+use self::bindings::wasi::keyvalue::{atomics, batch, store as interface};
+use self::database::Failure;
+use self::store::{Change, Space};
+use crate::wasi::host_state::State;
+
+pub use self::database::{Database, StoreInUse};
+pub use self::databases::Databases;
+pub use self::store::StoreLimits;
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "wit/keyvalue",
+        world: "imports",
+        imports: { default: async | trappable },
+        with: { "wasi:keyvalue/store.bucket": super::Bucket },
+        trappable_error_type: { "wasi:keyvalue/store.error" => super::Error },
+    });
+}
+
+/// A handler's part of a database.
+#[derive(Debug, Clone)]
+pub struct Buckets {
+    database: Arc<Database>,
+    space: Arc<Space>,
+}
+
+impl Buckets {
+    /// The buckets of the handler with this name.
+    pub fn new(database: Arc<Database>, handler: String, limits: StoreLimits) -> Self {
+        Self {
+            database,
+            space: Arc::new(Space { handler, limits }),
+        }
+    }
+}
+
+/// What is behind a guest's `bucket`.
+#[derive(Clone)]
+pub struct Bucket {
+    store: Buckets,
+    name: Arc<str>,
+}
+
+/// Why a call fails, for the guest or for good.
+pub enum Error {
+    NoSuchStore,
+    AccessDenied,
+    Other(String),
+    Trap(wasmtime::Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(reason) => Self::Other(reason),
+            Failure::Broken => Self::Other("the store failed; the server's log says why".into()),
+        }
+    }
+}
+
+impl From<ResourceTableError> for Error {
+    fn from(error: ResourceTableError) -> Self {
+        Self::Trap(error.into())
+    }
+}
+
+/// Links the interfaces, whether or not the handler has a store: without one it can open no bucket.
+pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    interface::add_to_linker::<State, HasView>(linker, State::keyvalue)?;
+    atomics::add_to_linker::<State, HasView>(linker, State::keyvalue)?;
+    batch::add_to_linker::<State, HasView>(linker, State::keyvalue)
+}
+
+/// What the interfaces need of an instance.
+pub(crate) struct View<'a> {
+    pub table: &'a mut ResourceTable,
+    pub store: Option<&'a Buckets>,
+    pub handler: &'a str,
+    /// Done when the operator knows that the handler asks for a store.
+    pub denied: &'a Once,
+}
+
+struct HasView;
+
+impl HasData for HasView {
+    type Data<'a> = View<'a>;
+}
+
+impl View<'_> {
+    fn bucket(&self, bucket: &Resource<Bucket>) -> Result<Bucket, Error> {
+        Ok(self.table.get(bucket)?.clone())
+    }
+
+    async fn change(&mut self, bucket: &Resource<Bucket>, change: Change) -> Result<u64, Error> {
+        let Bucket { store, name } = self.bucket(bucket)?;
+        Ok(store.database.change(&store.space, &name, change).await?)
+    }
+}
+
+impl interface::Host for View<'_> {
+    async fn open(&mut self, identifier: String) -> Result<Resource<Bucket>, Error> {
+        let Some(store) = self.store else {
+            // Once: it may well ask at every request.
+            self.denied.call_once(|| {
+                let handler = self.handler;
+                tracing::warn!(
+                    target: "guest",
+                    %handler,
+                    "a bucket was denied, since there is no key-value store; --store FILE makes one"
+                );
+            });
+            return Err(Error::AccessDenied);
+        };
+        let name = match identifier.as_str() {
+            // What a host with a single store calls it.
+            "" => DEFAULT,
+            name if is_bucket(name) => name,
+            _ => return Err(Error::NoSuchStore),
+        };
+        Ok(self.table.push(Bucket {
+            store: store.clone(),
+            name: name.into(),
+        })?)
+    }
+
+    fn convert_error(&mut self, error: Error) -> wasmtime::Result<interface::Error> {
+        match error {
+            Error::NoSuchStore => Ok(interface::Error::NoSuchStore),
+            Error::AccessDenied => Ok(interface::Error::AccessDenied),
+            Error::Other(reason) => Ok(interface::Error::Other(reason)),
+            Error::Trap(error) => Err(error),
+        }
+    }
+}
+
+impl interface::HostBucket for View<'_> {
+    async fn get(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Bucket { store, name } = self.bucket(&bucket)?;
+        let mut values = store.database.get(&store.space, &name, vec![key]).await?;
+        Ok(values.pop().and_then(|(_, value)| value))
+    }
+
+    async fn set(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Result<(), Error> {
+        self.change(&bucket, Change::Set(vec![(key, value)]))
+            .await?;
+        Ok(())
+    }
+
+    async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> Result<(), Error> {
+        self.change(&bucket, Change::Delete(vec![key])).await?;
+        Ok(())
+    }
+
+    async fn exists(&mut self, bucket: Resource<Bucket>, key: String) -> Result<bool, Error> {
+        let Bucket { store, name } = self.bucket(&bucket)?;
+        Ok(store.database.exists(&store.space, &name, key).await?)
+    }
+
+    async fn list_keys(
+        &mut self,
+        bucket: Resource<Bucket>,
+        cursor: Option<u64>,
+    ) -> Result<interface::KeyResponse, Error> {
+        let Bucket { store, name } = self.bucket(&bucket)?;
+        let from = cursor.unwrap_or(0);
+        let page = store.database.list(&store.space, &name, from).await?;
+        Ok(interface::KeyResponse {
+            keys: page.keys,
+            cursor: page.next,
+        })
+    }
+
+    async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        self.table.delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl atomics::Host for View<'_> {
+    async fn increment(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        delta: u64,
+    ) -> Result<u64, Error> {
+        self.change(&bucket, Change::Increment(key, delta)).await
+    }
+}
+
+impl batch::Host for View<'_> {
+    async fn get_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> Result<Vec<Option<(String, Vec<u8>)>>, Error> {
+        let Bucket { store, name } = self.bucket(&bucket)?;
+        bounded(keys.len())?;
+        let values = store.database.get(&store.space, &name, keys).await?;
+        let pair = |(key, value): (String, Option<_>)| value.map(|value| (key, value));
+        Ok(values.into_iter().map(pair).collect())
+    }
+
+    async fn set_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        entries: Vec<(String, Vec<u8>)>,
+    ) -> Result<(), Error> {
+        bounded(entries.len())?;
+        self.change(&bucket, Change::Set(entries)).await?;
+        Ok(())
+    }
+
+    async fn delete_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> Result<(), Error> {
+        bounded(keys.len())?;
+        self.change(&bucket, Change::Delete(keys)).await?;
+        Ok(())
+    }
+}
+
+/// A batch is one piece of work, which ends for nobody.
+fn bounded(keys: usize) -> Result<(), Error> {
+    match keys <= MAX_BATCH {
+        true => Ok(()),
+        false => Err(Error::Other(format!(
+            "a batch of {keys} keys; there may be {MAX_BATCH}"
+        ))),
+    }
+}
+
+fn is_bucket(name: &str) -> bool {
+    (1..=MAX_BUCKET).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
+/// The bucket that the empty name stands for, too.
+const DEFAULT: &str = "default";
+
+/// Bytes of a bucket's name.
+const MAX_BUCKET: usize = 64;
+
+/// Keys of one batch.
+const MAX_BATCH: usize = 10_000;

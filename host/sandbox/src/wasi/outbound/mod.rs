@@ -1,0 +1,259 @@
+//! Requests that a handler makes itself: `wasi:http/outgoing-handler` (0.2) and `wasi:http/client` (0.3).
+//!
+//! None are made but to origins that were allowed, and to no address that was not checked after its name was looked up:
+//! - [`policy`] has the origins, [`address`] the addresses;
+//! - [`connect`] gets a connection, [`exchange`] a response, [`error_code`] tells what broke it off.
+//!
+//! Redirects are the handler's to follow: each is a request of its own, and is asked about as any other.
+
+mod address;
+mod connect;
+mod error_code;
+mod exchange;
+mod policy;
+mod trust;
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::{Method, Request, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use wasmtime::component::Linker;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use self::connect::Refused;
+use self::exchange::Bounds;
+use self::policy::{Host, Origin};
+use crate::handler::Grants;
+use crate::wasi::host_state::State;
+
+pub use self::address::Network;
+pub use self::policy::AllowedOrigin;
+pub use self::trust::Authorities;
+
+/// What a handler may send to other servers, and how long they may take. By default nothing.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    pub origins: Vec<AllowedOrigin>,
+    /// Networks that names may lead to although they are not public. An origin that names its address, and
+    /// `localhost`, need no more than to be allowed.
+    pub private: Vec<Network>,
+    /// Who vouches for https servers.
+    pub authorities: Authorities,
+    /// For a connection: a place, the name's addresses, TCP and TLS.
+    pub connect_timeout: Duration,
+    /// Between the last of the request and the first of the response.
+    pub first_byte_timeout: Duration,
+    /// Between parts of the response, while the handler waits for them.
+    pub between_bytes_timeout: Duration,
+    /// Bytes of a response's head.
+    pub max_head: usize,
+    /// Bytes of a response's body.
+    pub max_body: u64,
+    /// Connections that an instance has at once. A further request waits for one to end.
+    pub connections: usize,
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self {
+            origins: Vec::new(),
+            private: Vec::new(),
+            authorities: Authorities::default(),
+            connect_timeout: Duration::from_secs(5),
+            first_byte_timeout: Duration::from_secs(20),
+            between_bytes_timeout: Duration::from_secs(20),
+            max_head: 32 << 10,
+            max_body: 1 << 30,
+            connections: 8,
+        }
+    }
+}
+
+impl Outbound {
+    fn allows(&self, origin: &Origin) -> bool {
+        self.origins.iter().any(|allowed| allowed.allows(origin))
+    }
+
+    /// Whether an origin that is allowed may be at this address.
+    fn permits(&self, origin: &Origin, address: IpAddr) -> bool {
+        address::is_public(address)
+            || self.private.iter().any(|network| network.contains(address))
+            || self.is_local(origin, address)
+                && self.origins.iter().any(|allowed| allowed.names(origin))
+    }
+
+    /// Whether it is no secret where the host leads.
+    fn is_local(&self, origin: &Origin, address: IpAddr) -> bool {
+        match &origin.host {
+            Host::Address(_) => true,
+            Host::Name(name) => name == "localhost" && address.is_loopback(),
+        }
+    }
+
+    fn bounds(&self, options: Option<RequestOptions>) -> Bounds {
+        let options = options.unwrap_or_default();
+        let lower = |limit: Duration, wanted: Option<Duration>| {
+            wanted.map_or(limit, |wanted| wanted.min(limit))
+        };
+        let connect = lower(self.connect_timeout, options.connect_timeout);
+        Bounds {
+            connected_by: Instant::now() + connect,
+            first_byte: lower(self.first_byte_timeout, options.first_byte_timeout),
+            between_bytes: lower(self.between_bytes_timeout, options.between_bytes_timeout),
+            max_head: self.max_head,
+            max_body: self.max_body,
+        }
+    }
+}
+
+/// What a handler was granted, with what is made of it at the first need.
+#[derive(Default)]
+pub(crate) struct Egress {
+    pub settings: Outbound,
+    tls: OnceLock<Option<TlsConnector>>,
+}
+
+impl Egress {
+    pub fn new(settings: Outbound) -> Self {
+        Self {
+            settings,
+            tls: OnceLock::new(),
+        }
+    }
+
+    fn tls(&self) -> Option<TlsConnector> {
+        let connector = || self.settings.authorities.connector();
+        self.tls.get_or_init(connector).clone()
+    }
+}
+
+/// Links what wasmtime-wasi-http does not have right. To be called while names may be shadowed.
+pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    error_code::link(linker)
+}
+
+/// An instance's side of it.
+pub(crate) struct Client {
+    log: Log,
+    places: Arc<Semaphore>,
+}
+
+impl Client {
+    /// `request` has the number of the request under way.
+    pub fn new(grants: Arc<Grants>, request: Arc<AtomicU64>) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(grants.outbound.settings.connections)),
+            log: Log {
+                grants,
+                request,
+                complaints: Arc::default(),
+            },
+        }
+    }
+
+    fn admit(&self, request: &Request<WasiBody>) -> Result<Origin, Error> {
+        let origin = Origin::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
+        if request.method() == Method::CONNECT {
+            return Err(Error::HttpRequestMethodInvalid);
+        }
+        match self.log.grants.outbound.settings.allows(&origin) {
+            true => Ok(origin),
+            false => {
+                self.log.complain(&format!(
+                    "a request to {origin} was denied; --allow-outbound {origin} allows it"
+                ));
+                Err(Error::HttpRequestDenied)
+            }
+        }
+    }
+}
+
+impl WasiHttpHooks for Client {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sending> + Send> {
+        let origin = self.admit(&request);
+        let (log, places) = (self.log.clone(), self.places.clone());
+        Box::new(async move {
+            let origin = origin?;
+            let egress = &log.grants.outbound;
+            let bounds = egress.settings.bounds(options);
+            let place = place(places, bounds.connected_by).await?;
+            let permitted = |address| egress.settings.permits(&origin, address);
+            let tls = || egress.tls();
+            let stream = match connect::connect(&origin, permitted, tls, bounds.connected_by).await
+            {
+                Ok(stream) => stream,
+                Err(Refused::Failed(error)) => return Err(error),
+                Err(Refused::Prohibited(address)) => {
+                    log.complain(&format!(
+                        "a request to {origin} was denied: its address {address} is not public; --allow-private \
+                         {address} allows names to lead there"
+                    ));
+                    return Err(Error::DestinationIpProhibited);
+                }
+            };
+            let (response, driver) = exchange::exchange(stream, request, bounds).await?;
+            let driver = async move {
+                let _place = place;
+                // What went wrong with the response is told by its body.
+                if let Ok(Err(error)) = driver.await {
+                    tracing::debug!("a connection to {origin} ended: {error}");
+                }
+                Ok(())
+            };
+            Ok((response, Box::new(driver) as Driver))
+        })
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        MAX_FRAME
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        MAX_FRAME
+    }
+}
+
+type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Sending = Result<(Response<WasiBody>, Driver), Error>;
+
+async fn place(places: Arc<Semaphore>, deadline: Instant) -> Result<OwnedSemaphorePermit, Error> {
+    match timeout_at(deadline, places.acquire_owned()).await {
+        Ok(Ok(place)) => Ok(place),
+        _ => Err(Error::ConnectionLimitReached),
+    }
+}
+
+/// Tells the operator what a handler asked for in vain, and not for ever.
+#[derive(Clone)]
+struct Log {
+    grants: Arc<Grants>,
+    request: Arc<AtomicU64>,
+    complaints: Arc<AtomicU64>,
+}
+
+impl Log {
+    fn complain(&self, what: &str) {
+        let before = self.complaints.fetch_add(1, Ordering::Relaxed);
+        if before < MAX_COMPLAINTS {
+            let request = self.request.load(Ordering::Relaxed);
+            tracing::warn!(target: "guest", handler = %self.grants.name, request, "{what}");
+        }
+    }
+}
+
+/// Lines that an instance may cause in the log.
+const MAX_COMPLAINTS: u64 = 8;
+
+/// Bytes of a body that a guest may write at a time. Two or three of them are held on their way.
+const MAX_FRAME: usize = 64 << 10;

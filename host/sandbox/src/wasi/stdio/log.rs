@@ -1,0 +1,199 @@
+//! A guest's standard output and error: lines of the log, bounded.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use crate::wasi::stdio::captured_output::Recorder;
+
+/// One of a guest's standard streams. Each of its lines becomes a line of the log, with the handler's
+/// name and the request's number.
+#[derive(Clone)]
+pub(crate) struct Log(Arc<Mutex<Lines>>);
+
+struct Lines {
+    stream: &'static str,
+    handler: String,
+    /// The number of the request under way.
+    current: Arc<AtomicU64>,
+    /// The number of the request that last wrote.
+    request: u64,
+    line: Vec<u8>,
+    /// Bytes that this request may still log on this stream, lines paid for.
+    left: usize,
+    /// Where it is kept for the guest's developer.
+    recorder: Option<Recorder>,
+}
+
+impl Log {
+    pub fn new(
+        stream: &'static str,
+        handler: &str,
+        request: &Arc<AtomicU64>,
+        recorder: Option<Recorder>,
+    ) -> Self {
+        Self(Arc::new(Mutex::new(Lines {
+            stream,
+            handler: handler.into(),
+            current: request.clone(),
+            request: request.load(Ordering::Relaxed),
+            line: Vec::new(),
+            left: MAX_OUTPUT,
+            recorder,
+        })))
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(bytes);
+    }
+}
+
+impl Lines {
+    fn write(&mut self, mut bytes: &[u8]) {
+        if let Some(recorder) = &self.recorder {
+            recorder.write(bytes);
+        }
+        let current = self.current.load(Ordering::Relaxed);
+        if current != self.request {
+            self.flush();
+            self.request = current;
+            self.left = MAX_OUTPUT;
+        }
+        while self.left > 0 && !bytes.is_empty() {
+            let room = self.left.min(MAX_LINE - self.line.len()).min(bytes.len());
+            let taken = match bytes[..room].iter().position(|byte| *byte == b'\n') {
+                Some(end) => end + 1,
+                None => room,
+            };
+            let (part, rest) = bytes.split_at(taken);
+            self.line.extend_from_slice(part);
+            self.left -= taken;
+            bytes = rest;
+            if part.ends_with(b"\n") || self.line.len() >= MAX_LINE {
+                self.flush();
+                self.left = self.left.saturating_sub(LINE_COST);
+            }
+            if self.left == 0 {
+                self.flush();
+                let Self {
+                    stream,
+                    handler,
+                    request,
+                    ..
+                } = self;
+                tracing::warn!(target: "guest", %handler, request, "{stream}: too much, the rest is thrown away");
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.line.is_empty() {
+            return;
+        }
+        // Escaped, so that a guest can neither forge lines of the log nor steer a terminal.
+        let line = String::from_utf8_lossy(&self.line);
+        let line: String = line
+            .trim_end_matches(['\n', '\r'])
+            .chars()
+            .flat_map(printable)
+            .collect();
+        let Self {
+            stream,
+            handler,
+            request,
+            ..
+        } = self;
+        tracing::info!(target: "guest", %handler, request, "{stream}: {line}");
+        self.line.clear();
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+fn printable(c: char) -> Box<dyn Iterator<Item = char>> {
+    if c.is_control() && c != '\t' {
+        Box::new(c.escape_default())
+    } else {
+        Box::new(std::iter::once(c))
+    }
+}
+
+impl IsTerminal for Log {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Log {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[wasmtime_wasi_io::async_trait]
+impl Pollable for Log {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Log {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        Log::write(self, &bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(PERMIT)
+    }
+}
+
+impl AsyncWrite for Log {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Log::write(&self, bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Bytes that a request may log on each of its two streams.
+const MAX_OUTPUT: usize = 64 << 10;
+
+/// What a line takes of them besides its own bytes: it is logged with the time and the handler's name.
+const LINE_COST: usize = 64;
+
+/// Bytes of the longest line; a longer one is broken.
+const MAX_LINE: usize = 8 << 10;
+
+/// Bytes that a guest may write at a time.
+const PERMIT: usize = 64 << 10;

@@ -1,0 +1,2 @@
+pub(crate) mod captured_output;
+pub(crate) mod log;
