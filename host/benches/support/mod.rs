@@ -87,7 +87,7 @@ impl Bench {
                 .enable_all()
                 .build()
                 .expect("a runtime"),
-            handler: Arc::new(handler.reuse(reuse)),
+            handler: Arc::new(handler.reuse(reuse).build()),
             client: "192.0.2.7:50112".into(),
             limits: Arc::default(),
         }

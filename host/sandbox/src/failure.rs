@@ -1,70 +1,63 @@
-//! Why a guest gave no answer, and why a component could not be loaded.
+//! Why a request got no answer from its handler.
+//!
+//! A [`Failure`] says what happened inside the sandbox. Which HTTP status the client gets for it is up to the server.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::limits::Rate;
-use crate::wasi::stdio::captured_output::Transcript;
 
-/// Why a guest gave no answer that could be sent.
+/// Why a handler gave no answer that can be sent.
 #[derive(Debug)]
 pub enum Failure {
-    /// The guest trapped, exited, or asked for more than it may have; the cause has its backtrace.
+    /// The guest trapped or exited. The error holds the guest's backtrace.
     Trap(wasmtime::Error),
-    /// It answered with what cannot be sent.
+    /// The response of the guest cannot be sent.
     InvalidResponse(String),
-    /// It came to its end without a response.
+    /// The guest ended without a response.
     NoResponse,
-    /// It answered with an error of wasi:http.
+    /// The guest answered with an error code of wasi:http.
     ErrorCode(String),
-    /// The body of its response did not come to its end.
+    /// The guest did not finish the body of its response.
     Body(String),
-    /// It used up the processor time of a request.
+    /// The request exceeded its CPU time.
     Cpu(Duration),
-    /// It had no answer within the wall clock of a request, or did not end within as long after it.
+    /// There was no response within the wall-clock time of a request, or the guest did not end within the same time
+    /// after its response.
     Timeout(Duration),
-    /// The instance that the request shared with others came to its end.
+    /// The instance that the request shared with others failed.
     Shared(Arc<Failure>),
-    /// No instance came free within the queue's wait.
+    /// No instance became free within the queue timeout.
     NoInstance(Duration),
-    /// As many requests wait for an instance as may.
+    /// As many requests are queued as the limit allows.
     QueueFull(u32),
-    /// There were more requests than the rate allows; the next may come after `wait`.
+    /// The requests exceed a rate limit; the next one is allowed after `wait`.
     RateExceeded {
         whose: Whose,
         rate: Rate,
         wait: Duration,
     },
-    /// The handler's instances have all the bytes of memory that they may have together.
+    /// The handler's instances use all the bytes of memory that they may use together.
     NoMemory(usize),
 }
 
-/// Whose requests are counted.
+/// Whose requests a rate limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// All that the handler is asked.
+    /// All requests to the handler.
     All,
-    /// Those of one client.
+    /// The requests of one client.
     Client,
 }
 
-/// A failure, and what its developer wants to know of it.
+/// A failure, with what helps the handler's developer.
 #[derive(Debug)]
 pub struct Failed {
     pub failure: Failure,
-    /// What the guest wrote on its standard output and error while it answered this request, at most 64 KiB; none
-    /// unless the handler is being [developed](super::Handler::developing).
+    /// The standard output and error of the guest during this request, at most 64 KiB. None unless the handler captures
+    /// output ([`HandlerBuilder::developing`](crate::HandlerBuilder::developing)).
     pub output: Option<String>,
-}
-
-impl Failed {
-    pub(crate) fn new(failure: Failure, transcript: Option<&Transcript>) -> Self {
-        Self {
-            failure,
-            output: transcript.map(Transcript::text),
-        }
-    }
 }
 
 impl Failure {
@@ -112,128 +105,55 @@ impl fmt::Display for Failure {
             }
             Failure::NoResponse => f.write_str("the handler ended without a response"),
             Failure::ErrorCode(code) => write!(f, "the handler answered with the error {code}"),
-            Failure::Body(reason) => write!(f, "the body of the handler's response: {reason}"),
+            Failure::Body(reason) => {
+                write!(
+                    f,
+                    "the body of the handler's response is incomplete: {reason}"
+                )
+            }
             Failure::Cpu(limit) => write!(
                 f,
-                "the handler used up its processor time of {limit:?} (cpu)"
+                "the handler exceeded its CPU time of {limit:?} for a request (cpu)"
             ),
             Failure::Timeout(limit) => {
-                write!(f, "the handler had no answer within {limit:?} (timeout)")
+                write!(f, "the handler did not answer within {limit:?} (timeout)")
             }
             Failure::Shared(failure) => failure.fmt(f),
             Failure::NoInstance(wait) => write!(
                 f,
-                "no instance came free within {wait:?} (queue-timeout); more max-instances allow more at once"
+                "no instance became free within {wait:?} (queue-timeout); raise max-instances to allow more at once"
             ),
-            Failure::QueueFull(most) => write!(
+            Failure::QueueFull(max) => write!(
                 f,
-                "{most} requests wait for an instance of the handler, and no more may (max-queue); more max-instances \
-                 allow more at once"
+                "{max} requests already wait for an instance of the handler (max-queue); raise max-instances to allow \
+                 more at once"
             ),
             Failure::RateExceeded { whose, rate, wait } => {
                 let (whose, limit) = match whose {
-                    Whose::All => ("the handler's", "rate"),
-                    Whose::Client => ("this client's", "client-rate"),
+                    Whose::All => ("requests to the handler", "rate"),
+                    Whose::Client => ("requests of this client", "client-rate"),
                 };
                 write!(
                     f,
-                    "{whose} requests are more than {rate} ({limit}); the next may come in {wait:.1?}"
+                    "{whose} exceed {rate} ({limit}); the next one is allowed in {wait:.1?}"
                 )
             }
             Failure::NoMemory(total) => write!(
                 f,
-                "the handler's instances have all {total} bytes of memory that they may have together (total-memory); \
-                 with fewer max-instances, or less memory for each, requests wait instead"
+                "the handler's instances use all of their {total} bytes of memory (total-memory); lower max-instances or \
+                 memory, so that requests wait instead"
             ),
         }
     }
 }
 
-/// Why a component cannot be a handler.
-#[derive(Debug)]
-pub enum LoadError {
-    /// The bytes are WebAssembly, but a core module.
-    CoreModule,
-    /// The bytes are no WebAssembly component at all, or a damaged one.
-    NotAComponent(wasmtime::Error),
-    /// The engine that components of WASI 0.3 need does not start.
-    NoEngine(wasmtime::Error),
-    /// It exports no function that belljar knows how to call. Lists what it exports instead.
-    NoHandler(Vec<String>),
-    /// It imports what nobody granted it.
-    NotGranted(Vec<String>),
-    /// It imports or exports something known under another type.
-    Mismatch(wasmtime::Error),
-    /// What its memories hold at first cannot be laid out.
-    NoImage(wasmtime::Error),
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LoadError::CoreModule => write!(
-                f,
-                "it is a core WebAssembly module, not a component; build it with `--target wasm32-wasip2`, or turn \
-                 it into a component with `wasm-tools component new`"
-            ),
-            LoadError::NotAComponent(error) => {
-                let reason = error.root_cause().to_string();
-                let reason = reason.lines().next().unwrap_or_default();
-                write!(
-                    f,
-                    "it is no WebAssembly component ({reason}); build one with `cargo build --target wasm32-wasip2`"
-                )
-            }
-            LoadError::NoEngine(error) => {
-                write!(
-                    f,
-                    "the engine for components of WASI 0.3 does not start ({error:#})"
-                )
-            }
-            LoadError::NoHandler(exports) if exports.is_empty() => {
-                write!(f, "it exports nothing; a handler exports {CONTRACTS}")
-            }
-            LoadError::NoHandler(exports) => write!(
-                f,
-                "it exports no known handler, only {}; a handler exports {CONTRACTS}",
-                exports.join(", ")
-            ),
-            LoadError::NotGranted(imports) => write!(
-                f,
-                "it imports {}, which a handler is not granted; build it without",
-                imports.join(", ")
-            ),
-            LoadError::Mismatch(error) => write!(
-                f,
-                "its types are not those that belljar knows by these names ({}); build it again with the current wit/, \
-                 or a released version of WASI",
-                format!("{error:#}").replace('\n', " ")
-            ),
-            LoadError::NoImage(error) => {
-                let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
-                write!(
-                    f,
-                    "the system does not lay out what its memories hold at first ({}); it may with more memory, with \
-                     more open files (ulimit -n), or at another time",
-                    causes.join(": ")
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for LoadError {}
-
-const CONTRACTS: &str = "`handle` of belljar:handler/handler (see wit/), wasi:http/incoming-handler@0.2 or \
-                         wasi:http/handler@0.3";
-
-/// Raised in a guest that used up its processor time.
+/// The error that ends a guest which exceeded its CPU time.
 #[derive(Debug)]
 pub(crate) struct CpuExceeded;
 
 impl fmt::Display for CpuExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the processor time of a request is used up")
+        f.write_str("the CPU time of the request is used up")
     }
 }
 

@@ -1,11 +1,21 @@
-//! The sandbox: a component, an instance of it for every request, and the limits around it.
+//! The sandbox: request handlers as WebAssembly components, an instance for every request, and the limits around it.
 //!
-//! It knows nothing of sockets. A request comes in as [`http::Request`](belljar_http::Request), what comes out is
-//! an [`Answer`] or a [`Failure`], and everything between is a guest that is not trusted:
+//! The crate knows no sockets, no HTTP status codes and no configuration files. A request comes in as a
+//! [`belljar_http::Request`], and an [`Answer`] or a [`Failure`] comes out. The guest in between is not trusted.
 //!
-//! - [`Engine`] compiles, allocates and counts; one a process.
-//! - [`Handler`] is a loaded component with what it was granted; `call` runs one request in an instance.
-//! - [`Call`] is that run: a future that moves a guest which keeps a thread busy out of the others' way.
+//! - [`Engine`] compiles components and allocates instances. There is one for each process.
+//! - [`Handler`] is a loaded component with its [`Grants`] and [`Limits`]. Its method `call` runs one request.
+//! - [`Call`] is that run: a future that moves a guest which keeps its thread busy to threads of low priority.
+//!
+//! Inside, imports run downwards only:
+//!
+//! ```text
+//! handler                 load a component, call it, hold its instance
+//!   admission  worlds     permits and queues; one file for each contract
+//!     runtime             wasmtime, instances, fast lane and slow lane
+//!       wasi              the interfaces that guests import
+//!         account         what everything uses, and its limits
+//! ```
 
 mod account;
 mod admission;
@@ -16,14 +26,16 @@ mod wasi;
 mod worlds;
 
 pub use account::limits::{Limits, Rate};
-pub use failure::{Failed, Failure, LoadError, Whose};
-pub use handler::call::{Answer, Call};
+pub use failure::{Failed, Failure, Whose};
+pub use handler::call::Call;
 pub use handler::compile::CompileTarget;
+pub use handler::engine::Engine;
 pub use handler::inspect::{Import, Inspection, Provision};
-pub use handler::lease::Instance;
-pub use handler::{Grants, Handler};
-pub use runtime::engine::Engine;
+pub use handler::lease::{Answer, Lease};
+pub use handler::load_error::LoadError;
+pub use handler::{Handler, HandlerBuilder};
 pub use wasi::filesystem::{Access, Preopen};
+pub use wasi::grants::Grants;
 pub use wasi::keyvalue::{Buckets, Database, Databases, StoreInUse, StoreLimits};
 pub use wasi::outbound::{AllowedOrigin, Authorities, Network, Outbound};
-pub use worlds::Contract;
+pub use worlds::World;

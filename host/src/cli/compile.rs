@@ -39,7 +39,7 @@ impl Compile {
             .read_to_end(&mut component)
             .context("the component cannot be read")?;
         let target = match self.anywhere {
-            true => CompileTarget::Anywhere,
+            true => CompileTarget::OnDemand,
             false => CompileTarget::Pool,
         };
         Ok(match target.compile(&component, self.folder.as_deref()) {

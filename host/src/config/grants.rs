@@ -33,7 +33,7 @@ impl GrantConfig {
             return Ok(grants);
         };
         Database::check(file)?;
-        Ok(grants.store_to_come())
+        Ok(grants.with_unopened_store())
     }
 
     /// # Errors

@@ -75,7 +75,7 @@ impl Compiler {
             .arg("compile")
             .args(["--memory", &self.limits.memory.to_string()])
             .args(["--seconds", &self.limits.time.as_secs().max(1).to_string()]);
-        if target == CompileTarget::Anywhere {
+        if target == CompileTarget::OnDemand {
             command.arg("--anywhere");
         }
         if let Some(folder) = engine.cache_folder() {

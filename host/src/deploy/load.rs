@@ -153,8 +153,8 @@ impl Loader {
             .concurrency(config.concurrency)
             .developing(self.developing);
         Ok(match old {
-            Some(old) => handler.successor_of(&old.handler),
-            None => handler,
+            Some(old) => handler.successor_of(&old.handler).build(),
+            None => handler.build(),
         })
     }
 }

@@ -11,7 +11,7 @@ use super::error_page;
 use super::target::{Run, Way};
 use super::turn;
 use belljar_http::{Connection, Reject, Request, Response, SendError, Sent, Transport};
-use belljar_sandbox::{Answer, Failed, Instance};
+use belljar_sandbox::{Answer, Failed, Lease};
 
 /// Serves a connection to its end.
 pub(super) async fn serve<S: Transport>(stream: S, peer: SocketAddr, shared: &Shared) {
@@ -68,7 +68,7 @@ async fn answer<S: Transport>(
                 return reject(connection, &reason, exchange).await;
             }
             match outcome {
-                Ok(Ok(Answer { response, instance })) => (response, Some((instance, run))),
+                Ok(Ok(Answer { response, lease })) => (response, Some((lease, run))),
                 Ok(Err(failure)) => (failed(&failure, &run, exchange), None),
                 Err(gone) => return exchange.gone(&gone),
             }
@@ -86,18 +86,14 @@ fn failed(failed: &Failed, run: &Run, exchange: &Exchange<'_>) -> Response {
     error_page::failed(failed, run, exchange.line())
 }
 
-/// `made` is by what the response was made, if that was an instance.
+/// `made` holds the lease and the route of the response if a handler made it.
 async fn send<S: Transport>(
     connection: &mut Connection<S>,
     response: Response,
-    mut made: Option<(Instance, Arc<Run>)>,
+    mut made: Option<(Lease, Arc<Run>)>,
     exchange: &mut Exchange<'_>,
 ) {
-    if made
-        .as_ref()
-        .is_some_and(|(instance, _)| instance.is_over())
-        && turn::is_busy()
-    {
+    if made.as_ref().is_some_and(|(lease, _)| lease.is_over()) && turn::is_busy() {
         // The next guest finds the memory of this one still at hand.
         made = None;
         turn::end().await;
@@ -109,9 +105,9 @@ async fn send<S: Transport>(
         poll_fn(|context| {
             let sent = sending.as_mut().poll(context);
             if sent.is_pending()
-                && let Some((instance, _)) = &mut made
+                && let Some((lease, _)) = &mut made
             {
-                instance.poll_leave(context);
+                lease.poll_release(context);
             }
             sent
         })
@@ -119,13 +115,13 @@ async fn send<S: Transport>(
     };
     let sent = match (sent, made) {
         (Ok(sent), made) => {
-            if let Some((instance, _)) = made {
-                instance.finish();
+            if let Some((lease, _)) = made {
+                lease.finish();
             }
             Ok(sent)
         }
-        (Err(error), Some((instance, run))) if error.is_unfinished() => {
-            let failure = instance.failure().await;
+        (Err(error), Some((lease, run))) if error.is_unfinished() => {
+            let failure = lease.failure().await;
             match (error.nothing_sent(), failure) {
                 (true, Some(failure)) => connection.respond(failed(&failure, &run, exchange)).await,
                 (true, None) => unsendable(connection, &error, exchange).await,

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::support::component;
 use belljar_http::{self as http, Connection, Request};
-use belljar_sandbox::{Answer, Engine, Failed, Failure, Grants, Handler, Limits, Rate};
+use belljar_sandbox::{
+    Answer, Engine, Failed, Failure, Grants, Handler, HandlerBuilder, Limits, Rate,
+};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{sleep, timeout};
 
@@ -91,7 +93,11 @@ async fn a_newer_version_shares_with_the_older() {
     };
     let old = handler(&engine, &two);
     let held = ask(&old).await.unwrap();
-    let new = Arc::new(loaded(&engine, &two, "untrusted").successor_of(&old));
+    let new = Arc::new(
+        loaded(&engine, &two, "untrusted")
+            .successor_of(&old)
+            .build(),
+    );
     let further = ask(&new).await.unwrap();
     for version in [&old, &new] {
         let failed = ask(version).await.err().unwrap();
@@ -107,7 +113,7 @@ async fn a_newer_version_shares_with_the_older() {
     assert_eq!(failed.failure.status(), 429);
     // The next version's limits are others.
     let newest = loaded(&engine, &unqueued(4), "untrusted").successor_of(&new);
-    let newest = Arc::new(newest);
+    let newest = Arc::new(newest.build());
     let mut all = hold_all(&newest).await;
     assert_eq!(all.len(), 3);
     drop(further);
@@ -127,7 +133,7 @@ async fn a_probe_finds_its_own_place() {
     let held = hold_all(&busy).await;
     assert!(!held.is_empty());
     let new = loaded(&engine, &limits, "untrusted").successor_of(&busy);
-    within(Arc::new(new).probe()).await.unwrap();
+    within(new.build().probe()).await.unwrap();
 }
 
 #[tokio::test]
@@ -157,7 +163,7 @@ async fn a_probe_finds_what_does_not_start() {
         let bytes = crate::support::handler_of(&module);
         let grants = Grants::new("starting".into(), Vec::new(), &[]).unwrap();
         let handler = Handler::load(engine.clone(), &bytes, grants, limits.clone()).unwrap();
-        let probed = within(Arc::new(handler).probe()).await;
+        let probed = within(handler.build().probe()).await;
         let found = probed.as_ref().err().map(Failure::status);
         assert_eq!(found, status, "{start}, {pages} pages: {probed:?}");
     }
@@ -167,7 +173,11 @@ async fn a_probe_finds_what_does_not_start() {
 #[tokio::test]
 async fn kept_instances_make_room() {
     let engine = engine(100);
-    let keeping = Arc::new(loaded(&engine, &unqueued(100), "untrusted").reuse(1_000));
+    let keeping = Arc::new(
+        loaded(&engine, &unqueued(100), "untrusted")
+            .reuse(1_000)
+            .build(),
+    );
     drop(hold_all(&keeping).await);
     let other = handler(&engine, &unqueued(100));
     let held = hold_all(&other).await;
@@ -183,7 +193,7 @@ async fn a_developer_is_told_what_the_guest_wrote() {
     for reuse in [1, 100] {
         for developing in [false, true] {
             let handler = loaded(&engine, &limits(10), "untrusted").reuse(reuse);
-            let handler = Arc::new(handler.developing(developing));
+            let handler = Arc::new(handler.developing(developing).build());
             let printed = call(&handler, "/print").await;
             assert!(printed.is_ok());
             drop(printed);
@@ -218,10 +228,10 @@ fn unqueued(max_instances: u32) -> Limits {
 }
 
 fn handler(engine: &Arc<Engine>, limits: &Limits) -> Arc<Handler> {
-    Arc::new(loaded(engine, limits, "untrusted"))
+    Arc::new(loaded(engine, limits, "untrusted").build())
 }
 
-fn loaded(engine: &Arc<Engine>, limits: &Limits, name: &str) -> Handler {
+fn loaded(engine: &Arc<Engine>, limits: &Limits, name: &str) -> HandlerBuilder<'static> {
     let bytes = std::fs::read(component(name)).unwrap();
     let grants = Grants::new(name.into(), Vec::new(), &[]).unwrap();
     Handler::load(engine.clone(), &bytes, grants, limits.clone()).unwrap()

@@ -1,79 +1,49 @@
-//! The account of memory: what each instance has, and what all of a handler's have together.
+//! Charges the linear memories and tables of an instance to its account.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::account::limits::Limits;
+use super::ledger::Account;
+use super::resource::{Resource, Scope};
 
-/// Bytes of the memories and tables of all instances of a handler, of whichever version.
-#[derive(Default)]
-pub(crate) struct TotalMemory(AtomicUsize);
-
-impl TotalMemory {
-    fn grow(&self, by: usize, cap: usize) -> bool {
-        let grown = |used: usize| used.checked_add(by).filter(|used| *used <= cap);
-        let (set, read) = (Ordering::Relaxed, Ordering::Relaxed);
-        self.0.fetch_update(set, read, grown).is_ok()
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
-/// Counts the bytes of an instance's memories and tables, and refuses growth past the caps.
-pub(crate) struct MemoryAccount {
-    cap: usize,
-    used: usize,
-    total: Arc<TotalMemory>,
-    total_cap: usize,
-    /// Whether growth was refused on account of the total.
+/// Refuses growth past the limits of an instance's account and of its parents.
+pub(crate) struct MemoryLimiter {
+    account: Arc<Account>,
+    /// Whether the limit of a parent refused growth.
     pub exhausted: bool,
-    /// What the last permitted growth added, to be given back should the growth itself fail.
-    last: usize,
+    /// The bytes of the last permitted growth, to be released if the growth itself fails.
+    last: u64,
 }
 
-impl MemoryAccount {
-    pub fn new(limits: &Limits, total: Arc<TotalMemory>) -> Self {
+impl MemoryLimiter {
+    pub fn new(account: Arc<Account>) -> Self {
         Self {
-            cap: limits.memory,
-            used: 0,
-            total,
-            total_cap: limits.total_memory,
+            account,
             exhausted: false,
             last: 0,
         }
     }
 
-    fn grow(&mut self, by: usize) -> bool {
-        match self.used.checked_add(by) {
-            Some(used) if used <= self.cap => {
-                let grown = self.total.grow(by, self.total_cap);
-                if grown {
-                    self.used = used;
-                    self.last = by;
-                }
-                self.exhausted |= !grown;
-                grown
+    fn grow(&mut self, bytes: usize) -> bool {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        match self.account.charge(Resource::Memory, bytes) {
+            Ok(()) => {
+                self.last = bytes;
+                true
             }
-            _ => false,
+            Err(exceeded) => {
+                self.exhausted |= exceeded.scope != Scope::Instance;
+                false
+            }
         }
     }
 
     fn undo(&mut self) {
         let bytes = std::mem::take(&mut self.last);
-        self.used -= bytes;
-        self.total.give_back(bytes);
+        self.account.release(Resource::Memory, bytes);
     }
 }
 
-impl Drop for MemoryAccount {
-    fn drop(&mut self) {
-        self.total.give_back(self.used);
-    }
-}
-
-impl wasmtime::ResourceLimiter for MemoryAccount {
+impl wasmtime::ResourceLimiter for MemoryLimiter {
     fn memory_growing(
         &mut self,
         current: usize,
@@ -107,7 +77,7 @@ impl wasmtime::ResourceLimiter for MemoryAccount {
     }
 }
 
-/// Bytes of a table's element: a pointer to a function.
+/// Bytes of an element of a table: a pointer to a function.
 const TABLE_ELEMENT: usize = size_of::<usize>();
 
 #[cfg(test)]
@@ -115,41 +85,42 @@ mod tests {
     use super::*;
     use wasmtime::ResourceLimiter;
 
-    fn account(memory: usize, total_memory: usize, total: &Arc<TotalMemory>) -> MemoryAccount {
-        let limits = Limits {
-            memory,
-            total_memory,
-            ..Limits::default()
-        };
-        MemoryAccount::new(&limits, total.clone())
+    fn handler(total_memory: u64) -> Arc<Account> {
+        let handler = Account::server().child(Scope::Handler);
+        Arc::new(handler.limited(Resource::Memory, total_memory))
+    }
+
+    fn instance(handler: &Arc<Account>, memory: u64) -> MemoryLimiter {
+        let account = handler.child(Scope::Instance);
+        MemoryLimiter::new(Arc::new(account.limited(Resource::Memory, memory)))
     }
 
     #[test]
-    fn memories_and_tables_share_one_cap() {
-        let mut account = account(100, usize::MAX, &Arc::default());
-        assert!(account.memory_growing(0, 60, None).unwrap());
-        assert!(account.memory_growing(0, 32, None).unwrap());
-        assert!(!account.table_growing(0, 2, None).unwrap());
-        assert!(account.table_growing(0, 1, None).unwrap());
-        assert!(!account.memory_growing(60, 61, None).unwrap());
+    fn memories_and_tables_share_one_limit() {
+        let mut limiter = instance(&handler(u64::MAX), 100);
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(limiter.memory_growing(0, 32, None).unwrap());
+        assert!(!limiter.table_growing(0, 2, None).unwrap());
+        assert!(limiter.table_growing(0, 1, None).unwrap());
+        assert!(!limiter.memory_growing(60, 61, None).unwrap());
     }
 
     #[test]
-    fn growth_that_failed_is_given_back() {
-        let mut account = account(100, usize::MAX, &Arc::default());
-        assert!(account.memory_growing(0, 100, None).unwrap());
-        account
+    fn failed_growth_is_released() {
+        let mut limiter = instance(&handler(u64::MAX), 100);
+        assert!(limiter.memory_growing(0, 100, None).unwrap());
+        limiter
             .memory_grow_failed(wasmtime::format_err!("no slot"))
             .unwrap();
-        assert!(account.memory_growing(0, 100, None).unwrap());
-        assert!(!account.memory_growing(0, usize::MAX, None).unwrap());
+        assert!(limiter.memory_growing(0, 100, None).unwrap());
+        assert!(!limiter.memory_growing(0, usize::MAX, None).unwrap());
     }
 
     #[test]
-    fn instances_share_a_total() {
-        let total = Arc::default();
-        let mut first = account(100, 150, &total);
-        let mut second = account(100, 150, &total);
+    fn instances_share_the_limit_of_their_handler() {
+        let handler = handler(150);
+        let mut first = instance(&handler, 100);
+        let mut second = instance(&handler, 100);
         assert!(first.memory_growing(0, 100, None).unwrap());
         assert!(!second.memory_growing(0, 51, None).unwrap());
         assert!(second.exhausted);
@@ -160,11 +131,11 @@ mod tests {
         assert!(second.memory_growing(0, 50, None).unwrap());
         drop(first);
         assert!(second.memory_growing(50, 100, None).unwrap());
-        // Beyond its own cap, which is nobody else's fault.
-        let mut third = account(100, 150, &total);
+        // Growth beyond the instance's own limit does not exhaust the handler.
+        let mut third = instance(&handler, 100);
         assert!(!third.memory_growing(0, 101, None).unwrap());
         assert!(!third.exhausted);
         drop((second, third));
-        assert_eq!(total.0.load(Ordering::Relaxed), 0);
+        assert_eq!(handler.used(Resource::Memory), 0);
     }
 }

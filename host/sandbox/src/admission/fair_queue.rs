@@ -1,44 +1,44 @@
-//! The accounts of places: who has how many, and who waits.
+//! The fair queue: how many permits each handler holds, and which queued request gets the next one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 
-/// Who has how many places, and who waits.
+/// The permits that handlers hold, and the requests that are queued for one.
 ///
-/// After each change but [`ask`](Self::ask), which only takes, [`hand_out`](Self::hand_out) is to be called.
-pub(super) struct Accounts {
+/// Call [`grant`](Self::grant) after every change but [`request`](Self::request), which frees no permit.
+pub(super) struct FairQueue {
     total: u32,
     free: u32,
-    /// Places that are guaranteed to nobody.
+    /// Permits that are guaranteed to no handler.
     shared: u32,
-    /// Places that handlers have beyond their guarantees. At most `shared`, except for a while after a handler has come.
+    /// Permits that handlers hold beyond their guarantees. At most `shared`, except for a while after a handler was added.
     extra: u32,
-    handlers: BTreeMap<u64, Account>,
-    /// The handlers with requests that wait, the one whose turn is next first.
+    handlers: BTreeMap<u64, Share>,
+    /// The handlers with queued requests, the next one in turn first.
     waiting: VecDeque<u64>,
-    /// The number of the next handler or ticket.
+    /// The number of the latest handler or ticket.
     next: u64,
 }
 
-/// A handler's places.
+/// A handler's part of the permits.
 #[derive(Default)]
-struct Account {
-    most: u32,
+struct Share {
+    max: u32,
     guaranteed: u32,
     taken: u32,
-    /// Those that wait, by their tickets.
+    /// The queued requests, by ticket.
     queue: BTreeMap<u64, Waker>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    Taken,
-    /// By this ticket.
-    Waits(u64),
+pub(super) enum Requested {
+    Granted,
+    /// With this ticket.
+    Queued(u64),
     Refused,
 }
 
-impl Accounts {
+impl FairQueue {
     pub fn new(total: u32) -> Self {
         Self {
             total,
@@ -51,30 +51,30 @@ impl Accounts {
         }
     }
 
-    /// A further handler, by the number that is returned.
-    pub fn add(&mut self, most: u32) -> u64 {
+    /// Adds a handler, and returns its number.
+    pub fn add(&mut self, max: u32) -> u64 {
         let handler = self.number();
-        let account = Account {
-            most,
-            ..Account::default()
+        let share = Share {
+            max,
+            ..Share::default()
         };
-        self.handlers.insert(handler, account);
-        self.guarantee();
+        self.handlers.insert(handler, share);
+        self.divide();
         handler
     }
 
-    /// Forgets a handler. Nobody has a place or a turn of it any more.
+    /// Removes a handler that holds no permit and has no queued request.
     pub fn remove(&mut self, handler: u64) {
         self.handlers.remove(&handler);
-        self.guarantee();
+        self.divide();
     }
 
-    /// Lets a handler have at most so many places from now on.
-    pub fn resize(&mut self, handler: u64, most: u32) {
-        if let Some(account) = self.handlers.get_mut(&handler) {
-            account.most = most;
+    /// Sets the most permits that a handler may hold.
+    pub fn resize(&mut self, handler: u64, max: u32) {
+        if let Some(share) = self.handlers.get_mut(&handler) {
+            share.max = max;
         }
-        self.guarantee();
+        self.divide();
     }
 
     pub fn free(&self) -> u32 {
@@ -85,55 +85,55 @@ impl Accounts {
         self.free == self.total
     }
 
-    /// Half of the places in equal parts, but one to each handler where there are enough for that.
-    fn guarantee(&mut self) {
+    /// Guarantees half of the permits to the handlers in equal parts, and at least one to each if there are enough.
+    fn divide(&mut self) {
         let handlers = u32::try_from(self.handlers.len()).unwrap_or(u32::MAX);
         let least = u32::from(handlers <= self.total);
         let equal = self.total / handlers.saturating_mul(2).max(1);
         (self.shared, self.extra) = (self.total, 0);
-        for account in self.handlers.values_mut() {
-            account.guaranteed = equal.max(least).min(account.most);
-            self.shared -= account.guaranteed;
-            self.extra += account.taken.saturating_sub(account.guaranteed);
+        for share in self.handlers.values_mut() {
+            share.guaranteed = equal.max(least).min(share.max);
+            self.shared -= share.guaranteed;
+            self.extra += share.taken.saturating_sub(share.guaranteed);
         }
     }
 
-    /// Takes a place, or a ticket where fewer than `max_queue` of the handler's requests wait.
-    pub fn ask(&mut self, handler: u64, max_queue: u32) -> Asked {
-        let Some(account) = self.handlers.get(&handler) else {
-            return Asked::Refused;
+    /// Takes a permit, or a ticket if fewer than `max_queue` requests of the handler are queued.
+    pub fn request(&mut self, handler: u64, max_queue: u32) -> Requested {
+        let Some(share) = self.handlers.get(&handler) else {
+            return Requested::Refused;
         };
-        let waiting = account.queue.len();
-        if waiting == 0 && self.may_take(account) {
+        let waiting = share.queue.len();
+        if waiting == 0 && self.may_take(share) {
             self.take(handler);
-            return Asked::Taken;
+            return Requested::Granted;
         }
         if waiting >= usize::try_from(max_queue).unwrap_or(usize::MAX) {
-            return Asked::Refused;
+            return Requested::Refused;
         }
         let ticket = self.number();
-        if let Some(account) = self.handlers.get_mut(&handler) {
-            account.queue.insert(ticket, Waker::noop().clone());
+        if let Some(share) = self.handlers.get_mut(&handler) {
+            share.queue.insert(ticket, Waker::noop().clone());
         }
         if waiting == 0 {
             self.waiting.push_back(handler);
         }
-        Asked::Waits(ticket)
+        Requested::Queued(ticket)
     }
 
-    /// A place of the handler's is free again.
+    /// Gives back a permit of the handler.
     pub fn release(&mut self, handler: u64) {
-        if let Some(account) = self.handlers.get_mut(&handler) {
-            self.extra -= u32::from(account.taken > account.guaranteed);
-            account.taken -= 1;
+        if let Some(share) = self.handlers.get_mut(&handler) {
+            self.extra -= u32::from(share.taken > share.guaranteed);
+            share.taken -= 1;
             self.free += 1;
         }
     }
 
-    /// Whether the turn is yet to come, in which case the waker is told of it.
-    pub fn still_waits(&mut self, handler: u64, ticket: u64, waker: &Waker) -> bool {
-        let account = self.handlers.get_mut(&handler);
-        let waits = account.and_then(|account| account.queue.get_mut(&ticket));
+    /// Whether the request is still queued. If so, its grant wakes the waker.
+    pub fn is_queued(&mut self, handler: u64, ticket: u64, waker: &Waker) -> bool {
+        let share = self.handlers.get_mut(&handler);
+        let waits = share.and_then(|share| share.queue.get_mut(&ticket));
         match waits {
             Some(known) => {
                 known.clone_from(waker);
@@ -143,34 +143,34 @@ impl Accounts {
         }
     }
 
-    /// Takes a request out of the queue, or takes its place back if its turn has come meanwhile.
-    pub fn give_up(&mut self, handler: u64, ticket: u64) {
-        let Some(account) = self.handlers.get_mut(&handler) else {
+    /// Removes a request from the queue, or gives back its permit if that has been granted meanwhile.
+    pub fn withdraw(&mut self, handler: u64, ticket: u64) {
+        let Some(share) = self.handlers.get_mut(&handler) else {
             return;
         };
-        match account.queue.remove(&ticket) {
+        match share.queue.remove(&ticket) {
             None => self.release(handler),
-            Some(_) if account.queue.is_empty() => self.waiting.retain(|other| *other != handler),
+            Some(_) if share.queue.is_empty() => self.waiting.retain(|other| *other != handler),
             Some(_) => {}
         }
     }
 
-    /// Gives what is free to those that wait. They are yet to be woken.
-    pub fn hand_out(&mut self) -> Vec<Waker> {
-        let mut called = Vec::new();
+    /// Grants free permits to queued requests, and returns their wakers.
+    pub fn grant(&mut self) -> Vec<Waker> {
+        let mut granted = Vec::new();
         while let Some(next) = self.next_in_turn() {
             let Some(handler) = self.waiting.remove(next) else {
                 break;
             };
             self.take(handler);
-            if let Some(account) = self.handlers.get_mut(&handler) {
-                called.extend(account.queue.pop_first().map(|(_, waker)| waker));
-                if !account.queue.is_empty() {
+            if let Some(share) = self.handlers.get_mut(&handler) {
+                granted.extend(share.queue.pop_first().map(|(_, waker)| waker));
+                if !share.queue.is_empty() {
                     self.waiting.push_back(handler);
                 }
             }
         }
-        called
+        granted
     }
 
     fn next_in_turn(&self) -> Option<usize> {
@@ -178,20 +178,20 @@ impl Accounts {
             return None;
         }
         self.waiting.iter().position(|handler| {
-            let account = self.handlers.get(handler);
-            account.is_some_and(|account| self.may_take(account))
+            let share = self.handlers.get(handler);
+            share.is_some_and(|share| self.may_take(share))
         })
     }
 
-    fn may_take(&self, account: &Account) -> bool {
-        let is_guaranteed = account.taken < account.guaranteed;
-        self.free > 0 && account.taken < account.most && (is_guaranteed || self.extra < self.shared)
+    fn may_take(&self, share: &Share) -> bool {
+        let is_guaranteed = share.taken < share.guaranteed;
+        self.free > 0 && share.taken < share.max && (is_guaranteed || self.extra < self.shared)
     }
 
     fn take(&mut self, handler: u64) {
-        if let Some(account) = self.handlers.get_mut(&handler) {
-            self.extra += u32::from(account.taken >= account.guaranteed);
-            account.taken += 1;
+        if let Some(share) = self.handlers.get_mut(&handler) {
+            self.extra += u32::from(share.taken >= share.guaranteed);
+            share.taken += 1;
             self.free -= 1;
         }
     }
@@ -206,25 +206,28 @@ impl Accounts {
 mod tests {
     use super::*;
 
-    impl Accounts {
-        /// What must hold between any two changes.
+    impl FairQueue {
+        /// Checks the invariants that hold between any two changes.
         fn assert_sound(&self) {
-            let accounts = || self.handlers.values();
-            let taken: u32 = accounts().map(|account| account.taken).sum();
-            let guaranteed: u32 = accounts().map(|account| account.guaranteed).sum();
-            let extra: u32 = accounts()
-                .map(|account| account.taken.saturating_sub(account.guaranteed))
+            let shares = || self.handlers.values();
+            let taken: u32 = shares().map(|share| share.taken).sum();
+            let guaranteed: u32 = shares().map(|share| share.guaranteed).sum();
+            let extra: u32 = shares()
+                .map(|share| share.taken.saturating_sub(share.guaranteed))
                 .sum();
-            assert_eq!(taken + self.free, self.total, "a place was lost or made");
+            assert_eq!(taken + self.free, self.total, "a permit was lost or made");
             assert_eq!(guaranteed + self.shared, self.total);
             assert_eq!(extra, self.extra);
-            assert!(self.next_in_turn().is_none(), "a place for one that waits");
-            for (handler, account) in &self.handlers {
+            assert!(
+                self.next_in_turn().is_none(),
+                "a free permit and a queued request"
+            );
+            for (handler, share) in &self.handlers {
                 let is_listed = self.waiting.iter().filter(|other| *other == handler);
-                assert_eq!(is_listed.count(), usize::from(!account.queue.is_empty()));
-                // The guarantee: once the others have no more than they may, it is had at once.
-                if self.extra <= self.shared && account.taken < account.guaranteed {
-                    assert!(self.free > 0 && account.queue.is_empty());
+                assert_eq!(is_listed.count(), usize::from(!share.queue.is_empty()));
+                // Once the others hold no more than they may, a guaranteed permit is granted at once.
+                if self.extra <= self.shared && share.taken < share.guaranteed {
+                    assert!(self.free > 0 && share.queue.is_empty());
                 }
             }
         }
@@ -234,15 +237,15 @@ mod tests {
         }
     }
 
-    /// Takes as many places as there are to be had.
-    fn take_all(state: &mut Accounts, handler: u64) -> u32 {
-        while state.ask(handler, 0) == Asked::Taken {}
-        state.taken(handler)
+    /// Takes as many permits as the handler can get.
+    fn take_all(queue: &mut FairQueue, handler: u64) -> u32 {
+        while queue.request(handler, 0) == Requested::Granted {}
+        queue.taken(handler)
     }
 
     #[test]
-    fn one_handler_leaves_the_others_their_guarantees() {
-        // Places, the most of each handler, and what each gets where they ask for all one after the other.
+    fn a_handler_leaves_the_others_their_guaranteed_permits() {
+        // The total, the maximum of each handler, and what each gets if one after the other asks for all.
         let table: [(u32, &[u32], &[u32]); 9] = [
             (10, &[10], &[10]),
             (10, &[3], &[3]),
@@ -255,154 +258,157 @@ mod tests {
             (2, &[2, 2, 2], &[2, 0, 0]),
         ];
         for (total, most, expected) in table {
-            let mut state = Accounts::new(total);
-            let handlers: Vec<u64> = most.iter().map(|most| state.add(*most)).collect();
+            let mut queue = FairQueue::new(total);
+            let handlers: Vec<u64> = most.iter().map(|most| queue.add(*most)).collect();
             let taken: Vec<u32> = handlers
                 .iter()
-                .map(|handler| take_all(&mut state, *handler))
+                .map(|handler| take_all(&mut queue, *handler))
                 .collect();
             assert_eq!(taken, expected, "{total} for {most:?}");
-            state.assert_sound();
+            queue.assert_sound();
         }
     }
 
     #[test]
-    fn a_handler_that_comes_gets_what_is_free_next() {
-        let mut state = Accounts::new(10);
-        let busy = state.add(10);
-        assert_eq!(take_all(&mut state, busy), 10);
-        assert!(matches!(state.ask(busy, 9), Asked::Waits(_)));
-        let other = state.add(10);
+    fn a_new_handler_gets_the_next_free_permits() {
+        let mut queue = FairQueue::new(10);
+        let busy = queue.add(10);
+        assert_eq!(take_all(&mut queue, busy), 10);
+        assert!(matches!(queue.request(busy, 9), Requested::Queued(_)));
+        let other = queue.add(10);
         for expected in 1..=2 {
-            assert!(matches!(state.ask(other, 9), Asked::Waits(_)));
-            state.release(busy);
-            assert_eq!(state.hand_out().len(), 1);
-            assert_eq!(state.taken(other), expected);
-            state.assert_sound();
+            assert!(matches!(queue.request(other, 9), Requested::Queued(_)));
+            queue.release(busy);
+            assert_eq!(queue.grant().len(), 1);
+            assert_eq!(queue.taken(other), expected);
+            queue.assert_sound();
         }
-        // Once it has its guarantee the rest is for both, in turn.
-        assert!(matches!(state.ask(other, 9), Asked::Waits(_)));
-        state.release(busy);
-        assert_eq!(state.hand_out().len(), 1);
-        assert_eq!((state.taken(busy), state.taken(other)), (8, 2));
-        // It goes, and what it had guaranteed is for all again.
-        while state.taken(other) > 0 {
-            state.release(other);
-            state.hand_out();
+        // Once it holds its guaranteed permits, both handlers get the rest in turn.
+        assert!(matches!(queue.request(other, 9), Requested::Queued(_)));
+        queue.release(busy);
+        assert_eq!(queue.grant().len(), 1);
+        assert_eq!((queue.taken(busy), queue.taken(other)), (8, 2));
+        // After it is removed, its guaranteed permits are shared again.
+        while queue.taken(other) > 0 {
+            queue.release(other);
+            queue.grant();
         }
-        state.remove(other);
-        assert_eq!(take_all(&mut state, busy), 10);
-        state.assert_sound();
+        queue.remove(other);
+        assert_eq!(take_all(&mut queue, busy), 10);
+        queue.assert_sound();
     }
 
     #[test]
-    fn turns_go_round_and_within_a_handler_by_age() {
-        let mut state = Accounts::new(1);
-        let holder = state.add(1);
-        assert_eq!(state.ask(holder, 0), Asked::Taken);
-        let (first, second) = (state.add(1), state.add(1));
-        let mut wait = |handler| match state.ask(handler, 9) {
-            Asked::Waits(ticket) => (handler, ticket),
-            asked => panic!("{asked:?}"),
+    fn grants_in_turn_between_handlers_and_in_order_within_one() {
+        let mut queue = FairQueue::new(1);
+        let holder = queue.add(1);
+        assert_eq!(queue.request(holder, 0), Requested::Granted);
+        let (first, second) = (queue.add(1), queue.add(1));
+        let mut wait = |handler| match queue.request(handler, 9) {
+            Requested::Queued(ticket) => (handler, ticket),
+            requested => panic!("{requested:?}"),
         };
         let a = [wait(first), wait(first), wait(first)];
         let b = [wait(second), wait(second)];
         let mut last = holder;
         for (handler, ticket) in [a[0], b[0], a[1], b[1], a[2]] {
             let waker = Waker::noop();
-            assert!(state.still_waits(handler, ticket, waker));
-            state.release(last);
-            assert_eq!(state.hand_out().len(), 1);
-            assert!(!state.still_waits(handler, ticket, waker));
+            assert!(queue.is_queued(handler, ticket, waker));
+            queue.release(last);
+            assert_eq!(queue.grant().len(), 1);
+            assert!(!queue.is_queued(handler, ticket, waker));
             last = handler;
-            state.assert_sound();
+            queue.assert_sound();
         }
     }
 
     #[test]
-    fn a_queue_has_an_end() {
+    fn refuses_requests_beyond_max_queue() {
         for max_queue in 0..3 {
-            let mut state = Accounts::new(1);
-            let handler = state.add(1);
-            assert_eq!(state.ask(handler, max_queue), Asked::Taken);
+            let mut queue = FairQueue::new(1);
+            let handler = queue.add(1);
+            assert_eq!(queue.request(handler, max_queue), Requested::Granted);
             for _ in 0..max_queue {
-                assert!(matches!(state.ask(handler, max_queue), Asked::Waits(_)));
+                assert!(matches!(
+                    queue.request(handler, max_queue),
+                    Requested::Queued(_)
+                ));
             }
-            assert_eq!(state.ask(handler, max_queue), Asked::Refused);
+            assert_eq!(queue.request(handler, max_queue), Requested::Refused);
         }
     }
 
-    /// Many random steps; after each of them all that must hold does, and at the end nobody was forgotten.
+    /// Makes many random changes and checks the invariants after each; in the end no queued request was forgotten.
     #[test]
-    fn whatever_happens_the_accounts_are_sound() {
+    fn random_changes_keep_the_invariants() {
         for seed in 1..=200 {
             let mut random = Random(seed);
-            let mut state = Accounts::new(random.below(12) as u32);
-            // Of each handler the tickets of those that may still wait.
+            let mut queue = FairQueue::new(random.below(12) as u32);
+            // The tickets of each handler that may still be queued.
             let mut live: Vec<(u64, Vec<u64>)> = Vec::new();
             for _ in 0..1_000 {
                 let pick = random.below(live.len().max(1) as u64) as usize;
                 let step = random.below(16);
                 match (step, live.get_mut(pick)) {
                     (0, _) | (_, None) => {
-                        live.push((state.add(random.below(8) as u32), Vec::new()));
+                        live.push((queue.add(random.below(8) as u32), Vec::new()));
                     }
-                    (1, Some((handler, _))) => state.resize(*handler, random.below(8) as u32),
+                    (1, Some((handler, _))) => queue.resize(*handler, random.below(8) as u32),
                     (2, Some((handler, tickets))) => {
                         for ticket in tickets.drain(..) {
-                            if state.still_waits(*handler, ticket, Waker::noop()) {
-                                state.give_up(*handler, ticket);
-                                state.hand_out();
+                            if queue.is_queued(*handler, ticket, Waker::noop()) {
+                                queue.withdraw(*handler, ticket);
+                                queue.grant();
                             }
                         }
-                        while state.taken(*handler) > 0 {
-                            state.release(*handler);
-                            state.hand_out();
+                        while queue.taken(*handler) > 0 {
+                            queue.release(*handler);
+                            queue.grant();
                         }
-                        state.remove(*handler);
+                        queue.remove(*handler);
                         live.remove(pick);
                     }
                     (3..=8, Some((handler, tickets))) => {
-                        let before = state.taken(*handler);
-                        let asked = state.ask(*handler, 5);
-                        if let Asked::Waits(ticket) = asked {
+                        let before = queue.taken(*handler);
+                        let requested = queue.request(*handler, 5);
+                        if let Requested::Queued(ticket) = requested {
                             tickets.push(ticket);
                         }
-                        let account = &state.handlers[handler];
-                        let took = asked == Asked::Taken;
-                        assert_eq!(account.taken, before + u32::from(took));
-                        assert!(!took || account.taken <= account.most);
-                        assert!(account.queue.len() <= 5);
+                        let share = &queue.handlers[handler];
+                        let took = requested == Requested::Granted;
+                        assert_eq!(share.taken, before + u32::from(took));
+                        assert!(!took || share.taken <= share.max);
+                        assert!(share.queue.len() <= 5);
                     }
                     (9, Some((handler, tickets))) if !tickets.is_empty() => {
                         let ticket = tickets.remove(random.below(tickets.len() as u64) as usize);
-                        if state.still_waits(*handler, ticket, Waker::noop()) {
-                            state.give_up(*handler, ticket);
+                        if queue.is_queued(*handler, ticket, Waker::noop()) {
+                            queue.withdraw(*handler, ticket);
                         }
                     }
                     (_, Some((handler, _))) => {
-                        if state.taken(*handler) > 0 {
-                            state.release(*handler);
+                        if queue.taken(*handler) > 0 {
+                            queue.release(*handler);
                         }
                     }
                 }
-                state.hand_out();
-                state.assert_sound();
+                queue.grant();
+                queue.assert_sound();
             }
-            // Whoever has a place gives it back: in the end all that could ever have one had it.
+            // All permits are given back: in the end every request that could be granted one was.
             for _ in 0..10_000 {
                 let holders: Vec<u64> = live.iter().map(|(handler, _)| *handler).collect();
                 for handler in holders {
-                    if state.taken(handler) > 0 {
-                        state.release(handler);
-                        state.hand_out();
+                    if queue.taken(handler) > 0 {
+                        queue.release(handler);
+                        queue.grant();
                     }
                 }
             }
-            let starved = state
+            let starved = queue
                 .handlers
                 .values()
-                .filter(|account| account.most > 0 && state.total > 0 && !account.queue.is_empty());
+                .filter(|share| share.max > 0 && queue.total > 0 && !share.queue.is_empty());
             assert_eq!(starved.count(), 0, "seed {seed}");
         }
     }

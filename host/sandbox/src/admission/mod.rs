@@ -1,7 +1,10 @@
-//! Places for instances, shared by the handlers so that none can take them all.
+//! Admission: which request gets an instance, and when.
 //!
-//! A part of the places is guaranteed, the same to each handler; the rest is for whoever asks first. Where none is free,
-//! requests wait: within a handler the first that came goes first, and between handlers it goes in turn.
+//! An engine has a number of permits, and each running instance holds one. Half of the permits are guaranteed to the
+//! handlers in equal parts; the rest go to whichever handler asks first, so that no handler can take them all. If no permit
+//! is free, requests queue: first come, first served within a handler, in turn between handlers ([`fair_queue`]).
+//!
+//! [`rates`] refuses requests that exceed `rate` or `client-rate` before they ask for a permit.
 
 mod fair_queue;
 pub(crate) mod rates;
@@ -12,134 +15,134 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use fair_queue::{Accounts, Asked};
+use fair_queue::{FairQueue, Requested};
 
-/// The places of an engine.
-pub(crate) struct Places(Mutex<Accounts>);
+/// The permits of an engine.
+pub(crate) struct Permits(Mutex<FairQueue>);
 
-/// A handler's way to the places, shared by all its versions. Its guarantee ends with it.
-pub(crate) struct Gate {
-    places: Arc<Places>,
+/// A handler's access to the permits, shared by all its versions. Dropping it frees the handler's guaranteed part.
+pub(crate) struct Limiter {
+    permits: Arc<Permits>,
     handler: u64,
-    /// The most places that the handler may have, as was last said.
-    most: AtomicU32,
+    /// The most permits that the handler may hold, as set last.
+    max: AtomicU32,
 }
 
-/// A place that is taken, and free again when this is dropped.
-pub(crate) struct Slot(Arc<Gate>);
+/// The permission to run one instance. Dropping it frees the permit.
+pub(crate) struct Permit(Arc<Limiter>);
 
-/// What a request finds at the gate.
-pub(crate) enum Entry {
-    Free(Slot),
-    Wait(Turn),
+/// The outcome of a request for a permit.
+pub(crate) enum Admission {
+    Granted(Permit),
+    Queued(Queued),
 }
 
-/// A request's turn, to be waited for. Dropping it gives it up.
-pub(crate) struct Turn {
-    gate: Arc<Gate>,
-    /// None once the turn has come.
+/// A request in the queue: a future that resolves to its permit. Dropping it leaves the queue.
+pub(crate) struct Queued {
+    limiter: Arc<Limiter>,
+    /// None once the permit has been granted.
     ticket: Option<u64>,
 }
 
-impl Places {
+impl Permits {
     pub fn new(total: u32) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Accounts::new(total))))
+        Arc::new(Self(Mutex::new(FairQueue::new(total))))
     }
 
-    /// A gate for one more handler, with at most `most` places.
-    pub fn gate(self: &Arc<Self>, most: u32) -> Arc<Gate> {
-        Arc::new(Gate {
-            places: self.clone(),
-            handler: self.change(|accounts| accounts.add(most)),
-            most: most.into(),
+    /// The access of one more handler, which may hold at most `max` permits.
+    pub fn limiter(self: &Arc<Self>, max: u32) -> Arc<Limiter> {
+        Arc::new(Limiter {
+            permits: self.clone(),
+            handler: self.change(|queue| queue.add(max)),
+            max: max.into(),
         })
     }
 
-    /// Places that nobody has.
+    /// The number of free permits.
     pub fn free(&self) -> usize {
         self.lock().free() as usize
     }
 
-    /// Whether nobody has a place.
+    /// Whether all permits are free, so that no instance runs.
     pub fn are_all_free(&self) -> bool {
         self.lock().are_all_free()
     }
 
-    /// Makes a change after which some that wait may have their turn.
-    fn change<T>(&self, change: impl FnOnce(&mut Accounts) -> T) -> T {
-        let mut accounts = self.lock();
-        let outcome = change(&mut accounts);
-        let called = accounts.hand_out();
-        drop(accounts);
-        called.into_iter().for_each(Waker::wake);
+    /// Makes a change, then grants free permits to queued requests.
+    fn change<T>(&self, change: impl FnOnce(&mut FairQueue) -> T) -> T {
+        let mut queue = self.lock();
+        let outcome = change(&mut queue);
+        let granted = queue.grant();
+        drop(queue);
+        granted.into_iter().for_each(Waker::wake);
         outcome
     }
 
-    fn lock(&self) -> MutexGuard<'_, Accounts> {
+    fn lock(&self) -> MutexGuard<'_, FairQueue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Gate {
-    /// Asks for one of at most `most` places, or for a turn. None where `max_queue` requests wait already.
-    pub fn enter(self: &Arc<Self>, most: u32, max_queue: u32) -> Option<Entry> {
-        if self.most.load(Ordering::Relaxed) != most {
-            self.most.store(most, Ordering::Relaxed);
-            self.places
-                .change(|accounts| accounts.resize(self.handler, most));
+impl Limiter {
+    /// Requests a permit. The handler may hold at most `max`, and at most `max_queue` of its requests may be queued;
+    /// None if the queue is full.
+    pub fn admit(self: &Arc<Self>, max: u32, max_queue: u32) -> Option<Admission> {
+        if self.max.load(Ordering::Relaxed) != max {
+            self.max.store(max, Ordering::Relaxed);
+            self.permits.change(|queue| queue.resize(self.handler, max));
         }
-        let asked = self.places.lock().ask(self.handler, max_queue);
-        match asked {
-            Asked::Taken => Some(Entry::Free(Slot(self.clone()))),
-            Asked::Waits(ticket) => Some(Entry::Wait(Turn {
-                gate: self.clone(),
+        let requested = self.permits.lock().request(self.handler, max_queue);
+        match requested {
+            Requested::Granted => Some(Admission::Granted(Permit(self.clone()))),
+            Requested::Queued(ticket) => Some(Admission::Queued(Queued {
+                limiter: self.clone(),
                 ticket: Some(ticket),
             })),
-            Asked::Refused => None,
+            Requested::Refused => None,
         }
     }
 }
 
-impl Drop for Gate {
+impl Drop for Limiter {
     fn drop(&mut self) {
-        self.places.change(|accounts| accounts.remove(self.handler));
+        self.permits.change(|queue| queue.remove(self.handler));
     }
 }
 
-impl Drop for Slot {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let Gate {
-            places, handler, ..
+        let Limiter {
+            permits, handler, ..
         } = &*self.0;
-        places.change(|accounts| accounts.release(*handler));
+        permits.change(|queue| queue.release(*handler));
     }
 }
 
-impl Future for Turn {
-    type Output = Slot;
+impl Future for Queued {
+    type Output = Permit;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Slot> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Permit> {
         if let Some(ticket) = self.ticket {
-            let mut accounts = self.gate.places.lock();
-            if accounts.still_waits(self.gate.handler, ticket, context.waker()) {
+            let mut queue = self.limiter.permits.lock();
+            if queue.is_queued(self.limiter.handler, ticket, context.waker()) {
                 return Poll::Pending;
             }
         }
         match self.ticket.take() {
-            Some(_) => Poll::Ready(Slot(self.gate.clone())),
-            // It had its turn before.
+            Some(_) => Poll::Ready(Permit(self.limiter.clone())),
+            // The future resolved before.
             None => Poll::Pending,
         }
     }
 }
 
-impl Drop for Turn {
+impl Drop for Queued {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            let handler = self.gate.handler;
-            self.gate
-                .places
-                .change(|accounts| accounts.give_up(handler, ticket));
+            let handler = self.limiter.handler;
+            self.limiter
+                .permits
+                .change(|queue| queue.withdraw(handler, ticket));
         }
     }
 }
@@ -149,50 +152,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_places_for_a_handler_are_handed_out() {
-        let places = Places::new(10);
-        let gate = places.gate(1);
-        let Some(Entry::Free(first)) = gate.enter(1, 9) else {
-            panic!("no place");
+    fn a_raised_limit_grants_permits_to_queued_requests() {
+        let permits = Permits::new(10);
+        let limiter = permits.limiter(1);
+        let Some(Admission::Granted(first)) = limiter.admit(1, 9) else {
+            panic!("no permit");
         };
-        let Some(Entry::Wait(mut turn)) = gate.enter(1, 9) else {
-            panic!("no turn");
+        let Some(Admission::Queued(mut queued)) = limiter.admit(1, 9) else {
+            panic!("not queued");
         };
         let context = &mut Context::from_waker(Waker::noop());
-        assert!(Pin::new(&mut turn).poll(context).is_pending());
-        let Some(Entry::Free(third)) = gate.enter(3, 9) else {
-            panic!("no place");
+        assert!(Pin::new(&mut queued).poll(context).is_pending());
+        let Some(Admission::Granted(third)) = limiter.admit(3, 9) else {
+            panic!("no permit");
         };
-        let Poll::Ready(second) = Pin::new(&mut turn).poll(context) else {
-            panic!("its turn has not come");
+        let Poll::Ready(second) = Pin::new(&mut queued).poll(context) else {
+            panic!("no permit was granted");
         };
-        assert!(gate.enter(3, 0).is_none());
-        drop((first, second, third, turn));
-        assert!(places.are_all_free());
+        assert!(limiter.admit(3, 0).is_none());
+        drop((first, second, third, queued));
+        assert!(permits.are_all_free());
     }
 
     #[test]
-    fn a_turn_that_is_given_up_loses_no_place() {
-        let places = Places::new(1);
-        let gate = places.gate(1);
-        let turn = || match gate.enter(1, 9) {
-            Some(Entry::Wait(turn)) => turn,
-            _ => panic!("no turn"),
+    fn a_withdrawn_request_loses_no_permit() {
+        let permits = Permits::new(1);
+        let limiter = permits.limiter(1);
+        let queued = || match limiter.admit(1, 9) {
+            Some(Admission::Queued(queued)) => queued,
+            _ => panic!("not queued"),
         };
-        let Some(Entry::Free(slot)) = gate.enter(1, 9) else {
-            panic!("no place");
+        let Some(Admission::Granted(permit)) = limiter.admit(1, 9) else {
+            panic!("no permit");
         };
-        let (early, called, mut last) = (turn(), turn(), turn());
+        let (early, granted, mut last) = (queued(), queued(), queued());
         drop(early);
-        drop(slot);
-        // The place is the second's, who never comes for it.
-        drop(called);
+        drop(permit);
+        // The permit goes to the second request, which is dropped before it takes it.
+        drop(granted);
         let context = &mut Context::from_waker(Waker::noop());
-        let Poll::Ready(slot) = Pin::new(&mut last).poll(context) else {
-            panic!("its turn has not come");
+        let Poll::Ready(permit) = Pin::new(&mut last).poll(context) else {
+            panic!("no permit was granted");
         };
-        assert!(!places.are_all_free());
-        drop((slot, last));
-        assert!(places.are_all_free());
+        assert!(!permits.are_all_free());
+        drop((permit, last));
+        assert!(permits.are_all_free());
     }
 }

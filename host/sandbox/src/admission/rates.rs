@@ -1,4 +1,4 @@
-//! How many requests may come in a time (`rate`, `client-rate`).
+//! Rate limits: how many requests a handler and each client may send in a time (`rate`, `client-rate`).
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -44,7 +44,7 @@ impl<C: Clock + Clone> Rates<C> {
         }
     }
 
-    /// Goes on with the buckets of an older version where the rate is still the same.
+    /// Takes over the buckets of an older version if the rate is the same.
     pub fn succeed(&mut self, old: &Self) {
         Buckets::succeed(&mut self.all, &old.all);
         Buckets::succeed(&mut self.clients, &old.clients);
@@ -52,7 +52,7 @@ impl<C: Clock + Clone> Rates<C> {
 
     /// Takes a token for a request of `client`, an address and port.
     pub fn check(&self, client: &str) -> Result<(), Failure> {
-        // First the client's own: what it asks beyond that is not at the expense of others.
+        // The client's own bucket comes first, so that its excess takes no tokens from other clients.
         if let Some(buckets) = &self.clients {
             let taken = buckets.limiter.check_key(&network(client));
             taken.map_err(|refused| buckets.failure(Whose::Client, &refused))?;
@@ -90,10 +90,10 @@ impl<S: StateStore, C: Clock> Buckets<S, C> {
     }
 }
 
-/// A bucket of a burst's tokens, one more after each interval.
+/// A bucket that holds `burst` tokens and gains one after each interval.
 fn quota(rate: Rate) -> Quota {
     let interval = (rate.per / rate.requests.max(1)).clamp(Duration::from_nanos(1), LONGEST);
-    // What the bucket holds is counted in nanoseconds, of which there are only so many.
+    // governor counts the content of a bucket in nanoseconds of a u64.
     let most = LONGEST.as_nanos() / interval.as_nanos();
     let burst = rate.burst.min(u32::try_from(most).unwrap_or(u32::MAX));
     let quota = Quota::with_period(interval);
@@ -101,11 +101,11 @@ fn quota(rate: Rate) -> Quota {
     quota.allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN))
 }
 
-/// What counts as one client: its address, or of IPv6, where everybody has as many addresses as he likes, its network
-/// of 64 bits (RFC 6177, Section 2: no site is given less).
+/// The address that identifies a client. For IPv6 it is the /64 network: a site has at least one (RFC 6177, section 2), and
+/// can use as many addresses in it as it likes.
 fn network(client: &str) -> IpAddr {
     let address = client.parse().map(|client: SocketAddr| client.ip());
-    // A name that is no address does not come from the network; all of them share a bucket.
+    // A client without an address did not come from the network. All of these share a bucket.
     let address = address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -113,7 +113,7 @@ fn network(client: &str) -> IpAddr {
     }
 }
 
-/// When the bucket of each client will be full again.
+/// The time at which the bucket of each client will be full again.
 #[derive(Default)]
 struct Clients(Mutex<HashMap<IpAddr, Nanos>>);
 
@@ -140,7 +140,7 @@ impl StateStore for Clients {
     }
 }
 
-/// Forgets those whose buckets are the fullest: that are full anyway, and then those that would be next.
+/// Forgets the clients with the fullest buckets: they lose the least.
 fn forget_half(clients: &mut HashMap<IpAddr, Nanos>) {
     let mut full: Vec<Nanos> = clients.values().copied().collect();
     let middle = full.len() / 2;
@@ -151,10 +151,10 @@ fn forget_half(clients: &mut HashMap<IpAddr, Nanos>) {
     }
 }
 
-/// Clients that a handler's buckets are kept of: some megabytes.
+/// The most clients with a bucket of their own, for each handler: some megabytes.
 const MAX_CLIENTS: usize = 100_000;
 
-/// The longest that a bucket takes to be full.
+/// The longest time in which a bucket fills up.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 #[cfg(test)]
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_passes_and_then_the_rate() {
+    fn allows_a_burst_and_then_the_rate() {
         for (rate, burst, later) in [
             (rate(10, 1, 10), 10, 10),
             (rate(10, 1, 50), 50, 10),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn extreme_rates_are_no_trouble() {
+    fn accepts_extreme_rates() {
         let most = u32::MAX;
         for (requests, per, burst) in [
             (0, Duration::ZERO, 0),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_told_apart() {
+    fn limits_each_client_by_its_address() {
         for (one, other, same) in [
             ("192.0.2.1:1", "192.0.2.1:2", true),
             ("192.0.2.1:1", "192.0.2.2:1", false),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_asks_too_much_is_not_taken_from_the_others() {
+    fn an_excessive_client_takes_no_tokens_from_the_others() {
         let limits = limits(rate(10, 1, 10), rate(5, 1, 5));
         let rates = Rates::by(&limits, FakeRelativeClock::default());
         assert_eq!(passing(&rates, "192.0.2.1:1", 100), 5);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_when_to_come_again() {
+    fn a_refusal_says_when_to_retry() {
         let clock = FakeRelativeClock::default();
         let rates = Rates::by(&limits(None, rate(6, 60, 1)), clock.clone());
         assert!(rates.check("192.0.2.1:1").is_ok());
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_goes_on_with_the_buckets() {
+    fn a_newer_version_takes_over_the_buckets() {
         let clock = FakeRelativeClock::default();
         let client = "192.0.2.1:1";
         let old = Rates::by(&limits(rate(5, 1, 5), rate(3, 1, 3)), clock.clone());
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_that_are_limited_are_remembered_longest() {
+    fn remembers_limited_clients_longest() {
         let clock = FakeRelativeClock::default();
         let rates = Rates::by(&limits(None, rate(10, 1_000, 10)), clock);
         let busy = "192.0.2.1:1";

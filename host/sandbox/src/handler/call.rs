@@ -1,51 +1,35 @@
-//! One request's run in a guest, up to its response.
+//! Calls: one request in a handler, from its permit to its response.
 
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
-use crate::admission::{Entry, Slot};
+use super::instances::Instances;
+use super::lease::{Answer, Ended, Lease};
+use crate::admission::{Admission, Permit};
 use crate::failure::{Failed, Failure};
-use crate::handler::Handler;
-use crate::handler::lease::Instance;
-use crate::runtime::run::Run;
-use crate::runtime::scheduler::Guest;
-use crate::wasi::stdio::captured_output::Transcript;
-use belljar_http::Response;
+use crate::runtime::scheduler::execution::Execution;
+use crate::runtime::scheduler::meter::Guest;
+use crate::wasi::stdio::captured_output::CapturedOutput;
+use belljar_http::{Request, Response};
 
-/// What a guest answered.
-pub struct Answer {
-    pub response: Response,
-    /// The guest's instance. Taking it down costs about as much as making it, so the caller keeps it until
-    /// the response is on its way; with it goes the instance's place among `--max-instances`. One that still runs makes
-    /// the response's body: it is to be kept to its end, and [finished](Instance::finish).
-    pub instance: Instance,
-}
-
-/// The end of a guest's run.
-pub(crate) enum Ended {
-    Answered(Answer),
-    /// The response went ahead.
-    Over(Instance),
-}
-
-/// A guest's run, to be polled until there is a response. Dropping it cancels the guest.
+/// A call of a handler: a future that resolves to the response. Dropping it cancels the guest.
 ///
-/// It waits for a place among the instances, enforces the wall clock, and moves a guest that keeps the thread
-/// busy to the slow lane.
+/// It waits for a permit, runs the guest in the fast lane or the slow lane, and enforces the wall-clock time.
 pub struct Call {
-    handler: Arc<Handler>,
     stage: Stage,
-    /// What the guest writes, where its developer wants to know.
-    transcript: Option<Transcript>,
-    /// Where a response comes whose body is still being made.
+    instances: Arc<Instances>,
+    /// The output of the guest, if the handler captures it.
+    output: Option<CapturedOutput>,
+    /// Receives a response whose body is still being written.
     early: Option<oneshot::Receiver<Response>>,
-    /// Armed when the guest first waits: most never do.
+    /// Set when the guest first waits. Most guests never do.
     timer: Option<Pin<Box<Sleep>>>,
     deadline: Instant,
 }
@@ -53,63 +37,70 @@ pub struct Call {
 enum Stage {
     Refused(Failure),
     Queued(Guest<Result<Guest<Result<Ended, Failure>>, Failure>>),
-    Running(Run<Ended>),
+    Running(Execution<Ended>),
     Done,
 }
 
 impl Call {
-    pub(crate) fn new<F>(
-        handler: Arc<Handler>,
-        early: Option<oneshot::Receiver<Response>>,
-        transcript: Option<Transcript>,
-        run: impl FnOnce(Slot) -> F + Send + 'static,
-    ) -> Self
-    where
-        F: Future<Output = Result<Ended, Failure>> + Send + 'static,
-    {
-        let stage = match handler.enter() {
+    /// A call in an instance of its own. `client` is the client's address as the guest sees it.
+    pub(super) fn start(
+        instances: Arc<Instances>,
+        admission: Result<Admission, Failure>,
+        request: Request,
+        client: Arc<str>,
+        output: Option<CapturedOutput>,
+    ) -> Self {
+        let streams = instances.component.world().streams();
+        let (early, ahead) = streams.then(oneshot::channel).unzip();
+        let run = {
+            let (instances, output) = (instances.clone(), output.clone());
+            move |permit| answer(instances, permit, request, client, early, output)
+        };
+        let stage = match admission {
             Err(failure) => Stage::Refused(failure),
-            Ok(Entry::Free(slot)) => Stage::Running(Run::new(handler.clone(), Box::pin(run(slot)))),
-            Ok(entry) => {
-                let handler = handler.clone();
+            Ok(Admission::Granted(permit)) => {
+                Stage::Running(instances.execute(Box::pin(run(permit))))
+            }
+            Ok(admission) => {
+                let timeout = instances.limits.queue_timeout;
                 Stage::Queued(Box::pin(async move {
-                    let slot = handler.wait(entry).await?;
-                    Ok(Box::pin(run(slot)) as Guest<Result<Ended, Failure>>)
+                    let permit = granted(admission, timeout).await?;
+                    Ok(Box::pin(run(permit)) as Guest<Result<Ended, Failure>>)
                 }))
             }
         };
-        Self::at(stage, handler, early, transcript)
+        Self::at(stage, instances, ahead, output)
     }
 
-    /// A request in an instance that it shares with others, and that runs elsewhere.
-    pub(crate) fn shared(
-        handler: Arc<Handler>,
+    /// A call in an instance that other requests share. `guest` waits for the response.
+    pub(super) fn shared(
+        instances: Arc<Instances>,
         early: oneshot::Receiver<Response>,
-        transcript: Option<Transcript>,
+        output: Option<CapturedOutput>,
         guest: Guest<Result<Ended, Failure>>,
     ) -> Self {
-        let stage = Stage::Running(Run::new(handler.clone(), guest));
-        Self::at(stage, handler, Some(early), transcript)
+        let stage = Stage::Running(instances.execute(guest));
+        Self::at(stage, instances, Some(early), output)
     }
 
-    /// A request that no guest is to see.
-    pub(crate) fn refused(handler: Arc<Handler>, failure: Failure) -> Self {
-        Self::at(Stage::Refused(failure), handler, None, None)
+    /// A call that fails before any guest sees its request.
+    pub(super) fn refused(instances: Arc<Instances>, failure: Failure) -> Self {
+        Self::at(Stage::Refused(failure), instances, None, None)
     }
 
     fn at(
         stage: Stage,
-        handler: Arc<Handler>,
+        instances: Arc<Instances>,
         early: Option<oneshot::Receiver<Response>>,
-        transcript: Option<Transcript>,
+        output: Option<CapturedOutput>,
     ) -> Self {
         Self {
             stage,
-            transcript,
+            output,
             early,
             timer: None,
-            deadline: Instant::now() + handler.limits().timeout,
-            handler,
+            deadline: Instant::now() + instances.limits.timeout,
+            instances,
         }
     }
 
@@ -132,26 +123,26 @@ impl Call {
     }
 
     fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<Answer, Failure>> {
-        if let Stage::Queued(admission) = &mut self.stage {
-            let guest = ready!(admission.as_mut().poll(context))?;
-            self.deadline = Instant::now() + self.handler.limits().timeout;
-            self.stage = Stage::Running(Run::new(self.handler.clone(), guest));
+        if let Stage::Queued(queued) = &mut self.stage {
+            let guest = ready!(queued.as_mut().poll(context))?;
+            self.deadline = Instant::now() + self.instances.limits.timeout;
+            self.stage = Stage::Running(self.instances.execute(guest));
         }
-        let Stage::Running(run) = &mut self.stage else {
+        let Stage::Running(execution) = &mut self.stage else {
             return match mem::replace(&mut self.stage, Stage::Done) {
                 Stage::Refused(failure) => Poll::Ready(Err(failure)),
                 _ => Poll::Pending,
             };
         };
-        let ended = Pin::new(run).poll(context);
+        let ended = Pin::new(execution).poll(context);
         if let Some(response) = self.poll_early(context) {
-            let transcript = self.transcript.take();
-            let instance = match (ended, mem::replace(&mut self.stage, Stage::Done)) {
-                (Poll::Pending, Stage::Running(run)) => Instance::running(run, transcript),
-                (Poll::Ready(ended), _) => Instance::ended(ended, transcript),
+            let output = self.output.take();
+            let lease = match (ended, mem::replace(&mut self.stage, Stage::Done)) {
+                (Poll::Pending, Stage::Running(execution)) => Lease::running(execution, output),
+                (Poll::Ready(ended), _) => Lease::ended(ended, output),
                 _ => return Poll::Pending,
             };
-            return Poll::Ready(Ok(Answer { response, instance }));
+            return Poll::Ready(Ok(Answer { response, lease }));
         }
         if let Poll::Ready(ended) = ended {
             self.stage = Stage::Done;
@@ -161,9 +152,9 @@ impl Call {
             });
         }
         ready!(self.poll_deadline(context));
-        // Dropping the guest unwinds it; its store is never used again.
+        // Dropping the execution unwinds the guest; its store is never used again.
         self.stage = Stage::Done;
-        Poll::Ready(Err(Failure::Timeout(self.handler.limits().timeout)))
+        Poll::Ready(Err(Failure::Timeout(self.instances.limits.timeout)))
     }
 }
 
@@ -172,7 +163,40 @@ impl Future for Call {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let call = self.get_mut();
-        let polled = call.poll_answer(context);
-        polled.map_err(|failure| Failed::new(failure, call.transcript.as_ref()))
+        call.poll_answer(context).map_err(|failure| Failed {
+            failure,
+            output: call.output.as_ref().map(CapturedOutput::text),
+        })
     }
+}
+
+/// The permit of an admission, waited for up to `timeout`.
+pub(super) async fn granted(admission: Admission, timeout: Duration) -> Result<Permit, Failure> {
+    match admission {
+        Admission::Granted(permit) => Ok(permit),
+        Admission::Queued(queued) => {
+            let granted = tokio::time::timeout(timeout, queued).await;
+            granted.map_err(|_| Failure::NoInstance(timeout))
+        }
+    }
+}
+
+/// Answers a request in an instance of its own.
+async fn answer(
+    instances: Arc<Instances>,
+    permit: Permit,
+    request: Request,
+    client: Arc<str>,
+    early: Option<oneshot::Sender<Response>>,
+    output: Option<CapturedOutput>,
+) -> Result<Ended, Failure> {
+    let mut instance = instances.take(output).await?;
+    let response = instances
+        .answer(&mut instance, request, &client, early)
+        .await?;
+    let lease = Lease::over(instance, instances.idle.clone(), permit);
+    Ok(match response {
+        Some(response) => Ended::Answered(Answer { response, lease }),
+        None => Ended::Over(lease),
+    })
 }

@@ -1,62 +1,62 @@
-//! Compiling what is not trusted, in a process that does nothing else.
+//! Compiling untrusted components in a process that does nothing else.
 //!
-//! Two processes meet in the folder of compiled components: one compiles into it, the other finds there what it would
-//! else have compiled itself. Nothing that was compiled comes from anywhere else.
+//! Two processes meet in the compile cache: one compiles into it, the other finds the compiled component there.
 
 use std::path::Path;
 
 use wasmtime::component::Component;
 
-use crate::failure::LoadError;
-use crate::handler::look_at;
-use crate::runtime::compile_cache::CacheFolder;
-use crate::runtime::engine::{Engine, Home, Tasks, config};
+use super::engine::Engine;
+use super::load::imports_and_exports;
+use super::load_error::LoadError;
+use crate::runtime::compile_cache::CompileCache;
+use crate::runtime::engine_config::{Allocation, Tasks, config};
 
-/// How an engine wants a component compiled.
+/// How an engine needs a component compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompileTarget {
     /// For instances in a pool.
     Pool,
-    /// For instances that are made wherever there is room.
-    Anywhere,
+    /// For instances that are allocated on demand.
+    OnDemand,
 }
 
 impl CompileTarget {
-    /// How this engine wants these bytes compiled.
+    /// How this engine needs these bytes compiled.
     ///
     /// # Errors
     ///
-    /// Where they are no component, or the engine for them does not start.
+    /// If the bytes are not a component, or the engine for it does not start.
     pub fn of(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
-        let engine = match look_at(bytes)?.is_concurrent() {
-            true => engine.concurrent().map_err(LoadError::NoEngine)?,
-            false => engine.synchronous(),
-        };
+        let is_concurrent = imports_and_exports(bytes)?.is_concurrent();
+        let engine = engine
+            .wasmtime(is_concurrent)
+            .map_err(LoadError::NoEngine)?;
         Ok(match engine.pooling_allocator_metrics() {
             Some(_) => Self::Pool,
-            None => Self::Anywhere,
+            None => Self::OnDemand,
         })
     }
 
-    /// Compiles a component for the engine of another process, into the folder where that looks for it
-    /// ([`Engine::cache_folder`]); none: whether it can be compiled is all that is asked.
+    /// Compiles a component for the engine of another process, into the folder of that engine's compile cache
+    /// ([`Engine::cache_folder`]). Without a folder the component is compiled only to see whether that succeeds.
     ///
     /// # Errors
     ///
-    /// Where the bytes are no component, or a damaged one.
+    /// If the bytes are not a component, or a damaged one.
     pub fn compile(self, bytes: &[u8], folder: Option<&Path>) -> Result<(), LoadError> {
-        let tasks = match look_at(bytes)?.is_concurrent() {
+        let tasks = match imports_and_exports(bytes)?.is_concurrent() {
             true => Tasks::Many,
             false => Tasks::One,
         };
-        let home = match self {
-            Self::Pool => Home::None,
-            Self::Anywhere => Home::Anywhere,
+        let allocation = match self {
+            Self::Pool => Allocation::None,
+            Self::OnDemand => Allocation::OnDemand,
         };
-        let folder = folder.and_then(|folder| CacheFolder::at(folder).ok());
-        let cache = folder.as_ref().map(CacheFolder::cache);
-        let engine =
-            wasmtime::Engine::new(&config(home, tasks, cache)).map_err(LoadError::NoEngine)?;
+        let cache = folder.and_then(|folder| CompileCache::at(folder).ok());
+        let cache = cache.as_ref().map(CompileCache::cache);
+        let engine = wasmtime::Engine::new(&config(allocation, tasks, cache));
+        let engine = engine.map_err(LoadError::NoEngine)?;
         Component::from_binary(&engine, bytes).map_err(LoadError::NotAComponent)?;
         Ok(())
     }

@@ -1,82 +1,85 @@
-//! What a component is made for, and what it takes to run it.
+//! Inspection: the world of a component, its imports, and whether it would run.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Handler;
+use super::engine::Engine;
+use super::load::{imports_and_exports, provides};
+use super::load_error::LoadError;
 use crate::account::limits::Limits;
-use crate::failure::LoadError;
-use crate::handler::{Grants, Handler, look_at, provides};
-use crate::runtime::engine::Engine;
-use crate::worlds::Contract;
+use crate::wasi::grants::Grants;
+use crate::worlds::World;
 
-/// What was found out about a component.
+/// The result of an inspection.
 #[derive(Debug)]
 pub struct Inspection {
-    /// The contract that it follows, if any that is known.
-    pub contract: Option<Contract>,
+    /// The world that the component follows, if belljar knows one.
+    pub world: Option<World>,
     pub imports: Vec<Import>,
     pub exports: Vec<String>,
-    /// How long it took to compile; none where the compiled component was in the cache, or nothing was compiled.
+    /// How long the compilation took. None if the component was in the compile cache, or was not compiled.
     pub compiled_in: Option<Duration>,
-    /// Whether it would run with these grants.
+    /// Whether the component would run with these grants.
     pub outcome: Result<(), LoadError>,
 }
 
 /// An interface that a component imports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
-    /// As the component has it: `wasi:io/streams@0.2.12`.
+    /// Its name in the component, such as `wasi:io/streams@0.2.12`.
     pub name: String,
     pub provision: Provision,
 }
 
-/// How far an import is there for the component.
+/// How far belljar provides an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provision {
     Provided,
-    /// It can be called, and gives nothing: not without this flag, or not at all.
+    /// The component can call the interface, but without a grant it gives nothing.
     Empty {
         effect: &'static str,
+        /// The flag that grants more, if there is one.
         flag: Option<&'static str>,
     },
-    /// Nothing provides it. The component cannot run.
+    /// belljar does not provide the interface, so the component cannot run.
     Missing,
 }
 
 impl Inspection {
     /// Loads a component as the server would.
     pub fn of(engine: Arc<Engine>, bytes: &[u8], grants: Grants, limits: Limits) -> Self {
-        let outside = look_at(bytes).unwrap_or_default();
-        let contract = Contract::of(&outside);
-        let imports = outside
+        let names = imports_and_exports(bytes).unwrap_or_default();
+        let world = World::of(&names);
+        let imports = names
             .imports
             .into_iter()
             .map(|name| Import {
-                provision: provision(contract, &name, &grants),
+                provision: provision(world, &name, &grants),
                 name,
             })
             .collect();
-        let found_before = engine.found_compiled();
-        let began = Instant::now();
+        let hits_before = engine.cache_hits();
+        let start = Instant::now();
         let outcome = Handler::load(engine.clone(), bytes, grants, limits).map(drop);
-        let loaded_in = began.elapsed();
-        let found = engine.found_compiled() > found_before;
-        let refused = matches!(
+        let loaded_in = start.elapsed();
+        let was_cached = engine.cache_hits() > hits_before;
+        let was_refused = matches!(
             outcome,
             Err(LoadError::CoreModule | LoadError::NotAComponent(_))
         );
         Self {
-            contract,
+            world,
             imports,
-            exports: outside.exports,
-            compiled_in: (!found && !refused).then_some(loaded_in),
+            exports: names.exports,
+            compiled_in: (!was_cached && !was_refused).then_some(loaded_in),
             outcome,
         }
     }
 }
 
-fn provision(contract: Option<Contract>, import: &str, grants: &Grants) -> Provision {
-    if !provides(contract, import) {
+fn provision(world: Option<World>, import: &str, grants: &Grants) -> Provision {
+    if !provides(world, import) {
         return Provision::Missing;
     }
     let interface = import.split('@').next().unwrap_or_default();
@@ -108,7 +111,7 @@ fn provision(contract: Option<Contract>, import: &str, grants: &Grants) -> Provi
             granted(grants.has_store, "no bucket can be opened", "--store FILE")
         }
         "wasi:sockets/ip-name-lookup" => Provision::Empty {
-            effect: "no name is looked up",
+            effect: "names are not looked up",
             flag: None,
         },
         _ if interface.starts_with("wasi:sockets/") => granted(

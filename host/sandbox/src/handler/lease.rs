@@ -1,147 +1,167 @@
-//! Instances: made for a request, taken down after it, or with `--reuse` kept for some more.
+//! Leases: a request holds its instance until its response has been sent.
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use wasmtime::Store;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::admission::Slot;
+use crate::admission::Permit;
 use crate::failure::{Failed, Failure};
-use crate::handler::Handler;
-use crate::handler::call::Ended;
-use crate::runtime::run::{Cancelled, Run};
-use crate::wasi::host_state::State;
-use crate::wasi::stdio::captured_output::Transcript;
-use crate::worlds;
+use crate::runtime::idle_pool::IdlePool;
+use crate::runtime::instance::Instance;
+use crate::runtime::scheduler::execution::{Execution, poll_task};
+use crate::wasi::stdio::captured_output::CapturedOutput;
+use crate::worlds::Exports;
+use belljar_http::Response;
 
-/// A guest that is ready for a request.
-pub(crate) struct Live {
-    pub store: Store<State>,
-    pub exports: worlds::Exports,
-    /// Requests that it has begun to answer.
-    pub served: u32,
+/// The answer of a handler.
+pub struct Answer {
+    pub response: Response,
+    /// The instance that answered. Taking an instance down costs about as much as making it, so keep the lease until the
+    /// response is on its way. If the guest still runs, it is writing the body of the response: keep the lease until the
+    /// end of the body, and [finish](Lease::finish) it.
+    pub lease: Lease,
 }
 
-/// The instance that answered a request, for as long as the answer is on its way.
+/// How the run of a guest ended.
+pub(super) enum Ended {
+    Answered(Answer),
+    /// The response went ahead.
+    Over(Lease),
+}
+
+/// The instance that answers a request, held while the response is on its way.
 ///
-/// Dropping it cancels the guest if it still runs, and else takes the instance down or keeps it for the next request;
-/// either way its place among the instances is free then.
-pub struct Instance {
+/// Dropping a lease cancels the guest if it still runs. Otherwise the instance is taken down, or kept for the next request.
+/// In both cases its permit is free then.
+pub struct Lease {
     phase: Phase,
-    transcript: Option<Transcript>,
+    output: Option<CapturedOutput>,
 }
 
 enum Phase {
-    /// The guest is over.
-    Over(#[expect(dead_code, reason = "held for its drop")] Place),
-    /// It is making the response's body, or does what it has to do after that.
-    Running(Cancelled<Result<Ended, Failure>>),
+    /// The guest has ended.
+    Over(#[expect(dead_code, reason = "held for its drop")] Leased),
+    /// The guest is writing the body of the response, or is doing work after it.
+    Running(AbortOnDropHandle<Result<Ended, Failure>>),
     Failed(Failure),
-    /// It answers other requests as well and is not this one's to end, or it is gone already.
-    Elsewhere,
+    /// The lease holds no instance: other requests share it, or it is gone.
+    Released,
 }
 
-/// An instance at rest, and its place.
-struct Place {
-    live: Option<Live>,
-    handler: Arc<Handler>,
-    // Dropped last: a place is free when the memory behind it is.
-    _slot: Slot,
+/// An instance whose guest has ended, with its permit.
+struct Leased {
+    instance: Option<Instance<Exports>>,
+    idle: Arc<IdlePool<Exports>>,
+    // Dropped last, so that the memory of the instance is free when its permit is.
+    _permit: Permit,
 }
 
-impl Instance {
-    pub(crate) fn new(live: Live, handler: Arc<Handler>, slot: Slot) -> Self {
-        let place = Place {
-            live: Some(live),
-            handler,
-            _slot: slot,
+impl Lease {
+    /// The lease of an instance whose guest has ended. The instance goes to the idle pool afterwards, if it may.
+    pub(super) fn over(
+        instance: Instance<Exports>,
+        idle: Arc<IdlePool<Exports>>,
+        permit: Permit,
+    ) -> Self {
+        let leased = Leased {
+            instance: Some(instance),
+            idle,
+            _permit: permit,
         };
-        Self::at(Phase::Over(place), None)
+        Self::at(Phase::Over(leased), None)
     }
 
-    pub(crate) fn shared() -> Self {
-        Self::at(Phase::Elsewhere, None)
+    /// The lease of a request in a shared instance.
+    pub(super) fn shared() -> Self {
+        Self::at(Phase::Released, None)
     }
 
-    /// The guest goes on in a task of its own.
-    pub(crate) fn running(run: Run<Ended>, transcript: Option<Transcript>) -> Self {
-        let task = Cancelled(tokio::spawn(run));
-        Self::at(Phase::Running(task), transcript)
+    /// The lease of a guest that goes on in a task of its own.
+    pub(super) fn running(execution: Execution<Ended>, output: Option<CapturedOutput>) -> Self {
+        let task = AbortOnDropHandle::new(tokio::spawn(execution));
+        Self::at(Phase::Running(task), output)
     }
 
-    pub(crate) fn ended(ended: Result<Ended, Failure>, transcript: Option<Transcript>) -> Self {
+    /// The lease of a guest that ended just when its response came.
+    pub(super) fn ended(ended: Result<Ended, Failure>, output: Option<CapturedOutput>) -> Self {
         match ended {
-            Ok(Ended::Answered(answer)) => answer.instance,
-            Ok(Ended::Over(instance)) => instance,
-            Err(failure) => Self::at(Phase::Failed(failure), transcript),
+            Ok(Ended::Answered(answer)) => answer.lease,
+            Ok(Ended::Over(lease)) => lease,
+            Err(failure) => Self::at(Phase::Failed(failure), output),
         }
     }
 
-    fn at(phase: Phase, transcript: Option<Transcript>) -> Self {
-        Self { phase, transcript }
+    fn at(phase: Phase, output: Option<CapturedOutput>) -> Self {
+        Self { phase, output }
     }
 
     /// Whether the guest has nothing more to do with the response.
     pub fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over(_) | Phase::Elsewhere)
+        matches!(self.phase, Phase::Over(_) | Phase::Released)
     }
 
-    /// The response has to wait for its client: a guest that is over, or as soon as it is, gives up its place.
-    pub fn poll_leave(&mut self, context: &mut Context<'_>) {
+    /// Releases the instance as soon as its guest has ended. Call this while the response waits for its client.
+    pub fn poll_release(&mut self, context: &mut Context<'_>) {
         match &mut self.phase {
-            Phase::Over(_) => self.phase = Phase::Elsewhere,
+            Phase::Over(_) => self.phase = Phase::Released,
             Phase::Running(task) => {
-                if let Poll::Ready(ended) = task.poll(context) {
+                if let Poll::Ready(ended) = poll_task(task, context) {
                     self.phase = match ended {
-                        Ok(_) => Phase::Elsewhere,
+                        Ok(_) => Phase::Released,
                         Err(failure) => Phase::Failed(failure),
                     };
                 }
             }
-            Phase::Failed(_) | Phase::Elsewhere => {}
+            Phase::Failed(_) | Phase::Released => {}
         }
     }
 
-    /// Why the stream that is the response's body closed without an end. Waits for the end of the guest, which is
-    /// near in this case and no other.
+    /// Why the stream of the response's body closed without an end. Waits for the end of the guest, which is near when
+    /// that happens, and only then.
     pub async fn failure(self) -> Option<Failed> {
         let failure = match self.phase {
-            Phase::Over(_) | Phase::Elsewhere => None,
-            Phase::Running(mut task) => poll_fn(|context| task.poll(context)).await.err(),
+            Phase::Over(_) | Phase::Released => None,
+            Phase::Running(mut task) => {
+                poll_fn(|context| poll_task(&mut task, context)).await.err()
+            }
             Phase::Failed(failure) => Some(failure),
         };
-        failure.map(|failure| Failed::new(failure, self.transcript.as_ref()))
+        failure.map(|failure| Failed {
+            failure,
+            output: self.output.map(|output| output.text()),
+        })
     }
 
-    /// The response is sent. A guest that still has something to do may finish it, within its limits.
+    /// Ends the lease after the response was sent. A guest that still has work to do may finish it, within its limits.
     pub fn finish(self) {
         match self.phase {
-            Phase::Over(_) | Phase::Elsewhere => {}
+            Phase::Over(_) | Phase::Released => {}
             Phase::Running(mut task) => {
-                if !task.0.is_finished() {
+                if !task.is_finished() {
                     tokio::spawn(async move {
-                        let ended = poll_fn(|context| task.poll(context)).await;
-                        after_response(&ended.err());
+                        let ended = poll_fn(|context| poll_task(&mut task, context)).await;
+                        log_late_failure(ended.err());
                     });
                 }
             }
-            Phase::Failed(failure) => after_response(&Some(failure)),
+            Phase::Failed(failure) => log_late_failure(Some(failure)),
         }
     }
 }
 
-/// What a guest does after its response is nobody's business any more but its author's.
-fn after_response(failure: &Option<Failure>) {
+/// The client has its response by now, so the failure matters only to the handler's author.
+fn log_late_failure(failure: Option<Failure>) {
     if let Some(failure) = failure {
         tracing::debug!("after its response: {failure}");
     }
 }
 
-impl Drop for Place {
+impl Drop for Leased {
     fn drop(&mut self) {
-        if let Some(live) = self.live.take() {
-            self.handler.give_back(live);
+        if let Some(instance) = self.instance.take() {
+            self.idle.put(instance);
         }
     }
 }

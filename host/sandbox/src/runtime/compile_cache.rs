@@ -1,4 +1,4 @@
-//! Where compiled components are kept.
+//! The compile cache: a folder of compiled components.
 
 use std::fs;
 use std::io;
@@ -7,29 +7,29 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use wasmtime::{Cache, CacheConfig};
 
-/// Compiled components, found by what was compiled and how, in a folder of this user's alone.
+/// A folder of compiled components, keyed by the component and the compiler settings.
 ///
-/// What lies there is run without another look, so a folder that others can write is not used.
-pub(crate) struct CacheFolder {
+/// Its files run without a further check, so belljar uses no folder that other users can write to.
+pub(crate) struct CompileCache {
     path: PathBuf,
     cache: Cache,
-    /// Whether it is to be gone with this process.
+    /// Whether the folder is removed when this process ends.
     temporary: bool,
 }
 
-impl CacheFolder {
-    /// The user's folder, or one for the life of this process.
+impl CompileCache {
+    /// Opens the user's cache folder, or else a temporary one for the life of this process.
     pub fn open() -> Option<Self> {
         Self::lasting()
             .or_else(|error| {
-                tracing::warn!("compiled components are not kept: {error:#}");
+                tracing::warn!("compiled components are not kept across restarts: {error:#}");
                 Self::temporary()
             })
-            .inspect_err(|error| tracing::warn!("there is no folder to compile in: {error:#}"))
+            .inspect_err(|error| tracing::warn!("no folder for compiled components: {error:#}; set XDG_CACHE_HOME to a folder that this user owns"))
             .ok()
     }
 
-    /// A folder that another process [opened](Self::open).
+    /// Uses a folder that another process [opened](Self::open).
     pub fn at(path: &Path) -> anyhow::Result<Self> {
         let mut config = CacheConfig::new();
         config.with_directory(path);
@@ -48,17 +48,17 @@ impl CacheFolder {
         &self.cache
     }
 
-    /// Takes away what is only for this process.
+    /// Removes the folder if it is temporary.
     pub fn close(&self) {
         if self.temporary {
-            // What stays is nobody's, and the system's to clear away.
+            // The system cleans up files that are left in its folder for temporary files.
             let _ = fs::remove_dir_all(&self.path);
         }
     }
 
     fn lasting() -> anyhow::Result<Self> {
         let base = dirs::cache_dir()
-            .context("this user has no folder for caches (XDG_CACHE_HOME, HOME)")?;
+            .context("this user has no cache folder (set XDG_CACHE_HOME or HOME)")?;
         let folder = base.join("belljar");
         fs::create_dir_all(&base).with_context(|| format!("cannot create {}", base.display()))?;
         match create_private(&folder) {
@@ -69,7 +69,7 @@ impl CacheFolder {
         }
         anyhow::ensure!(
             is_private(&folder)?,
-            "{} is not this user's alone (chmod 700 it, or remove it)",
+            "other users can access {} (run `chmod 700` on it, or remove it)",
             folder.display()
         );
         Self::at(&folder)
@@ -86,7 +86,7 @@ impl CacheFolder {
     }
 }
 
-impl Drop for CacheFolder {
+impl Drop for CompileCache {
     fn drop(&mut self) {
         self.close();
     }

@@ -1,22 +1,22 @@
-//! What the memories of a component hold at first.
+//! Copy-on-write images: the initial content of a component's memories.
 
 use std::io;
 
 use wasmtime::component::Component;
 
-/// Lays out what its memories hold at first, of which each instance writes to copies.
+/// Creates the images of a component's memories. Instances write to private copies of their pages.
 ///
-/// wasmtime would do it for the first instance. Here it can be tried again: Linux does not seal such an image while
-/// something else holds a page of it, the reclaim of memory for one (`memfd_wait_for_pins` in mm/memfd.c).
+/// wasmtime would create them for the first instance. Creating them here allows retries: Linux does not seal an image while
+/// something else, such as memory reclaim, holds a page of it (`memfd_wait_for_pins` in mm/memfd.c).
 ///
 /// # Errors
 ///
-/// Where there is no memory for it, or no file descriptor.
-pub(crate) fn lay_out(component: &Component) -> wasmtime::Result<()> {
-    while_busy(|| component.initialize_copy_on_write_image())
+/// If there is no memory or no file descriptor for an image.
+pub(crate) fn create(component: &Component) -> wasmtime::Result<()> {
+    retry_while_busy(|| component.initialize_copy_on_write_image())
 }
 
-fn while_busy(mut attempt: impl FnMut() -> wasmtime::Result<()>) -> wasmtime::Result<()> {
+fn retry_while_busy(mut attempt: impl FnMut() -> wasmtime::Result<()>) -> wasmtime::Result<()> {
     for _ in 1..ATTEMPTS {
         match attempt() {
             Err(error) if is_busy(&error) => {}
@@ -33,7 +33,7 @@ fn is_busy(error: &wasmtime::Error) -> bool {
         .is_some_and(|cause| cause.kind() == io::ErrorKind::ResourceBusy)
 }
 
-/// Linux waits itself, about 0.15 s each time.
+/// Each attempt takes about 0.15 s, because Linux itself waits for the page.
 const ATTEMPTS: usize = 20;
 
 #[cfg(test)]
@@ -41,12 +41,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_busy_is_tried_again_but_not_for_ever() {
+    fn retries_while_busy_up_to_a_limit() {
         let busy = || {
             wasmtime::Error::new(io::Error::from(io::ErrorKind::ResourceBusy)).context("sealing")
         };
         let other = || wasmtime::Error::new(io::Error::from(io::ErrorKind::OutOfMemory));
-        // The outcomes of the attempts, the last of them for ever; how many are made, and whether they succeed.
+        // The outcomes of the attempts, the last one repeated; the number of attempts made, and whether they succeed.
         for (outcomes, made, succeeds) in [
             (&["fine"][..], 1, true),
             (&["busy", "fine"], 2, true),
@@ -55,7 +55,7 @@ mod tests {
             (&["busy"], ATTEMPTS, false),
         ] {
             let mut attempts = 0;
-            let outcome = while_busy(|| {
+            let outcome = retry_while_busy(|| {
                 let which = outcomes.get(attempts).or(outcomes.last());
                 attempts += 1;
                 match which {

@@ -1,19 +1,17 @@
-//! The ticking clock by which running guests are interrupted.
+//! The epoch clock, which interrupts running guests.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use crate::admission::Places;
-
-/// Time between two epochs. A guest that keeps a thread busy is interrupted after one to two of them.
+/// Time between two epochs. A guest that keeps its thread busy is interrupted after one to two of them.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 
 /// Increments the engines' epochs every [`TICK`] for as long as guests run.
 ///
-/// An OS thread, never a task: guests that keep every worker busy must not be able to stop the clock.
-/// With no guest about it sleeps, so that an idle server wakes nobody.
+/// The clock is an OS thread, not a task: guests that keep every worker thread busy must not be able to stop it.
+/// It sleeps while no guest runs, so that an idle server uses no CPU.
 pub(crate) struct Ticker {
     thread: Thread,
     parked: Arc<AtomicBool>,
@@ -21,16 +19,19 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    /// All `places` are free exactly when no guest runs.
-    pub fn start(engine: &wasmtime::Engine, places: [&Arc<Places>; 2]) -> std::io::Result<Self> {
+    /// `is_idle` tells whether no guest runs, and None once the server has ended.
+    pub fn start(
+        engine: &wasmtime::Engine,
+        is_idle: impl Fn() -> Option<bool> + Send + 'static,
+    ) -> std::io::Result<Self> {
         let parked = Arc::new(AtomicBool::new(false));
-        let (engine, places) = (engine.weak(), places.map(Arc::downgrade));
+        let engine = engine.weak();
         let flag = parked.clone();
         let second: Arc<OnceLock<wasmtime::EngineWeak>> = Arc::default();
         let other = second.clone();
         let handle = thread::Builder::new()
             .name("epoch".into())
-            .spawn(move || tick(&engine, &other, &places, &flag))?;
+            .spawn(move || tick(&engine, &other, is_idle, &flag))?;
         Ok(Self {
             thread: handle.thread().clone(),
             parked,
@@ -38,9 +39,9 @@ impl Ticker {
         })
     }
 
-    /// Has the clock tick for a second engine, too.
+    /// Makes the clock tick for a second engine too.
     pub fn add(&self, engine: &wasmtime::Engine) {
-        // There is no third.
+        // There are two engines at most.
         let _ = self.second.set(engine.weak());
     }
 
@@ -56,29 +57,22 @@ impl Ticker {
 fn tick(
     engine: &wasmtime::EngineWeak,
     second: &OnceLock<wasmtime::EngineWeak>,
-    places: &[Weak<Places>; 2],
+    is_idle: impl Fn() -> Option<bool>,
     parked: &AtomicBool,
 ) {
     let mut idle_ticks = 0;
-    // Ends with the engine.
-    while let (Some(engine), [Some(places), Some(probes)]) =
-        (engine.upgrade(), places.each_ref().map(Weak::upgrade))
-    {
+    while let (Some(engine), Some(idle)) = (engine.upgrade(), is_idle()) {
         engine.increment_epoch();
         if let Some(second) = second.get().and_then(wasmtime::EngineWeak::upgrade) {
             second.increment_epoch();
         }
-        idle_ticks = if places.are_all_free() && probes.are_all_free() {
-            idle_ticks + 1
-        } else {
-            0
-        };
+        idle_ticks = if idle { idle_ticks + 1 } else { 0 };
         if idle_ticks < IDLE_TICKS {
             thread::sleep(TICK);
         } else {
             parked.store(true, Ordering::Relaxed);
-            drop((engine, places, probes));
-            // With a time limit, so that a wake-up that crosses this store is only late and never lost.
+            drop(engine);
+            // The time limit makes a wake-up that crosses the store above late instead of lost.
             thread::park_timeout(PARKED);
         }
     }
@@ -87,5 +81,5 @@ fn tick(
 /// Ticks without a guest before the clock sleeps.
 const IDLE_TICKS: u32 = 1000;
 
-/// The longest that a guest which starts just as the clock goes to sleep may run unwatched.
+/// The longest time that a guest may run without a tick if it starts just when the clock goes to sleep.
 const PARKED: Duration = Duration::from_millis(100);

@@ -1,79 +1,103 @@
-//! Instances that wait for their next request (`--reuse`).
+//! The idle pool: instances that wait for their next request (`--reuse`).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::handler::lease::Live;
+use super::instance::Instance;
 
-/// The instances of a handler that wait for their next request.
+/// The idle instances of one handler.
 ///
-/// Only those come here that answered in full. They are memory in use, but have no places: a request takes one from
-/// here before it makes one, and where the engine runs out of room for a new one, one of these goes.
-pub(crate) struct Kept {
-    instances: Mutex<Vec<Live>>,
-    /// Of all handlers.
+/// An instance comes here only after it has answered in full. Idle instances use memory but hold no permit: a request
+/// takes one from here before it makes a new one, and if the engine has no room for a new one, an idle one goes.
+pub(crate) struct IdlePool<E> {
+    instances: Mutex<Vec<Instance<E>>>,
+    /// Requests that an instance may answer in all.
+    reuse: u32,
+    /// The number of idle instances of all handlers.
     count: Arc<AtomicUsize>,
 }
 
-/// The kept instances of all handlers.
-#[derive(Default)]
-pub(crate) struct AllKept {
-    handlers: Mutex<Vec<Weak<Kept>>>,
+/// The idle pools of all handlers.
+pub(crate) struct IdlePools<E> {
+    handlers: Mutex<Vec<Weak<IdlePool<E>>>>,
     count: Arc<AtomicUsize>,
 }
 
-impl AllKept {
-    /// A further handler's.
-    pub fn of_handler(&self) -> Arc<Kept> {
-        let kept = Arc::new(Kept {
+impl<E> Default for IdlePools<E> {
+    fn default() -> Self {
+        Self {
+            handlers: Mutex::default(),
+            count: Arc::default(),
+        }
+    }
+}
+
+impl<E> IdlePools<E> {
+    /// Adds the pool of a handler whose instances may answer up to `reuse` requests.
+    pub fn add(&self, reuse: u32) -> Arc<IdlePool<E>> {
+        let pool = Arc::new(IdlePool {
             instances: Mutex::default(),
+            reuse,
             count: self.count.clone(),
         });
         let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
         handlers.retain(|other| other.strong_count() > 0);
-        handlers.push(Arc::downgrade(&kept));
-        kept
+        handlers.push(Arc::downgrade(&pool));
+        pool
     }
 
-    /// How many instances are kept.
-    pub fn count(&self) -> usize {
+    /// Takes down idle instances while they leave no room for a new one. `free` is the number of free permits.
+    pub fn make_room(&self, free: impl Fn() -> usize) {
+        // Most servers keep no idle instances, and need not count the free permits.
+        while self.count() > 0 && self.count() > free() && self.remove_one() {}
+    }
+
+    fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Takes down one of the handler that keeps the most. Whether there was one.
-    pub fn give_up_one(&self) -> bool {
+    /// Takes down an instance of the handler with the most idle ones. Returns whether there was one.
+    fn remove_one(&self) -> bool {
         let most = {
             let handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
             let handlers = handlers.iter().filter_map(Weak::upgrade);
-            handlers.max_by_key(|kept| kept.lock().len())
+            handlers.max_by_key(|pool| pool.lock().len())
         };
-        most.and_then(|kept| kept.take()).is_some()
+        most.and_then(|pool| pool.take()).is_some()
     }
 }
 
-impl Kept {
-    pub fn take(&self) -> Option<Live> {
+impl<E> IdlePool<E> {
+    /// Takes an idle instance.
+    pub fn take(&self) -> Option<Instance<E>> {
+        if self.reuse <= 1 {
+            return None;
+        }
         let taken = self.lock().pop()?;
         self.count.fetch_sub(1, Ordering::Relaxed);
         Some(taken)
     }
 
-    pub fn put(&self, live: Live) {
-        // Counted before it can be taken.
+    /// Keeps an instance that has answered in full, unless it has answered as many requests as it may.
+    pub fn put(&self, instance: Instance<E>) {
+        if instance.served >= self.reuse {
+            return;
+        }
+        // The instance is counted before another thread can take it.
         self.count.fetch_add(1, Ordering::Relaxed);
-        self.lock().push(live);
+        self.lock().push(instance);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Live>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Instance<E>>> {
         self.instances
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Kept {
+impl<E> Drop for IdlePool<E> {
     fn drop(&mut self) {
-        let kept = self.lock().len();
-        self.count.fetch_sub(kept, Ordering::Relaxed);
+        let idle = self.lock().len();
+        self.count.fetch_sub(idle, Ordering::Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! Instances that answer several requests at once (`--concurrency`), as wasi:http 0.3 intends.
+//! Shared instances: each answers several requests at once (`--concurrency`), as wasi:http 0.3 intends.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,115 +6,135 @@ use std::task::{Context, Waker};
 
 use tokio::sync::watch;
 
+use super::idle_pool::IdlePool;
+use super::instance::Instance;
+use super::scheduler::meter::SharedCpu;
 use crate::failure::Failure;
-use crate::handler::lease::Live;
-use crate::runtime::idle_pool::Kept;
-use crate::runtime::scheduler::Share;
-use crate::wasi::stdio::captured_output::Transcript;
-use crate::worlds::Job;
+use crate::wasi::stdio::captured_output::CapturedOutput;
 
-/// The instances of a handler that have requests, and perhaps room for more.
-#[derive(Default)]
-pub(crate) struct Crews(Mutex<Vec<Arc<Crew>>>);
+/// The shared instances of a handler that have requests, and perhaps room for more. `J` is a request for one of them.
+pub(crate) struct SharedInstances<J>(Mutex<Vec<Arc<SharedInstance<J>>>>);
 
-/// The requests of one instance. It takes more until it has answered as many as it may, or one of them went wrong.
-pub(crate) struct Crew {
-    state: Mutex<State>,
-    /// What its requests may use of the processor together.
-    pub share: Arc<Share>,
-    /// What the instance writes, where its developer wants to know: nobody can tell for which request.
-    pub transcript: Option<Transcript>,
-    /// How the instance came to its end.
+/// The requests of one shared instance. It takes more until it has taken as many as it may, or one of them fails.
+pub(crate) struct SharedInstance<J> {
+    requests: Mutex<Requests<J>>,
+    /// The CPU time that its requests may use together.
+    pub cpu: Arc<SharedCpu>,
+    /// The output of the instance, if the handler captures it. It cannot be told which request caused it.
+    pub output: Option<CapturedOutput>,
+    /// Why the instance ended.
     end: watch::Sender<Option<Arc<Failure>>>,
 }
 
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Job>,
+struct Requests<J> {
+    waiting: VecDeque<J>,
     /// Requests that are not over, those that wait included.
     active: u32,
-    /// All that the instance ever took.
+    /// All requests that the instance ever took.
     taken: u32,
     closed: bool,
     worker: Option<Waker>,
 }
 
-impl Crews {
-    /// Hands a request to an instance that has room for it. Where none has, there is a new crew to be run, with an
-    /// instance if one was kept.
-    pub fn place(
-        &self,
-        job: Job,
-        concurrency: u32,
-        reuse: u32,
-        kept: &Kept,
-        transcript: Option<Transcript>,
-    ) -> (Arc<Crew>, Option<Option<Live>>) {
-        let mut crews = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        crews.retain(|crew| !crew.lock().closed);
-        let mut job = Some(job);
-        for crew in crews.iter() {
-            if crew.offer(&mut job, concurrency, reuse) {
-                return (crew.clone(), None);
-            }
-        }
-        let live = kept.take();
-        let crew = Arc::new(Crew {
-            state: Mutex::new(State {
-                waiting: job.into_iter().collect(),
-                active: 1,
-                taken: live.as_ref().map_or(0, |live| live.served) + 1,
-                ..State::default()
-            }),
-            share: Arc::default(),
-            transcript,
-            end: watch::Sender::new(None),
-        });
-        crews.push(crew.clone());
-        (crew, Some(live))
+/// How many requests an instance may answer.
+#[derive(Clone, Copy)]
+pub(crate) struct Sharing {
+    /// At once.
+    pub concurrency: u32,
+    /// In all.
+    pub reuse: u32,
+}
+
+/// Where a request was placed.
+pub(crate) enum Placement<J, E> {
+    /// In an instance that already runs.
+    Joined(Arc<SharedInstance<J>>),
+    /// In a shared instance that is to be run, in an idle instance if there was one.
+    Opened(Arc<SharedInstance<J>>, Option<Instance<E>>),
+}
+
+impl<J> Default for SharedInstances<J> {
+    fn default() -> Self {
+        Self(Mutex::default())
     }
 }
 
-impl Crew {
-    fn offer(&self, job: &mut Option<Job>, concurrency: u32, reuse: u32) -> bool {
-        let mut state = self.lock();
-        let has_room = state.active < concurrency && state.taken < reuse;
-        // One that keeps its thread busy would hold the others up.
-        if state.closed || !has_room || self.share.is_slow() {
+impl<J> SharedInstances<J> {
+    /// Gives a request to an instance that has room for it. If there is none, opens one, from the idle pool if possible.
+    pub fn place<E>(
+        &self,
+        job: J,
+        sharing: Sharing,
+        idle: &IdlePool<E>,
+        output: Option<CapturedOutput>,
+    ) -> Placement<J, E> {
+        let mut instances = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        instances.retain(|instance| !instance.lock().closed);
+        let mut job = Some(job);
+        for instance in instances.iter() {
+            if instance.offer(&mut job, sharing) {
+                return Placement::Joined(instance.clone());
+            }
+        }
+        let idle = idle.take();
+        let opened = Arc::new(SharedInstance {
+            requests: Mutex::new(Requests {
+                waiting: job.into_iter().collect(),
+                active: 1,
+                taken: idle.as_ref().map_or(0, |instance| instance.served) + 1,
+                closed: false,
+                worker: None,
+            }),
+            cpu: Arc::default(),
+            output,
+            end: watch::Sender::new(None),
+        });
+        instances.push(opened.clone());
+        Placement::Opened(opened, idle)
+    }
+}
+
+impl<J> SharedInstance<J> {
+    /// Takes the request if there is room for it. Returns whether it did.
+    fn offer(&self, job: &mut Option<J>, sharing: Sharing) -> bool {
+        let mut requests = self.lock();
+        let has_room = requests.active < sharing.concurrency && requests.taken < sharing.reuse;
+        // An instance that keeps its thread busy would delay further requests.
+        if requests.closed || !has_room || self.cpu.is_slow() {
             return false;
         }
-        state.waiting.extend(job.take());
-        state.active += 1;
-        state.taken += 1;
-        self.share.add();
-        if let Some(worker) = state.worker.take() {
+        requests.waiting.extend(job.take());
+        requests.active += 1;
+        requests.taken += 1;
+        self.cpu.add_request();
+        if let Some(worker) = requests.worker.take() {
             worker.wake();
         }
         true
     }
 
-    /// The next request that waits; else the task of `context` is woken when one comes.
-    pub fn next(&self, context: &mut Context<'_>) -> Option<Job> {
-        let mut state = self.lock();
-        let job = state.waiting.pop_front();
+    /// The next waiting request. If there is none, the task of `context` is woken when one comes.
+    pub fn next(&self, context: &mut Context<'_>) -> Option<J> {
+        let mut requests = self.lock();
+        let job = requests.waiting.pop_front();
         if job.is_none() {
-            state.worker = Some(context.waker().clone());
+            requests.worker = Some(context.waker().clone());
         }
         job
     }
 
-    /// A request is over. One that was given up leaves the instance in a state that nobody knows.
-    pub fn done(&self, given_up: bool) {
-        let mut state = self.lock();
-        state.active -= 1;
-        state.closed |= given_up;
+    /// Ends a request. After a cancelled one the instance takes no more, because its state is unknown.
+    pub fn done(&self, cancelled: bool) {
+        let mut requests = self.lock();
+        requests.active -= 1;
+        requests.closed |= cancelled;
     }
 
-    /// Whether there is nothing to do, in which case nothing is taken any more.
+    /// Closes the instance if it has no requests. Returns whether it did.
     pub fn close_if_idle(&self) -> bool {
-        let mut state = self.lock();
-        state.closed |= state.active == 0;
-        state.active == 0
+        let mut requests = self.lock();
+        requests.closed |= requests.active == 0;
+        requests.active == 0
     }
 
     /// The number of requests that the instance ever took.
@@ -124,14 +144,14 @@ impl Crew {
 
     /// Ends all requests that are not over.
     pub fn fail(&self, failure: Failure) {
-        let mut state = self.lock();
-        state.closed = true;
+        let mut requests = self.lock();
+        requests.closed = true;
         self.end.send_replace(Some(Arc::new(failure)));
-        state.waiting.clear();
+        requests.waiting.clear();
     }
 
-    /// As [`fail`](Self::fail), where the reason is not known yet.
-    pub fn fail_unless_ended(&self, failure: Failure) {
+    /// As [`fail`](Self::fail), unless the instance failed before.
+    pub fn fail_unless_failed(&self, failure: Failure) {
         if self.end.borrow().is_none() {
             self.fail(failure);
         }
@@ -146,7 +166,7 @@ impl Crew {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Requests<J>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,14 @@
+//! WASI: the host's side of the interfaces that a component imports.
+//!
+//! - [`grants`] is what a handler may see and use, [`host_state`] is what the host keeps for one instance.
+//! - [`linker`] links all interfaces; each room below links its own through getters, and does not know the host state.
+//! - [`filesystem`], [`stdio`], [`outbound`] and [`keyvalue`] are the interfaces that belljar implements or bounds itself;
+//!   wasmtime-wasi implements the rest.
+
 pub(crate) mod filesystem;
+pub(crate) mod grants;
 pub(crate) mod host_state;
 pub(crate) mod keyvalue;
+pub(crate) mod linker;
 pub(crate) mod outbound;
 pub(crate) mod stdio;

@@ -1,19 +1,21 @@
-//! belljar's own contract: `wit/handler.wit`, world `handler`.
+//! belljar's own contract: the world `handler` of `wit/handler.wit`.
 
 use bytes::Bytes;
 use wasmtime::Store;
-use wasmtime::component::Resource;
+use wasmtime::component::{InstancePre, Resource};
 use wasmtime_wasi::OpenMode;
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::DynInputStream;
 
+use super::body_stream::BodyStream;
+use super::contract::Contract;
+use super::outgoing::Early;
 use crate::failure::Failure;
-use crate::wasi::host_state::State;
-use crate::worlds::body_stream::BodyStream;
+use crate::wasi::host_state::HostState;
 use belljar_http::{Body, Request, Response};
 
 use bindings::belljar::handler::types;
-pub(super) use bindings::{Handler as Exports, HandlerPre as Prepared};
+use bindings::{Handler, HandlerPre};
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -25,18 +27,49 @@ mod bindings {
     });
 }
 
-/// The function that makes a component a handler of this contract.
-pub(super) const EXPORT: &str = "handle";
+/// belljar's own contract.
+pub(crate) struct Belljar;
 
-/// Whether a component's import belongs to the contract itself.
-pub(super) fn provides(import: &str) -> bool {
-    import.starts_with("belljar:handler/types@0.1.")
+impl Contract for Belljar {
+    type Linked = HandlerPre<HostState>;
+    type Exports = Handler;
+
+    const NAME: &'static str = "belljar:handler/handler@0.1";
+    const STREAMS: bool = false;
+
+    fn is_export(name: &str) -> bool {
+        name == "handle"
+    }
+
+    fn provides(import: &str) -> bool {
+        import.starts_with("belljar:handler/types@0.1.")
+    }
+
+    fn link(component: InstancePre<HostState>) -> wasmtime::Result<Self::Linked> {
+        HandlerPre::new(component)
+    }
+
+    async fn instantiate(
+        component: &Self::Linked,
+        store: &mut Store<HostState>,
+    ) -> wasmtime::Result<Handler> {
+        component.instantiate_async(store).await
+    }
+
+    async fn answer(
+        store: &mut Store<HostState>,
+        exports: &Handler,
+        request: Request,
+        client: &str,
+        _: Option<Early>,
+    ) -> Result<Option<Response>, Failure> {
+        answer(store, exports, request, client).await.map(Some)
+    }
 }
 
-/// Has an instance answer one request.
-pub(super) async fn answer(
-    store: &mut Store<State>,
-    exports: &Exports,
+async fn answer(
+    store: &mut Store<HostState>,
+    exports: &Handler,
     request: Request,
     client: &str,
 ) -> Result<Response, Failure> {
@@ -80,7 +113,10 @@ pub(super) async fn answer(
     into_response(store, response)
 }
 
-fn into_response(store: &mut Store<State>, response: types::Response) -> Result<Response, Failure> {
+fn into_response(
+    store: &mut Store<HostState>,
+    response: types::Response,
+) -> Result<Response, Failure> {
     let body = match response.body {
         types::Body::Empty => Body::Empty,
         types::Body::Bytes(bytes) => Body::Bytes(Bytes::from(bytes)),
@@ -90,12 +126,12 @@ fn into_response(store: &mut Store<State>, response: types::Response) -> Result<
         .map_err(|error| Failure::InvalidResponse(error.to_string()))
 }
 
-/// Takes the file out of the guest's table: from here on it is the host's.
-fn open_file(store: &mut Store<State>, file: types::File) -> Result<Body, Failure> {
+/// Takes the file out of the guest's table, so that only the host can use it from here on.
+fn open_file(store: &mut Store<HostState>, file: types::File) -> Result<Body, Failure> {
     let descriptor: Resource<Descriptor> = file.descriptor;
     match store.data_mut().table.delete(descriptor) {
         Ok(Descriptor::File(opened)) if !opened.open_mode.contains(OpenMode::READ) => Err(
-            Failure::InvalidResponse("its body is a file that was not opened to be read".into()),
+            Failure::InvalidResponse("its body is a file that is not open for reading".into()),
         ),
         Ok(Descriptor::File(opened)) => Ok(Body::File {
             file: opened.file,
@@ -103,7 +139,7 @@ fn open_file(store: &mut Store<State>, file: types::File) -> Result<Body, Failur
             length: file.length,
         }),
         Ok(Descriptor::Dir(_)) => Err(Failure::InvalidResponse(
-            "its body is the descriptor of a directory".into(),
+            "its body is a directory, not a file".into(),
         )),
         Err(error) => Err(Failure::Trap(error.into())),
     }

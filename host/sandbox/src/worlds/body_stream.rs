@@ -1,4 +1,4 @@
-//! A request's body as the guest reads it: a `wasi:io/streams.input-stream`.
+//! The body of a request as a `wasi:io/streams.input-stream`.
 
 use std::future::poll_fn;
 
@@ -7,7 +7,7 @@ use wasmtime_wasi::p2::{InputStream, Pollable, StreamError, StreamResult};
 
 use belljar_http::RequestBody;
 
-/// Nothing is read from the client before the guest asks.
+/// The body of a request. Nothing is read from the client before the guest asks.
 pub(crate) struct BodyStream(pub RequestBody);
 
 #[wasmtime_wasi_io::async_trait]

@@ -1,9 +1,15 @@
-//! The contracts that a component may be built for: in each a request goes in, and a response comes out.
+//! The worlds that a component may be built for, each in a file of its own behind the trait [`Contract`].
 //!
-//! Which of them a component follows is told by what it exports, and found out before it is compiled.
+//! A component's exports tell its world, before it is compiled ([`ImportsAndExports`]). To add a world, write its file
+//! and add a line to `worlds!` below.
+//!
+//! - [`belljar`], [`wasi_http_02`], [`wasi_http_03`] are the worlds.
+//! - [`request`], [`body_stream`] and [`outgoing`] convert requests and responses for them.
 
 mod belljar;
 mod body_stream;
+mod contract;
+mod imports_and_exports;
 mod outgoing;
 mod request;
 mod wasi_http_02;
@@ -12,213 +18,154 @@ mod wasi_http_03;
 use std::fmt;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use wasmparser::{ComponentTypeRef, Parser, Payload, TypeBounds};
 use wasmtime::Store;
 use wasmtime::component::{Component, Linker};
-use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
-use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 
 use crate::failure::Failure;
-use crate::runtime::shared_instance::Crew;
-use crate::wasi::host_state::State;
+use crate::runtime::shared_instance::SharedInstance;
+use crate::wasi::host_state::HostState;
 use belljar_http::{Request, Response};
+use contract::Contract;
 
+pub(crate) use imports_and_exports::ImportsAndExports;
+pub(crate) use outgoing::Early;
 pub(crate) use wasi_http_03::Job;
 
-/// How a component is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Contract {
-    /// `belljar:handler/handler@0.1`: one synchronous function.
-    Belljar,
-    /// `wasi:http/proxy@0.2`, by its export `incoming-handler`.
-    Proxy,
-    /// `wasi:http/service@0.3`, by its export `handler`, an async function.
-    Service,
-}
-
-/// The names of what a component imports and exports at its outside, as its binary has them.
-#[derive(Debug, Default)]
-pub(crate) struct Outside {
-    pub imports: Vec<String>,
-    pub exports: Vec<String>,
-}
-
-/// A component that is linked, its exports looked up once for all instances.
-pub(crate) enum Prepared {
-    Belljar(belljar::Prepared<State>),
-    Proxy(ProxyPre<State>),
-    Service(ServicePre<State>),
-}
-
-/// The exports of an instance.
-pub(crate) enum Exports {
-    Belljar(belljar::Exports),
-    Proxy(Proxy),
-    Service(Service),
-}
-
-/// The way ahead for a response whose body is still being made.
-pub(crate) struct Early {
-    pub response: oneshot::Sender<Response>,
-    /// How long the guest may go on after its response's end.
-    pub timeout: Duration,
-}
-
-impl fmt::Display for Contract {
-    /// The world's name.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Belljar => "belljar:handler/handler@0.1",
-            Self::Proxy => "wasi:http/proxy@0.2",
-            Self::Service => "wasi:http/service@0.3",
-        })
-    }
-}
-
-impl Contract {
-    /// The contract that a component follows. Of several the one that asks for the least between guest and host.
-    pub(crate) fn of(outside: &Outside) -> Option<Self> {
-        let exports = |name: &str| {
-            outside
-                .exports
-                .iter()
-                .any(|export| export.starts_with(name))
-        };
-        if outside
-            .exports
-            .iter()
-            .any(|export| export == belljar::EXPORT)
-        {
-            Some(Self::Belljar)
-        } else if exports("wasi:http/handler@0.3.") {
-            Some(Self::Service)
-        } else if exports("wasi:http/incoming-handler@0.2.") {
-            Some(Self::Proxy)
-        } else {
-            None
+/// Defines the enums over all worlds, and their dispatch. Of several worlds that a component exports the first counts.
+macro_rules! worlds {
+    ($($(#[$doc:meta])* $world:ident: $contract:ty,)*) => {
+        /// A world: how a component is called.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum World {
+            $($(#[$doc])* $world,)*
         }
-    }
 
-    /// Whether the guest may go on after the head of its response.
-    pub(crate) fn streams(self) -> bool {
-        self != Self::Belljar
-    }
+        /// A linked component, its exports looked up once for all instances.
+        pub(crate) enum LinkedComponent {
+            $($world(<$contract as Contract>::Linked),)*
+        }
 
-    /// Whether a component's import belongs to the contract itself.
-    pub(crate) fn provides(self, import: &str) -> bool {
-        self == Self::Belljar && belljar::provides(import)
-    }
+        /// The exports of an instance.
+        pub(crate) enum Exports {
+            $($world(<$contract as Contract>::Exports),)*
+        }
 
-    /// Links a component.
-    pub(crate) fn prepare(
-        self,
-        component: &Component,
-        linker: &Linker<State>,
-    ) -> wasmtime::Result<Prepared> {
-        let component = linker.instantiate_pre(component)?;
-        Ok(match self {
-            Self::Belljar => Prepared::Belljar(belljar::Prepared::new(component)?),
-            Self::Proxy => Prepared::Proxy(ProxyPre::new(component)?),
-            Self::Service => Prepared::Service(ServicePre::new(component)?),
-        })
-    }
-}
+        impl World {
+            /// The world that a component follows.
+            pub(crate) fn of(component: &ImportsAndExports) -> Option<Self> {
+                let exports = |is_export: fn(&str) -> bool| {
+                    component.exports.iter().any(|export| is_export(export))
+                };
+                $(if exports(<$contract>::is_export) {
+                    return Some(Self::$world);
+                })*
+                None
+            }
 
-impl Outside {
-    /// # Errors
-    ///
-    /// Where the bytes are no WebAssembly, or cut short. That they are a valid component is not checked here.
-    pub fn of(bytes: &[u8]) -> wasmparser::Result<Self> {
-        let mut outside = Self::default();
-        let mut depth = 0;
-        for payload in Parser::new(0).parse_all(bytes) {
-            match payload? {
-                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-                Payload::End(_) => depth -= 1,
-                Payload::ComponentImportSection(imports) if depth == 0 => {
-                    for import in imports {
-                        let import = import?;
-                        // A name for a type that another import has is nothing that somebody would have to provide.
-                        if !matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_))) {
-                            outside.imports.push(import.name.name.to_owned());
-                        }
-                    }
+            /// Whether the guest may go on after the head of its response.
+            pub(crate) fn streams(self) -> bool {
+                match self {
+                    $(Self::$world => <$contract>::STREAMS,)*
                 }
-                Payload::ComponentExportSection(exports) if depth == 0 => {
-                    for export in exports {
-                        outside.exports.push(export?.name.name.to_owned());
-                    }
+            }
+
+            /// Whether the world itself provides an import.
+            pub(crate) fn provides(self, import: &str) -> bool {
+                match self {
+                    $(Self::$world => <$contract>::provides(import),)*
                 }
-                _ => {}
+            }
+
+            /// Links a component.
+            pub(crate) fn link(
+                self,
+                component: &Component,
+                linker: &Linker<HostState>,
+            ) -> wasmtime::Result<LinkedComponent> {
+                let component = linker.instantiate_pre(component)?;
+                Ok(match self {
+                    $(Self::$world => LinkedComponent::$world(<$contract>::link(component)?),)*
+                })
             }
         }
-        Ok(outside)
-    }
 
-    /// Whether the component needs the async ABI of WASI 0.3, of which belljar's own contract and 0.2 do without.
-    pub fn is_concurrent(&self) -> bool {
-        let mut names = self.imports.iter().chain(&self.exports);
-        names.any(|name| name.starts_with("wasi:") && name.contains("@0.3."))
-    }
+        impl fmt::Display for World {
+            /// The world's name, with its package and version.
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$world => <$contract>::NAME,)*
+                })
+            }
+        }
+
+        impl LinkedComponent {
+            pub fn world(&self) -> World {
+                match self {
+                    $(Self::$world(_) => World::$world,)*
+                }
+            }
+
+            /// Makes an instance.
+            pub async fn instantiate(&self, store: &mut Store<HostState>) -> wasmtime::Result<Exports> {
+                Ok(match self {
+                    $(Self::$world(component) => {
+                        Exports::$world(<$contract>::instantiate(component, store).await?)
+                    })*
+                })
+            }
+        }
+
+        impl Exports {
+            /// Runs one request in an instance, to the end of the guest's work. None if the response went ahead of
+            /// that end through `early`, which a world that [streams](World::streams) needs.
+            pub async fn answer(
+                &self,
+                store: &mut Store<HostState>,
+                request: Request,
+                client: &str,
+                early: Option<Early>,
+            ) -> Result<Option<Response>, Failure> {
+                match self {
+                    $(Self::$world(exports) => {
+                        <$contract>::answer(store, exports, request, client, early).await
+                    })*
+                }
+            }
+        }
+    };
 }
 
-impl Prepared {
-    pub async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
-        Ok(match self {
-            Self::Belljar(component) => Exports::Belljar(component.instantiate_async(store).await?),
-            Self::Proxy(component) => Exports::Proxy(component.instantiate_async(store).await?),
-            Self::Service(component) => Exports::Service(component.instantiate_async(store).await?),
-        })
-    }
+worlds! {
+    /// `belljar:handler/handler@0.1`: one synchronous function, `handle`.
+    Belljar: belljar::Belljar,
+    /// `wasi:http/service@0.3`: the async function `handle` of its export `handler`.
+    WasiHttp03: wasi_http_03::WasiHttp03,
+    /// `wasi:http/proxy@0.2`: the function `handle` of its export `incoming-handler`.
+    WasiHttp02: wasi_http_02::WasiHttp02,
+}
 
-    pub fn contract(&self) -> Contract {
-        match self {
-            Self::Belljar(_) => Contract::Belljar,
-            Self::Proxy(_) => Contract::Proxy,
-            Self::Service(_) => Contract::Service,
-        }
+impl World {
+    /// Whether an instance may answer several requests at once.
+    pub(crate) fn is_shareable(self) -> bool {
+        self == Self::WasiHttp03
     }
 }
 
 impl Exports {
-    /// Has an instance answer the requests of a crew. Whether it can be used again.
+    /// Answers the requests of a shared instance until it has none left. After that, guest tasks may go on for
+    /// `timeout`. Returns whether the instance can be used again.
     pub async fn answer_all(
         &self,
-        store: &mut Store<State>,
-        crew: &Crew,
-        patience: Duration,
+        store: &mut Store<HostState>,
+        shared: &SharedInstance<Job>,
+        timeout: Duration,
     ) -> Result<bool, Failure> {
         match self {
-            Self::Service(exports) => {
-                wasi_http_03::answer_all(store, exports, crew, patience).await
+            Self::WasiHttp03(exports) => {
+                wasi_http_03::answer_all(store, exports, shared, timeout).await
             }
-            // Of no other contract are there crews.
-            Self::Belljar(_) | Self::Proxy(_) => Err(Failure::NoResponse),
-        }
-    }
-
-    /// Has an instance answer one request, to the end of its run. None where the response went ahead of that end by
-    /// way of `early`, which a contract that [streams](Contract::streams) needs.
-    pub async fn answer(
-        &self,
-        store: &mut Store<State>,
-        request: Request,
-        client: &str,
-        early: Option<Early>,
-    ) -> Result<Option<Response>, Failure> {
-        // The runs that stream are large, and kept out of the one that is not.
-        match (self, early) {
-            (Self::Proxy(exports), Some(early)) => {
-                Box::pin(wasi_http_02::answer(store, exports, request, early)).await
-            }
-            (Self::Service(exports), Some(early)) => {
-                Box::pin(wasi_http_03::answer(store, exports, request, early)).await
-            }
-            (Self::Belljar(exports), _) => belljar::answer(store, exports, request, client)
-                .await
-                .map(Some),
-            (_, None) => Err(Failure::NoResponse),
+            // Instances of the other worlds are never shared.
+            Self::Belljar(_) | Self::WasiHttp02(_) => Err(Failure::NoResponse),
         }
     }
 }

@@ -1,9 +1,10 @@
-//! A response as the host side of wasi:http has it, on its way from the guest that still makes it.
+//! The response of a wasi:http guest, on its way to the client while the guest may still be writing it.
 
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body as _;
@@ -15,22 +16,28 @@ use tokio::time::{Sleep, sleep};
 use tokio_util::sync::PollSender;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::Early;
 use crate::failure::Failure;
 use belljar_http::{Body, Frame, Response, Trailers};
 
-/// The run of a guest, and the response that comes out of it.
+/// A running guest, and its response.
 ///
-/// A response whose body is there by the time that the guest first waits for something is sent as a whole. Of others
-/// the head goes ahead, and the body follows in frames: the guest makes no more of them than the client takes.
+/// If the whole body is there when the guest first waits for something, the response is sent as a whole. Otherwise the head goes
+/// ahead and the body follows in frames. The guest makes no more frames than the client takes.
 pub(super) struct Outgoing<R, E> {
-    /// To be polled for as long as the guest has anything to do.
+    /// The run of the guest, polled until the guest has nothing left to do.
     pub run: R,
     pub response: oneshot::Receiver<Result<HyperResponse<WasiBody>, E>>,
-    /// Told when all of the body was handed over, or nobody wants the rest.
+    /// Notified when the whole body has been handed over, or the client does not want the rest.
     pub transmitted: Option<oneshot::Sender<()>>,
-    /// Whether it answers HEAD, so that its body is not sent.
+    /// Whether the request was HEAD, so that the body is not sent.
     pub head_only: bool,
+}
+
+/// The channel for a response that goes ahead of the end of its guest.
+pub(crate) struct Early {
+    pub response: oneshot::Sender<Response>,
+    /// How long the guest may go on after the end of its response.
+    pub timeout: Duration,
 }
 
 impl<R, E> Outgoing<R, E>
@@ -38,14 +45,15 @@ where
     R: Future<Output = Result<(), Failure>>,
     E: Debug,
 {
-    /// Runs the guest to its end. None where the response went ahead of that by way of `early`.
+    /// Runs the guest to its end. None if the response went ahead through `early`.
     ///
     /// # Errors
     ///
-    /// Why there is no response, or why the stream of frames closed without an end, for which the connection is cut.
+    /// Why there is no response, or why the stream of frames closed without an end; the connection is cut then.
     pub async fn relay(self, early: Early) -> Result<Option<Response>, Failure> {
-        // Where a guest that is over has left nothing to take, nothing will come. tokio's channels would seem to be empty,
-        // too, once the task has used up its share: the guest's is measured by the epoch, and the rest by the client.
+        // When a guest has ended and left nothing in the channel, nothing more comes. A task that has used up tokio's
+        // cooperative budget would see its channels empty too, so this one runs without that budget: epochs bound the guest,
+        // and the client bounds the rest.
         unconstrained(self.pass_on(early)).await
     }
 
@@ -89,53 +97,53 @@ where
         let response = Response::new(status, fields(&head.headers), body)
             .map_err(|error| Failure::InvalidResponse(error.to_string()))?;
         if rest.is_none() {
-            tell(&mut transmitted);
-            // Most have nothing more to do, and need not be left to a task of their own.
+            notify(&mut transmitted);
+            // Most guests have nothing more to do, so their runs need no task of their own.
             poll_fn(|context| Poll::Ready((0..IDLE).try_for_each(|_| run.poll(context)))).await?;
             if run.over {
                 return Ok(Some(response));
             }
         }
 
-        // From here on the guest runs beside the sending of its response, unless all that is left of it is the body.
+        // From here on the guest runs while its response is being sent.
         if early.response.send(response).is_err() {
             return Err(Failure::NoResponse);
         }
-        let mut patience: Option<Pin<Box<Sleep>>> = None;
+        let mut expiry: Option<Pin<Box<Sleep>>> = None;
         poll_fn(|context| {
             run.poll(context)?;
             if let Some(sending) = &mut rest {
                 ready!(sending.poll(&mut run, context))?;
                 rest = None;
-                tell(&mut transmitted);
+                notify(&mut transmitted);
                 run.poll(context)?;
             }
             if run.over {
                 return Poll::Ready(Ok(None));
             }
-            let patience = patience.get_or_insert_with(|| Box::pin(sleep(early.timeout)));
-            let expired = patience.as_mut().poll(context);
+            let expiry = expiry.get_or_insert_with(|| Box::pin(sleep(early.timeout)));
+            let expired = expiry.as_mut().poll(context);
             expired.map(|()| Err(Failure::Timeout(early.timeout)))
         })
         .await
     }
 }
 
-fn tell(transmitted: &mut Option<oneshot::Sender<()>>) {
+fn notify(transmitted: &mut Option<oneshot::Sender<()>>) {
     if let Some(transmitted) = transmitted.take() {
-        // Nobody listens where the guest is over.
+        // The receiver is gone if the guest has ended.
         let _ = transmitted.send(());
     }
 }
 
-/// A guest's run, which may be polled beyond its end.
+/// The run of a guest. Polling it after its end does nothing.
 struct Run<'a, R> {
     future: Pin<&'a mut R>,
     over: bool,
 }
 
 impl<R: Future<Output = Result<(), Failure>>> Run<'_, R> {
-    /// Lets the guest go on until it waits for something, or to its end.
+    /// Runs the guest until it waits for something or ends.
     fn poll(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
         if !self.over
             && let Poll::Ready(outcome) = self.future.as_mut().poll(context)
@@ -147,7 +155,7 @@ impl<R: Future<Output = Result<(), Failure>>> Run<'_, R> {
     }
 }
 
-/// A body as far as it is there at once, and what is to follow it.
+/// The part of a body that is there at once, and the source of the rest.
 async fn begin<R>(run: &mut Run<'_, R>, mut body: WasiBody) -> Result<(Body, Option<Rest>), Failure>
 where
     R: Future<Output = Result<(), Failure>>,
@@ -157,12 +165,12 @@ where
     match gathered {
         Gathered::Whole if content.is_empty() => return Ok((Body::Empty, None)),
         Gathered::Whole => return Ok((Body::Bytes(content), None)),
-        // Of one that is longer than what is gathered the rest may be there.
+        // A body longer than what was gathered may still be whole.
         Gathered::Part if run.over && content.len() < GATHERED => return Err(unfinished()),
         Gathered::Part | Gathered::Trailers(_) => {}
     }
     let (sender, frames) = mpsc::channel(FRAMES);
-    // There is room for two.
+    // The channel has room for two frames.
     if !content.is_empty() {
         let _ = sender.try_send(Frame::Data(content));
     }
@@ -177,8 +185,8 @@ where
     Ok((Body::Stream { frames, length }, rest))
 }
 
-/// What stands for a body that is not sent. Whatever is wrong with it, nobody will know; but where it is there at
-/// once, the answer to a HEAD tells its length.
+/// The substitute for a body that is not sent. Errors in such a body do not matter. If the whole body is there at once, the
+/// answer to HEAD states its length.
 async fn without_body<R>(
     head_only: bool,
     run: &mut Run<'_, R>,
@@ -196,14 +204,14 @@ where
     }
 }
 
-/// How much of a body is there.
+/// How much of a body was gathered.
 enum Gathered {
     Part,
     Whole,
     Trailers(Trailers),
 }
 
-/// Takes what there is of a body while the guest does not wait for anything else, up to a bound.
+/// Takes the body until the guest waits for something else, up to [`GATHERED`] bytes.
 async fn gather<R>(
     run: &mut Run<'_, R>,
     body: &mut WasiBody,
@@ -219,10 +227,10 @@ where
             let gathered = take(Pin::new(body), &mut content, context);
             idle = if content.len() == before { idle + 1 } else { 0 };
             let is_part = matches!(gathered, Ok(Gathered::Part));
-            // Also at the end, which is none where the guest has failed meanwhile.
+            // The guest runs at the end of the body too: if it fails now, the end does not count.
             let was_over = run.over;
             run.poll(context)?;
-            // What it left when it came to its end just now is still to be taken.
+            // If the guest has just ended, the frames that it left are still to be taken.
             let waits = idle >= IDLE && !run.over;
             if !is_part || was_over || waits || content.len() >= GATHERED {
                 return Poll::Ready(gathered);
@@ -252,14 +260,14 @@ fn take(
     Ok(Gathered::Part)
 }
 
-/// What is still to come of a body, and where to.
+/// The rest of a body, and the channel that takes it.
 struct Rest {
     body: WasiBody,
     frames: PollSender<Frame>,
 }
 
 impl Rest {
-    /// Moves what there is, as far as the client takes it. Ready at the end, or when nobody wants the rest.
+    /// Moves available frames, as far as the client takes them. Ready at the end, or when the client does not want the rest.
     fn poll<R>(
         &mut self,
         run: &mut Run<'_, R>,
@@ -273,7 +281,7 @@ impl Rest {
                 return Poll::Ready(Ok(()));
             }
             let frame = match Pin::new(&mut self.body).poll_frame(context) {
-                // Whoever could have finished it is gone.
+                // The guest has ended, so the body stays unfinished.
                 Poll::Pending if run.over => return Poll::Ready(Err(unfinished())),
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => Frame::End,
@@ -285,10 +293,10 @@ impl Rest {
             };
             let is_end = !matches!(frame, Frame::Data(_));
             if is_end {
-                // It is none where the guest has failed meanwhile.
+                // If the guest fails now, the end does not count.
                 run.poll(context)?;
             }
-            // A place was reserved.
+            // The room for this frame was reserved above.
             if self.frames.send_item(frame).is_err() || is_end {
                 return Poll::Ready(Ok(()));
             }
@@ -298,14 +306,14 @@ impl Rest {
 
 fn broken(error: &Error) -> Failure {
     match error {
-        // What wasmtime-wasi-http makes of a body that the guest dropped.
+        // wasmtime-wasi-http reports these when the guest drops a body.
         Error::HttpProtocolError | Error::HttpResponseBodySize(_) => unfinished(),
         error => Failure::Body(error.to_string()),
     }
 }
 
 fn unfinished() -> Failure {
-    Failure::Body("it was not finished, or has other than its length of bytes".into())
+    Failure::Body("it was not finished, or its length differs from its Content-Length".into())
 }
 
 fn trailers(frame: http_body::Frame<Bytes>) -> Vec<(String, Vec<u8>)> {
@@ -318,12 +326,12 @@ fn fields(map: &HeaderMap) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// How often a run is polled in vain before its guest is taken to wait: one with tasks may have more to do although it
-/// has just waited.
+/// A guest counts as waiting after so many polls without progress: a guest with several tasks may have more to do although
+/// one task has just waited.
 const IDLE: u32 = 2;
 
-/// Bytes of a body that are taken before the head goes ahead, and some more.
+/// Bytes of a body that are gathered before the head goes ahead; the last frame may exceed it.
 const GATHERED: usize = 64 << 10;
 
-/// Frames on their way from a guest to its client.
+/// Frames of a body in flight between a guest and its client.
 const FRAMES: usize = 2;

@@ -1,4 +1,4 @@
-//! A request as the host side of wasi:http takes it.
+//! Converts a request for wasi:http.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,23 +12,23 @@ use wasmtime_wasi_http::Error;
 
 use belljar_http::{self as message, BodyError, Head, RequestBody, Trailers};
 
-/// The request's content: nothing is read from the client before the guest asks.
+/// The body of a request. Nothing is read from the client before the guest asks.
 pub(super) struct Content(Option<RequestBody>);
 
-/// Method, path and query as sent, and the fields that do not belong to the connection. The Host field is the
-/// request's authority, from wherever it came; wasi:http hides it from the guest's fields and tells it by itself.
+/// Converts a request: method, path and query as sent, and all fields but those of the connection. The Host field becomes the
+/// authority of the request; wasi:http hides it from the fields and passes it separately.
 pub(super) fn convert(request: message::Request) -> Request<Content> {
     let message::Request { head, body, added } = request;
     let mut converted = Request::new(Content(body));
-    // The parser has checked it: a method is a token.
+    // The parser has checked that the method is a token.
     *converted.method_mut() = Method::from_bytes(head.method().as_bytes()).unwrap_or_default();
     *converted.uri_mut() = path_with_query(&head).map(Uri::from).unwrap_or_default();
     *converted.headers_mut() = fields(&head, &added);
     converted
 }
 
-/// A request has some bytes more than a URI may have, of which some browsers send a few as they are. They are
-/// given percent-encoded, which means the same (RFC 3986, section 2.4).
+/// Requests may contain some bytes that a URI may not, and browsers send a few of them. The guest gets them
+/// percent-encoded, which means the same (RFC 3986, section 2.4).
 fn path_with_query(head: &Head) -> Option<PathAndQuery> {
     let mut text = head.path().to_owned();
     if let Some(query) = head.query() {
@@ -64,7 +64,7 @@ fn fields(head: &Head, added: &[(String, String)]) -> HeaderMap {
         if let (Ok(name), Ok(value)) = (name, value)
             && name != HOST
         {
-            // There are fewer than it can hold.
+            // The map can hold more fields than a request may have.
             let _ = fields.try_append(name, value);
         }
     }
@@ -129,7 +129,7 @@ fn code(error: BodyError) -> Error {
     }
 }
 
-/// Bytes that the guest is given at a time.
+/// The most bytes that the guest gets at a time.
 const MAX_FRAME: usize = 64 << 10;
 
 #[cfg(test)]
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_uri_may_have_is_encoded() {
+    fn percent_encodes_bytes_that_a_uri_may_not_contain() {
         for (text, expected) in [
             ("/?q=<b>", "/?q=%3Cb%3E"),
             ("/\"{}|\\^`", "/%22%7B%7D%7C%5C%5E%60"),
@@ -146,7 +146,7 @@ mod tests {
             assert_eq!(encoded(text), expected);
             assert!(PathAndQuery::try_from(encoded(text)).is_ok(), "{text}");
         }
-        // All that the target of a request may consist of.
+        // Every character that a request target may contain.
         let all: String = ('!'..='~').filter(|c| *c != '#').collect();
         assert!(PathAndQuery::try_from(format!("/{}", encoded(&all))).is_ok());
     }

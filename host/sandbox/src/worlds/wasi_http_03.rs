@@ -1,5 +1,5 @@
-//! `wasi:http/service@0.3`: `handler.handle` is an async function from a request to a response, whose tasks go on
-//! while the body is on its way.
+//! `wasi:http/service@0.3`: an async function from a request to a response. The tasks of the guest go on while the body of
+//! the response is sent.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -11,20 +11,63 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 use wasmtime::Store;
-use wasmtime::component::Accessor;
+use wasmtime::component::{Accessor, InstancePre};
 use wasmtime_wasi_http::p3::Request as GuestRequest;
-use wasmtime_wasi_http::p3::bindings::Service;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use wasmtime_wasi_http::{Error, FieldMap, WasiBody, WasiHttpView};
 
-use super::outgoing::Outgoing;
-use super::{Early, request};
+use super::contract::Contract;
+use super::outgoing::{Early, Outgoing};
+use super::request;
 use crate::failure::Failure;
-use crate::runtime::shared_instance::Crew;
-use crate::wasi::host_state::State;
+use crate::runtime::shared_instance::SharedInstance;
+use crate::wasi::host_state::HostState;
 use belljar_http::{Request, Response};
 
-/// A request on its way into an instance, and the ways out of it.
+/// `wasi:http/service@0.3`.
+pub(crate) struct WasiHttp03;
+
+impl Contract for WasiHttp03 {
+    type Linked = ServicePre<HostState>;
+    type Exports = Service;
+
+    const NAME: &'static str = "wasi:http/service@0.3";
+    const STREAMS: bool = true;
+
+    fn is_export(name: &str) -> bool {
+        name.starts_with("wasi:http/handler@0.3.")
+    }
+
+    fn provides(_: &str) -> bool {
+        false
+    }
+
+    fn link(component: InstancePre<HostState>) -> wasmtime::Result<Self::Linked> {
+        ServicePre::new(component)
+    }
+
+    async fn instantiate(
+        component: &Self::Linked,
+        store: &mut Store<HostState>,
+    ) -> wasmtime::Result<Service> {
+        component.instantiate_async(store).await
+    }
+
+    async fn answer(
+        store: &mut Store<HostState>,
+        exports: &Service,
+        request: Request,
+        _: &str,
+        early: Option<Early>,
+    ) -> Result<Option<Response>, Failure> {
+        let early = early.ok_or(Failure::NoResponse)?;
+        // Boxed, because the future is large, and the futures of all worlds take the room of the largest.
+        Box::pin(answer(store, exports, request, early)).await
+    }
+}
+
+/// A request for an instance, and the channels that its outcome goes to.
 pub(crate) struct Job {
     request: Request,
     response: oneshot::Sender<Result<hyper::Response<WasiBody>, ErrorCode>>,
@@ -32,7 +75,7 @@ pub(crate) struct Job {
     over: oneshot::Sender<()>,
 }
 
-/// The other end of a [`Job`].
+/// The receiving ends of the channels of a [`Job`].
 pub(crate) struct Answered {
     response: oneshot::Receiver<Result<hyper::Response<WasiBody>, ErrorCode>>,
     transmitted: oneshot::Sender<()>,
@@ -44,7 +87,7 @@ impl Job {
     pub fn new(request: Request) -> (Self, Answered) {
         let head_only = request.head.method() == "HEAD";
         let (sender, response) = oneshot::channel();
-        let (told, transmitted) = oneshot::channel();
+        let (sent, transmitted) = oneshot::channel();
         let (end, over) = oneshot::channel();
         let job = Self {
             request,
@@ -54,7 +97,7 @@ impl Job {
         };
         let answered = Answered {
             response,
-            transmitted: told,
+            transmitted: sent,
             over,
             head_only,
         };
@@ -63,8 +106,12 @@ impl Job {
 }
 
 impl Answered {
-    /// The response, made in an instance that `crew` shares.
-    pub async fn relay(self, crew: Arc<Crew>, early: Early) -> Result<Option<Response>, Failure> {
+    /// The response, which an instance shared with other requests makes.
+    pub async fn relay(
+        self,
+        shared: Arc<SharedInstance<Job>>,
+        early: Early,
+    ) -> Result<Option<Response>, Failure> {
         let outgoing = Outgoing {
             run: async { self.over.await.map_err(|_| Failure::NoResponse) },
             response: self.response,
@@ -72,22 +119,21 @@ impl Answered {
             head_only: self.head_only,
         };
         match outgoing.relay(early).await {
-            Err(Failure::NoResponse) => Err(crew.failure().await),
+            Err(Failure::NoResponse) => Err(shared.failure().await),
             outcome => outcome,
         }
     }
 }
 
-/// Has an instance answer one request.
-pub(super) async fn answer(
-    store: &mut Store<State>,
+async fn answer(
+    store: &mut Store<HostState>,
     exports: &Service,
     request: Request,
     early: Early,
 ) -> Result<Option<Response>, Failure> {
     let (job, answered) = Job::new(request);
     let run = async {
-        let run = store.run_concurrent(async |accessor: &Accessor<State>| {
+        let run = store.run_concurrent(async |accessor: &Accessor<HostState>| {
             serve(accessor, exports, job).await?;
             poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
             Ok(())
@@ -103,28 +149,28 @@ pub(super) async fn answer(
     outgoing.relay(early).await
 }
 
-/// Has an instance answer the requests of a crew, until there are none. Whether it can be used again.
+/// Answers the requests of a shared instance until it has none left. Returns whether the instance can be used again.
 pub(super) async fn answer_all(
-    store: &mut Store<State>,
+    store: &mut Store<HostState>,
     exports: &Service,
-    crew: &Crew,
-    patience: Duration,
+    shared: &SharedInstance<Job>,
+    timeout: Duration,
 ) -> Result<bool, Failure> {
-    let run = store.run_concurrent(async |accessor: &Accessor<State>| {
+    let run = store.run_concurrent(async |accessor: &Accessor<HostState>| {
         let mut serving = FuturesUnordered::new();
         let mut sound = true;
         poll_fn(|context| {
             loop {
-                while let Some(job) = crew.next(context) {
+                while let Some(job) = shared.next(context) {
                     serving.push(serve(accessor, exports, job));
                 }
                 match serving.poll_next_unpin(context) {
                     Poll::Ready(Some(Ok(answered))) => {
                         sound &= answered;
-                        crew.done(!answered);
+                        shared.done(!answered);
                     }
                     Poll::Ready(Some(Err(trap))) => return Poll::Ready(Err(trap)),
-                    Poll::Ready(None) if crew.close_if_idle() => return Poll::Ready(Ok(())),
+                    Poll::Ready(None) if shared.close_if_idle() => return Poll::Ready(Ok(())),
                     Poll::Ready(None) => {}
                     Poll::Pending => return Poll::Pending,
                 }
@@ -133,15 +179,19 @@ pub(super) async fn answer_all(
         .await?;
         if sound {
             let rest = poll_fn(|context| accessor.poll_no_interesting_tasks(context));
-            sound = tokio::time::timeout(patience, rest).await.is_ok();
+            sound = tokio::time::timeout(timeout, rest).await.is_ok();
         }
         Ok(sound)
     });
     run.await.flatten().map_err(Failure::Trap)
 }
 
-/// One request within the event loop of its instance. Whether it was not given up before its end.
-async fn serve(accessor: &Accessor<State>, exports: &Service, job: Job) -> wasmtime::Result<bool> {
+/// Answers one request within the event loop of its instance. Returns false if the request was cancelled.
+async fn serve(
+    accessor: &Accessor<HostState>,
+    exports: &Service,
+    job: Job,
+) -> wasmtime::Result<bool> {
     let Job {
         request,
         response: mut sender,
@@ -168,7 +218,7 @@ async fn serve(accessor: &Accessor<State>, exports: &Service, job: Job) -> wasmt
             let arrived = async { arrived.await.map_err(|_| Error::ConnectionTerminated) };
             let response = accessor.with(|store| response.into_http(store, arrived))?;
             let _ = sender.send(Ok(response));
-            // The guest's tasks go on, and the body with them, while this waits.
+            // Meanwhile the tasks of the guest go on, which write the body.
             let transmitted = transmitted.await.is_ok();
             if transmitted {
                 let _ = seen.send(());
@@ -180,7 +230,7 @@ async fn serve(accessor: &Accessor<State>, exports: &Service, job: Job) -> wasmt
     Ok(answered)
 }
 
-fn guest_request(state: &mut State, request: Request) -> GuestRequest {
+fn guest_request(state: &mut HostState, request: Request) -> GuestRequest {
     let (parts, content) = request::convert(request).into_parts();
     let authority = parts.headers.get(hyper::header::HOST);
     let authority = authority.and_then(|host| host.as_bytes().try_into().ok());

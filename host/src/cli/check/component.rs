@@ -41,7 +41,7 @@ impl Report {
             file,
             runs: inspection.outcome.is_ok(),
             error: inspection.outcome.err().map(|error| error.to_string()),
-            contract: inspection.contract.map(|contract| contract.to_string()),
+            contract: inspection.world.map(|contract| contract.to_string()),
             size: size as u64,
             compile_ms: inspection
                 .compiled_in

@@ -106,7 +106,7 @@ impl ReportedHandler {
         };
         let (contract, error) = match inspection(handler, engine) {
             Ok(Some(inspection)) => (
-                inspection.contract.map(|contract| contract.to_string()),
+                inspection.world.map(|contract| contract.to_string()),
                 inspection.outcome.err().map(|error| error.to_string()),
             ),
             Ok(None) => (None, None),
@@ -147,7 +147,7 @@ fn grants(handler: &HandlerConfig) -> anyhow::Result<Grants> {
                 store: None,
                 ..handler.grants.clone()
             };
-            Ok(others.check(&handler.name)?.store_to_come())
+            Ok(others.check(&handler.name)?.with_unopened_store())
         }
         outcome => outcome,
     }

@@ -1,4 +1,13 @@
-//! The folders that a handler is granted.
+//! Files: the folders that a handler is granted, and how it finds files in them.
+
+#[cfg(target_os = "linux")]
+pub(crate) mod last_opened;
+#[cfg(target_os = "linux")]
+pub(crate) mod lookup;
+#[cfg(target_os = "linux")]
+mod negative_cache;
+#[cfg(target_os = "linux")]
+pub(crate) mod open;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,18 +17,13 @@ use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::{FsPerms, WasiCtx};
 
 #[cfg(target_os = "linux")]
-use crate::wasi::filesystem::negative_cache::Absent;
+use negative_cache::NegativeCache;
 
-#[cfg(target_os = "linux")]
-pub(crate) mod lookup;
-#[cfg(target_os = "linux")]
-pub(crate) mod negative_cache;
-
-/// A folder of the host that a guest sees under a name.
+/// A folder of the host, and its name in the guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preopen {
     pub host: PathBuf,
-    /// Its name in the guest, such as `/`.
+    /// The name in the guest, such as `/`.
     pub guest: String,
     pub access: Access,
 }
@@ -57,13 +61,13 @@ pub enum Access {
 /// The folders of a handler, opened once and shared by all its instances.
 pub(crate) struct FileSystem {
     context: WasiFilesystemCtx,
-    /// For WASI 0.3, whose operations never run on the guest's own thread.
-    context_of_async: WasiFilesystemCtx,
+    /// The context for WASI 0.3, whose operations never run on the guest's own thread.
+    async_context: WasiFilesystemCtx,
     is_empty: bool,
     #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
     on_thread: bool,
     #[cfg(target_os = "linux")]
-    absent: Absent,
+    negative_cache: NegativeCache,
 }
 
 impl FileSystem {
@@ -71,24 +75,24 @@ impl FileSystem {
     ///
     /// Names the folder that cannot be opened.
     pub fn open(preopens: &[Preopen]) -> anyhow::Result<Self> {
-        // Reading blocks the thread for as long as a web server's sendfile does. Writing, and above all syncing,
-        // can take as long as the disk likes, so a handler that may write leaves the thread for it. So does one
-        // whose opening of a FIFO would wait.
+        // Reading blocks the thread for as long as sendfile of a web server does. Writing, and above all syncing, may take
+        // long, so a handler that may write does its file operations on other threads. So does a handler that would wait
+        // when it opens a FIFO.
         let on_thread = opening_never_waits()
             && preopens
                 .iter()
                 .all(|preopen| preopen.access == Access::ReadOnly);
         Ok(Self {
             context: context(preopens, on_thread)?,
-            context_of_async: context(preopens, false)?,
+            async_context: context(preopens, false)?,
             is_empty: preopens.is_empty(),
             on_thread,
             #[cfg(target_os = "linux")]
-            absent: Absent::default(),
+            negative_cache: NegativeCache::default(),
         })
     }
 
-    /// Whether there is no folder at all.
+    /// Whether no folder is granted.
     pub fn is_empty(&self) -> bool {
         self.is_empty
     }
@@ -97,8 +101,8 @@ impl FileSystem {
         &self.context
     }
 
-    pub fn context_of_async(&self) -> &WasiFilesystemCtx {
-        &self.context_of_async
+    pub fn async_context(&self) -> &WasiFilesystemCtx {
+        &self.async_context
     }
 
     /// Whether file operations run on the guest's own thread.
@@ -107,10 +111,10 @@ impl FileSystem {
         self.on_thread
     }
 
-    /// What is known not to be in the folders.
+    /// The names that the folders do not have.
     #[cfg(target_os = "linux")]
-    pub fn absent(&self) -> &Absent {
-        &self.absent
+    pub fn negative_cache(&self) -> &NegativeCache {
+        &self.negative_cache
     }
 }
 
@@ -128,23 +132,23 @@ fn context(preopens: &[Preopen], on_thread: bool) -> anyhow::Result<WasiFilesyst
             Access::ReadWrite => FsPerms::ReadWrite,
         };
         let found = std::fs::metadata(host)
-            .with_context(|| format!("the folder {} cannot be opened", host.display()))?;
+            .with_context(|| format!("cannot open the folder {}", host.display()))?;
         anyhow::ensure!(
             found.is_dir(),
-            "{} is no folder; name the folder that it is in",
+            "{} is not a folder; name the folder that contains it",
             host.display()
         );
         builder
             .preopened_dir(host, guest, permissions)
             .map_err(anyhow::Error::from)
-            .with_context(|| format!("the folder {} cannot be opened", host.display()))?;
+            .with_context(|| format!("cannot open the folder {}", host.display()))?;
     }
     Ok(builder.build().filesystem().clone())
 }
 
 #[cfg(target_os = "linux")]
 fn opening_never_waits() -> bool {
-    crate::wasi::filesystem::lookup::is_available()
+    open::is_available()
 }
 
 #[cfg(not(target_os = "linux"))]

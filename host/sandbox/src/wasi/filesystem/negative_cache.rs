@@ -1,8 +1,8 @@
-//! Names that were looked for and are not there.
+//! The negative lookup cache: names that a folder does not have.
 //!
-//! For every file that a web server sends it looks for copies of it that are compressed, and most files have none: three
-//! lookups for nothing, which cost more than opening the file. So what is not in a folder is remembered, for as long as
-//! the folder has not changed: one look at its times answers for all of them.
+//! For every file that it sends, a web server looks for compressed copies, and most files have none: three lookups in vain,
+//! which cost more than opening the file. The cache remembers the names that a folder does not have for as long as the folder
+//! is unchanged, so that one look at the times of the folder replaces all three.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,14 +10,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::Stat;
 
-/// The names, by the folder that does not have them.
+/// The names that do not exist, by folder.
 #[derive(Default)]
-pub(crate) struct Absent(Mutex<Folders>);
+pub(crate) struct NegativeCache(Mutex<Folders>);
 
 #[derive(Default)]
 struct Folders {
     folders: HashMap<Identity, Folder>,
-    /// Of all of them.
+    /// The number of names in all folders.
     names: usize,
 }
 
@@ -26,7 +26,7 @@ struct Folder {
     names: HashSet<Box<str>>,
 }
 
-/// A folder as it was at some moment: any name that comes or goes changes its times.
+/// The state of a folder at some moment. Adding or removing a name changes its times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Snapshot {
     identity: Identity,
@@ -36,7 +36,7 @@ pub(crate) struct Snapshot {
 /// Device and inode.
 type Identity = (u64, u64);
 
-/// Of the last changes of content and of status, in seconds and nanoseconds. The latter cannot be set by hand.
+/// The times of the last changes of content and of status, in seconds and nanoseconds. Users cannot set the latter.
 type Times = [(i64, i64); 2];
 
 impl Snapshot {
@@ -54,8 +54,8 @@ impl Snapshot {
         }
     }
 
-    /// Whether the next change is sure to have another time. A file system's clock ticks, on some only every two
-    /// seconds, and two changes of one tick look like one.
+    /// Whether the next change will certainly have another time. The clock of some file systems ticks only every two seconds,
+    /// and two changes within one tick have the same time.
     fn is_settled(&self) -> bool {
         let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else {
             return false;
@@ -67,17 +67,17 @@ impl Snapshot {
     }
 }
 
-impl Absent {
-    /// Whether the folder, still as in the snapshot, is known not to have that name.
-    pub fn has(&self, folder: &Snapshot, name: &str) -> bool {
+impl NegativeCache {
+    /// Whether the folder, still as in the snapshot, is known not to have this name.
+    pub fn contains(&self, folder: &Snapshot, name: &str) -> bool {
         self.lock()
             .folders
             .get(&folder.identity)
             .is_some_and(|known| known.times == folder.times && known.names.contains(name))
     }
 
-    /// To be called after the name was looked for in vain. The snapshot is of before that.
-    pub fn learn(&self, folder: &Snapshot, name: &str) {
+    /// Remembers that the folder does not have this name. The snapshot was taken before the name was looked up.
+    pub fn insert(&self, folder: &Snapshot, name: &str) {
         if !folder.is_settled() {
             return;
         }
@@ -109,7 +109,7 @@ impl Absent {
     }
 }
 
-/// Names beyond which all are forgotten: some megabytes.
+/// The most names, some megabytes. Beyond it the cache forgets all of them.
 const MAX_NAMES: usize = 1 << 16;
 
 const SETTLED: Duration = Duration::from_secs(3);
@@ -128,27 +128,27 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_absent_until_its_folder_changes() {
-        let absent = Absent::default();
+    fn remembers_a_name_until_its_folder_changes() {
+        let cache = NegativeCache::default();
         let before = folder(7, LONG_AGO);
-        assert!(!absent.has(&before, "a.gz"));
-        absent.learn(&before, "a.gz");
-        assert!(absent.has(&before, "a.gz"));
-        assert!(!absent.has(&before, "a.br"));
-        assert!(!absent.has(&folder(8, LONG_AGO), "a.gz"));
+        assert!(!cache.contains(&before, "a.gz"));
+        cache.insert(&before, "a.gz");
+        assert!(cache.contains(&before, "a.gz"));
+        assert!(!cache.contains(&before, "a.br"));
+        assert!(!cache.contains(&folder(8, LONG_AGO), "a.gz"));
         for times in [[(1_000, 6), (1_000, 5)], [(1_000, 5), (1_000, 6)]] {
-            assert!(!absent.has(&folder(7, times), "a.gz"), "{times:?}");
+            assert!(!cache.contains(&folder(7, times), "a.gz"), "{times:?}");
         }
         let after = folder(7, [(2_000, 0), (2_000, 0)]);
-        absent.learn(&after, "b.gz");
-        assert!(absent.has(&after, "b.gz"));
-        assert!(!absent.has(&after, "a.gz"));
-        assert!(!absent.has(&before, "a.gz"));
+        cache.insert(&after, "b.gz");
+        assert!(cache.contains(&after, "b.gz"));
+        assert!(!cache.contains(&after, "a.gz"));
+        assert!(!cache.contains(&before, "a.gz"));
     }
 
     #[test]
     fn a_folder_that_changed_just_now_is_not_trusted() {
-        let absent = Absent::default();
+        let cache = NegativeCache::default();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let seconds = i64::try_from(now.as_secs()).unwrap();
         for times in [
@@ -157,19 +157,19 @@ mod tests {
             [(seconds + 1_000, 0), (1_000, 0)],
             [(-5, 0), (1_000, 0)],
         ] {
-            absent.learn(&folder(7, times), "a.gz");
-            assert!(!absent.has(&folder(7, times), "a.gz"), "{times:?}");
+            cache.insert(&folder(7, times), "a.gz");
+            assert!(!cache.contains(&folder(7, times), "a.gz"), "{times:?}");
         }
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let absent = Absent::default();
+        let cache = NegativeCache::default();
         let folder = folder(7, LONG_AGO);
         for number in 0..=MAX_NAMES {
-            absent.learn(&folder, &number.to_string());
+            cache.insert(&folder, &number.to_string());
         }
-        assert!(!absent.has(&folder, "0"));
-        assert!(absent.has(&folder, &MAX_NAMES.to_string()));
+        assert!(!cache.contains(&folder, "0"));
+        assert!(cache.contains(&folder, &MAX_NAMES.to_string()));
     }
 }

@@ -14,7 +14,6 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTabl
 use self::bindings::wasi::keyvalue::{atomics, batch, store as interface};
 use self::database::Failure;
 use self::store::{Change, Space};
-use crate::wasi::host_state::State;
 
 pub use self::database::{Database, StoreInUse};
 pub use self::databases::Databases;
@@ -78,10 +77,13 @@ impl From<ResourceTableError> for Error {
 }
 
 /// Links the interfaces, whether or not the handler has a store: without one it can open no bucket.
-pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    interface::add_to_linker::<State, HasView>(linker, State::keyvalue)?;
-    atomics::add_to_linker::<State, HasView>(linker, State::keyvalue)?;
-    batch::add_to_linker::<State, HasView>(linker, State::keyvalue)
+pub(crate) fn link<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> View<'_>,
+) -> wasmtime::Result<()> {
+    interface::add_to_linker::<T, HasView>(linker, view)?;
+    atomics::add_to_linker::<T, HasView>(linker, view)?;
+    batch::add_to_linker::<T, HasView>(linker, view)
 }
 
 /// What the interfaces need of an instance.

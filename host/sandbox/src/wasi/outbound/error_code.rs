@@ -1,19 +1,20 @@
-//! `wasi:http/types.http-error-code` (0.2): which error a stream of a response broke off with.
+//! `wasi:http/types.http-error-code` (0.2): the error that ended the stream of a response.
 
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, Resource};
+use wasmtime::component::{Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::IoError;
 use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
-use crate::wasi::host_state::State;
-
 /// Links the function in place of the one of wasmtime-wasi-http, which does not know the errors of its own streams.
-pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(crate) fn link<T: 'static>(
+    linker: &mut Linker<T>,
+    table: fn(&mut T) -> &mut ResourceTable,
+) -> wasmtime::Result<()> {
     linker.instance("wasi:http/types@0.2.12")?.func_wrap(
         "http-error-code",
-        |mut store: StoreContextMut<'_, State>, (error,): (Resource<IoError>,)| {
-            let error = store.data_mut().table.get(&error)?;
+        move |mut store: StoreContextMut<'_, T>, (error,): (Resource<IoError>,)| {
+            let error = table(store.data_mut()).get(&error)?;
             let code = error
                 .downcast_ref::<ErrorCode>()
                 .cloned()
@@ -23,7 +24,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     )
 }
 
-/// Of what can happen after a response's head; the rest is told in words.
+/// The code for an error that can occur after the head of a response. Other errors are described in words.
 fn code(error: &Error) -> ErrorCode {
     match error {
         Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,

@@ -8,7 +8,8 @@
 
 mod address;
 mod connect;
-mod error_code;
+mod connections;
+pub(crate) mod error_code;
 mod exchange;
 mod policy;
 mod trust;
@@ -20,17 +21,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{Method, Request, Response};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
-use wasmtime::component::Linker;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use self::connect::Refused;
+use self::connections::Connections;
 use self::exchange::Bounds;
 use self::policy::{Host, Origin};
-use crate::handler::Grants;
-use crate::wasi::host_state::State;
+use crate::account::ledger::Account;
+use crate::account::resource::Resource;
 
 pub use self::address::Network;
 pub use self::policy::AllowedOrigin;
@@ -133,26 +133,29 @@ impl Egress {
     }
 }
 
-/// Links what wasmtime-wasi-http does not have right. To be called while names may be shadowed.
-pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    error_code::link(linker)
-}
-
-/// An instance's side of it.
+/// The client of an instance for requests to other servers.
 pub(crate) struct Client {
-    log: Log,
-    places: Arc<Semaphore>,
+    egress: Arc<Egress>,
+    connections: Connections,
+    log: DenialLog,
 }
 
 impl Client {
-    /// `request` has the number of the request under way.
-    pub fn new(grants: Arc<Grants>, request: Arc<AtomicU64>) -> Self {
+    /// `handler` is the name of the handler, `account` the account of the instance, and `request` holds the number of the
+    /// current request.
+    pub fn new(
+        handler: Arc<str>,
+        egress: Arc<Egress>,
+        account: Arc<Account>,
+        request: Arc<AtomicU64>,
+    ) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(grants.outbound.settings.connections)),
-            log: Log {
-                grants,
+            egress,
+            connections: Connections::new(account.clone()),
+            log: DenialLog {
+                handler,
+                account,
                 request,
-                complaints: Arc::default(),
             },
         }
     }
@@ -162,10 +165,10 @@ impl Client {
         if request.method() == Method::CONNECT {
             return Err(Error::HttpRequestMethodInvalid);
         }
-        match self.log.grants.outbound.settings.allows(&origin) {
+        match self.egress.settings.allows(&origin) {
             true => Ok(origin),
             false => {
-                self.log.complain(&format!(
+                self.log.denied(&format!(
                     "a request to {origin} was denied; --allow-outbound {origin} allows it"
                 ));
                 Err(Error::HttpRequestDenied)
@@ -182,12 +185,12 @@ impl WasiHttpHooks for Client {
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sending> + Send> {
         let origin = self.admit(&request);
-        let (log, places) = (self.log.clone(), self.places.clone());
+        let (log, egress) = (self.log.clone(), self.egress.clone());
+        let connections = self.connections.clone();
         Box::new(async move {
             let origin = origin?;
-            let egress = &log.grants.outbound;
             let bounds = egress.settings.bounds(options);
-            let place = place(places, bounds.connected_by).await?;
+            let opened = connections.open(bounds.connected_by).await?;
             let permitted = |address| egress.settings.permits(&origin, address);
             let tls = || egress.tls();
             let stream = match connect::connect(&origin, permitted, tls, bounds.connected_by).await
@@ -195,7 +198,7 @@ impl WasiHttpHooks for Client {
                 Ok(stream) => stream,
                 Err(Refused::Failed(error)) => return Err(error),
                 Err(Refused::Prohibited(address)) => {
-                    log.complain(&format!(
+                    log.denied(&format!(
                         "a request to {origin} was denied: its address {address} is not public; --allow-private \
                          {address} allows names to lead there"
                     ));
@@ -204,7 +207,7 @@ impl WasiHttpHooks for Client {
             };
             let (response, driver) = exchange::exchange(stream, request, bounds).await?;
             let driver = async move {
-                let _place = place;
+                let _opened = opened;
                 // What went wrong with the response is told by its body.
                 if let Ok(Err(error)) = driver.await {
                     tracing::debug!("a connection to {origin} ended: {error}");
@@ -227,33 +230,22 @@ impl WasiHttpHooks for Client {
 type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sending = Result<(Response<WasiBody>, Driver), Error>;
 
-async fn place(places: Arc<Semaphore>, deadline: Instant) -> Result<OwnedSemaphorePermit, Error> {
-    match timeout_at(deadline, places.acquire_owned()).await {
-        Ok(Ok(place)) => Ok(place),
-        _ => Err(Error::ConnectionLimitReached),
-    }
-}
-
-/// Tells the operator what a handler asked for in vain, and not for ever.
+/// Tells the operator which requests of a handler were denied, in a bounded number of lines.
 #[derive(Clone)]
-struct Log {
-    grants: Arc<Grants>,
+struct DenialLog {
+    handler: Arc<str>,
+    account: Arc<Account>,
     request: Arc<AtomicU64>,
-    complaints: Arc<AtomicU64>,
 }
 
-impl Log {
-    fn complain(&self, what: &str) {
-        let before = self.complaints.fetch_add(1, Ordering::Relaxed);
-        if before < MAX_COMPLAINTS {
+impl DenialLog {
+    fn denied(&self, what: &str) {
+        if self.account.charge(Resource::DeniedLines, 1).is_ok() {
             let request = self.request.load(Ordering::Relaxed);
-            tracing::warn!(target: "guest", handler = %self.grants.name, request, "{what}");
+            tracing::warn!(target: "guest", handler = %self.handler, request, "{what}");
         }
     }
 }
-
-/// Lines that an instance may cause in the log.
-const MAX_COMPLAINTS: u64 = 8;
 
 /// Bytes of a body that a guest may write at a time. Two or three of them are held on their way.
 const MAX_FRAME: usize = 64 << 10;

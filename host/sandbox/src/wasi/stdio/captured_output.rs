@@ -1,35 +1,35 @@
-//! What a guest writes while it answers a request, kept for its developer.
+//! Captured output: what a guest writes during one request, for its developer.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The guest's standard output and error during one request, in the order of writing: the first [`MOST`] bytes.
+/// The standard output and error of a guest during one request, in the order of writing, up to [`MAX`] bytes.
 #[derive(Clone, Default)]
-pub(crate) struct Transcript(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct CapturedOutput(Arc<Mutex<Vec<u8>>>);
 
-impl Transcript {
+impl CapturedOutput {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
     fn write(&self, bytes: &[u8]) {
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = MOST.saturating_sub(written.len()).min(bytes.len());
+        let room = MAX.saturating_sub(written.len()).min(bytes.len());
         written.extend_from_slice(bytes.get(..room).unwrap_or_default());
     }
 }
 
-/// Writes what an instance says to the transcript of the request under way.
+/// Writes the output of an instance to the captured output of its current request.
 #[derive(Clone)]
-pub(crate) struct Recorder(Arc<Mutex<Transcript>>);
+pub(crate) struct Recorder(Arc<Mutex<CapturedOutput>>);
 
 impl Recorder {
-    pub fn new(transcript: Transcript) -> Self {
-        Self(Arc::new(Mutex::new(transcript)))
+    pub fn new(output: CapturedOutput) -> Self {
+        Self(Arc::new(Mutex::new(output)))
     }
 
-    /// From here on it is another request's.
-    pub fn turn_to(&self, transcript: Transcript) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = transcript;
+    /// Switches to the next request.
+    pub fn turn_to(&self, output: CapturedOutput) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = output;
     }
 
     pub fn write(&self, bytes: &[u8]) {
@@ -38,16 +38,16 @@ impl Recorder {
     }
 }
 
-/// Bytes.
-const MOST: usize = 64 << 10;
+/// The most bytes that are captured for each request.
+const MAX: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn each_request_has_its_own() {
-        let (first, second) = (Transcript::default(), Transcript::default());
+    fn captures_each_request_separately() {
+        let (first, second) = (CapturedOutput::default(), CapturedOutput::default());
         let recorder = Recorder::new(first.clone());
         recorder.write(b"one");
         recorder.turn_to(second.clone());
@@ -60,11 +60,11 @@ mod tests {
     }
 
     #[test]
-    fn it_is_bounded() {
-        let transcript = Transcript::default();
+    fn captures_a_bounded_number_of_bytes() {
+        let output = CapturedOutput::default();
         for _ in 0..3 {
-            transcript.write(&[b'x'; MOST - 1]);
+            output.write(&[b'x'; MAX - 1]);
         }
-        assert_eq!(transcript.text().len(), MOST);
+        assert_eq!(output.text().len(), MAX);
     }
 }

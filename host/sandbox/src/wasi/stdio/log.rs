@@ -1,4 +1,4 @@
-//! A guest's standard output and error: lines of the log, bounded.
+//! Writes the standard output and error of guests to the log, line by line and bounded.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,37 +10,37 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::wasi::stdio::captured_output::Recorder;
+use super::captured_output::Recorder;
 
-/// One of a guest's standard streams. Each of its lines becomes a line of the log, with the handler's
-/// name and the request's number.
+/// One of the standard streams of a guest. Each of its lines becomes a line of the log, with the name of the handler and the
+/// number of the request.
 #[derive(Clone)]
-pub(crate) struct Log(Arc<Mutex<Lines>>);
+pub(crate) struct GuestLog(Arc<Mutex<Lines>>);
 
 struct Lines {
     stream: &'static str,
-    handler: String,
-    /// The number of the request under way.
+    handler: Arc<str>,
+    /// The number of the current request.
     current: Arc<AtomicU64>,
-    /// The number of the request that last wrote.
+    /// The number of the request that wrote last.
     request: u64,
     line: Vec<u8>,
-    /// Bytes that this request may still log on this stream, lines paid for.
+    /// Bytes that this request may still write to the log on this stream. Each line costs [`LINE_COST`] more.
     left: usize,
-    /// Where it is kept for the guest's developer.
+    /// Captures the output, if the handler is being developed.
     recorder: Option<Recorder>,
 }
 
-impl Log {
+impl GuestLog {
     pub fn new(
         stream: &'static str,
-        handler: &str,
+        handler: &Arc<str>,
         request: &Arc<AtomicU64>,
         recorder: Option<Recorder>,
     ) -> Self {
         Self(Arc::new(Mutex::new(Lines {
             stream,
-            handler: handler.into(),
+            handler: handler.clone(),
             current: request.clone(),
             request: request.load(Ordering::Relaxed),
             line: Vec::new(),
@@ -90,7 +90,7 @@ impl Lines {
                     request,
                     ..
                 } = self;
-                tracing::warn!(target: "guest", %handler, request, "{stream}: too much, the rest is thrown away");
+                tracing::warn!(target: "guest", %handler, request, "{stream}: output limit reached; the rest of this request is dropped");
             }
         }
     }
@@ -99,7 +99,7 @@ impl Lines {
         if self.line.is_empty() {
             return;
         }
-        // Escaped, so that a guest can neither forge lines of the log nor steer a terminal.
+        // Control characters are escaped, so that a guest can neither forge log lines nor control a terminal.
         let line = String::from_utf8_lossy(&self.line);
         let line: String = line
             .trim_end_matches(['\n', '\r'])
@@ -131,13 +131,13 @@ fn printable(c: char) -> Box<dyn Iterator<Item = char>> {
     }
 }
 
-impl IsTerminal for Log {
+impl IsTerminal for GuestLog {
     fn is_terminal(&self) -> bool {
         false
     }
 }
 
-impl StdoutStream for Log {
+impl StdoutStream for GuestLog {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(self.clone())
     }
@@ -148,13 +148,13 @@ impl StdoutStream for Log {
 }
 
 #[wasmtime_wasi_io::async_trait]
-impl Pollable for Log {
+impl Pollable for GuestLog {
     async fn ready(&mut self) {}
 }
 
-impl OutputStream for Log {
+impl OutputStream for GuestLog {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        Log::write(self, &bytes);
+        GuestLog::write(self, &bytes);
         Ok(())
     }
 
@@ -167,13 +167,13 @@ impl OutputStream for Log {
     }
 }
 
-impl AsyncWrite for Log {
+impl AsyncWrite for GuestLog {
     fn poll_write(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        Log::write(&self, bytes);
+        GuestLog::write(&self, bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -186,14 +186,14 @@ impl AsyncWrite for Log {
     }
 }
 
-/// Bytes that a request may log on each of its two streams.
+/// Bytes that a request may write to the log on each of its two streams.
 const MAX_OUTPUT: usize = 64 << 10;
 
-/// What a line takes of them besides its own bytes: it is logged with the time and the handler's name.
+/// What each line costs besides its own bytes, because the log adds the time and the name of the handler.
 const LINE_COST: usize = 64;
 
-/// Bytes of the longest line; a longer one is broken.
+/// Bytes of the longest line. Longer lines are split.
 const MAX_LINE: usize = 8 << 10;
 
-/// Bytes that a guest may write at a time.
+/// Bytes that a guest may write at once.
 const PERMIT: usize = 64 << 10;

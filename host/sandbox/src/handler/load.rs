@@ -1,0 +1,87 @@
+//! Loading a component: what it imports and exports, compiling it, and linking it with its grants.
+
+use wasmtime::component::{Component, Linker};
+
+use super::engine::Engine;
+use super::load_error::LoadError;
+use crate::runtime::copy_on_write_image;
+use crate::wasi::grants::Grants;
+use crate::wasi::host_state::HostState;
+use crate::wasi::linker;
+use crate::worlds::{ImportsAndExports, LinkedComponent, World};
+
+/// A component that is compiled and linked, with the wasmtime engine for it.
+pub(super) struct Loaded {
+    pub wasmtime: wasmtime::Engine,
+    pub component: LinkedComponent,
+}
+
+/// Compiles a component, or takes it from the compile cache, and links it with its grants.
+pub(super) fn load(engine: &Engine, bytes: &[u8], grants: &Grants) -> Result<Loaded, LoadError> {
+    let names = imports_and_exports(bytes)?;
+    let wasmtime = engine.wasmtime(names.is_concurrent());
+    let wasmtime = wasmtime.map_err(LoadError::NoEngine)?.clone();
+    let component = Component::from_binary(&wasmtime, bytes).map_err(LoadError::NotAComponent)?;
+    let world = check(&names)?;
+    let linker = link(&wasmtime, &names, grants).map_err(LoadError::Mismatch)?;
+    let linked = world
+        .link(&component, &linker)
+        .map_err(LoadError::Mismatch)?;
+    copy_on_write_image::create(&component).map_err(LoadError::NoImage)?;
+    Ok(Loaded {
+        wasmtime,
+        component: linked,
+    })
+}
+
+/// The imports and exports of a component.
+///
+/// # Errors
+///
+/// If the bytes are not a component's.
+pub(super) fn imports_and_exports(bytes: &[u8]) -> Result<ImportsAndExports, LoadError> {
+    // Component Model, binary format: the preamble has a magic number, a version and a layer.
+    match bytes.first_chunk() {
+        Some([b'\0', b'a', b's', b'm', _, _, 0, 0]) => Err(LoadError::CoreModule),
+        Some([b'\0', b'a', b's', b'm', ..]) => ImportsAndExports::of(bytes)
+            .map_err(|error| LoadError::NotAComponent(wasmtime::Error::new(error))),
+        // The text format is not accepted: a handler is a built component.
+        _ => Err(LoadError::NotAComponent(wasmtime::format_err!(
+            "its first bytes are not those of WebAssembly"
+        ))),
+    }
+}
+
+/// The world of a component, if belljar provides all its imports. The error names all missing imports at once, where the
+/// linker would stop at the first.
+pub(super) fn check(names: &ImportsAndExports) -> Result<World, LoadError> {
+    let world = World::of(names).ok_or_else(|| LoadError::NoHandler(names.exports.clone()))?;
+    let missing: Vec<String> = names
+        .imports
+        .iter()
+        .filter(|name| !provides(Some(world), name))
+        .cloned()
+        .collect();
+    match missing.is_empty() {
+        true => Ok(world),
+        false => Err(LoadError::NotGranted(missing)),
+    }
+}
+
+/// Whether belljar provides an import to components of this world.
+pub(super) fn provides(world: Option<World>, import: &str) -> bool {
+    world.is_some_and(|world| world.provides(import)) || linker::provides(import)
+}
+
+fn link(
+    engine: &wasmtime::Engine,
+    names: &ImportsAndExports,
+    grants: &Grants,
+) -> wasmtime::Result<Linker<HostState>> {
+    let mut linker = Linker::new(engine);
+    linker::link(&mut linker, grants)?;
+    if names.is_concurrent() {
+        linker::link_concurrent(&mut linker)?;
+    }
+    Ok(linker)
+}

@@ -1,0 +1,80 @@
+//! Why a component cannot be loaded as a handler.
+
+use std::fmt;
+
+/// Why a component cannot be loaded as a handler.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The bytes are a core WebAssembly module.
+    CoreModule,
+    /// The bytes are not a WebAssembly component, or a damaged one.
+    NotAComponent(wasmtime::Error),
+    /// The engine for components of WASI 0.3 does not start.
+    NoEngine(wasmtime::Error),
+    /// The component exports no world that belljar can call. Lists its exports.
+    NoHandler(Vec<String>),
+    /// The component imports interfaces that handlers are not granted. Lists them.
+    NotGranted(Vec<String>),
+    /// An import or export has another type than the interface of that name.
+    Mismatch(wasmtime::Error),
+    /// The copy-on-write images of the component's memories cannot be created.
+    NoImage(wasmtime::Error),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::CoreModule => write!(
+                f,
+                "it is a core WebAssembly module, not a component; build it with `--target wasm32-wasip2`, or convert \
+                 it with `wasm-tools component new`"
+            ),
+            LoadError::NotAComponent(error) => {
+                let reason = error.root_cause().to_string();
+                let reason = reason.lines().next().unwrap_or_default();
+                write!(
+                    f,
+                    "it is not a WebAssembly component ({reason}); build one with `cargo build --target wasm32-wasip2`"
+                )
+            }
+            LoadError::NoEngine(error) => write!(
+                f,
+                "the engine for components of WASI 0.3 does not start ({error:#}); lower --max-instances, or raise \
+                 `ulimit -v`"
+            ),
+            LoadError::NoHandler(exports) if exports.is_empty() => {
+                write!(f, "it exports nothing; a handler exports {WORLDS}")
+            }
+            LoadError::NoHandler(exports) => write!(
+                f,
+                "it exports no known handler, only {}; a handler exports {WORLDS}",
+                exports.join(", ")
+            ),
+            LoadError::NotGranted(imports) => write!(
+                f,
+                "it imports {}, which belljar does not provide; build it without",
+                imports.join(", ")
+            ),
+            LoadError::Mismatch(error) => write!(
+                f,
+                "its imports or exports have other types than the interfaces of these names ({}); rebuild it with the \
+                 current wit/, or with a released version of WASI",
+                format!("{error:#}").replace('\n', " ")
+            ),
+            LoadError::NoImage(error) => {
+                let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "the system cannot map the initial content of its memories ({}); try again, or allow more memory or \
+                     more open files (ulimit -n)",
+                    causes.join(": ")
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+const WORLDS: &str = "`handle` of belljar:handler/handler (see wit/), wasi:http/incoming-handler@0.2 or \
+                      wasi:http/handler@0.3";

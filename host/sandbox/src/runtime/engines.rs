@@ -1,0 +1,99 @@
+//! The two wasmtime engines: one for synchronous components, one for the async ABI of WASI 0.3.
+
+use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use wasmtime::Cache;
+
+use super::compile_cache::CompileCache;
+use super::engine_config::{Allocation, Tasks, config};
+
+/// The wasmtime engines, and the compile cache that they share.
+pub(crate) struct Engines {
+    /// Without the bookkeeping for concurrent tasks, for components that need none: 10 % more requests.
+    synchronous: wasmtime::Engine,
+    /// With that bookkeeping, for components of WASI 0.3. It starts with the first of them.
+    concurrent: OnceLock<wasmtime::Engine>,
+    /// Held while the concurrent engine starts, because handlers are loaded on several threads.
+    starting: Mutex<()>,
+    /// None if there is no folder for it.
+    cache: Option<CompileCache>,
+    max_instances: u32,
+}
+
+impl Engines {
+    /// Starts the synchronous engine, with room for `max_instances`.
+    ///
+    /// # Errors
+    ///
+    /// If the system lacks the memory or address space that even on-demand allocation needs.
+    pub fn start(max_instances: u32) -> wasmtime::Result<Self> {
+        let cache = CompileCache::open();
+        let kept = cache.as_ref().map(CompileCache::cache);
+        Ok(Self {
+            synchronous: start(max_instances, Tasks::One, kept)?,
+            concurrent: OnceLock::new(),
+            starting: Mutex::new(()),
+            cache,
+            max_instances,
+        })
+    }
+
+    /// The engine for components of belljar's own contract and of WASI 0.2.
+    pub fn synchronous(&self) -> &wasmtime::Engine {
+        &self.synchronous
+    }
+
+    /// The engine for components of WASI 0.3. `started` is called when this call has started it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn concurrent(
+        &self,
+        started: impl FnOnce(&wasmtime::Engine),
+    ) -> wasmtime::Result<&wasmtime::Engine> {
+        if let Some(engine) = self.concurrent.get() {
+            return Ok(engine);
+        }
+        let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = self.concurrent.get() {
+            return Ok(engine);
+        }
+        let cache = self.cache.as_ref().map(CompileCache::cache);
+        let engine = start(self.max_instances, Tasks::Many, cache)?;
+        let engine = self.concurrent.get_or_init(|| engine);
+        started(engine);
+        Ok(engine)
+    }
+
+    /// The number of components that were found in the compile cache so far.
+    pub fn cache_hits(&self) -> usize {
+        let cache = self.cache.as_ref();
+        cache.map_or(0, |cache| cache.cache().cache_hits())
+    }
+
+    /// The folder of the compile cache.
+    pub fn cache_folder(&self) -> Option<&Path> {
+        self.cache.as_ref().map(CompileCache::path)
+    }
+
+    /// Removes the compile cache if it is temporary.
+    pub fn close(&self) {
+        self.cache.iter().for_each(CompileCache::close);
+    }
+}
+
+fn start(
+    max_instances: u32,
+    tasks: Tasks,
+    cache: Option<&Cache>,
+) -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&config(Allocation::Pool(max_instances), tasks, cache)).or_else(|error| {
+        tracing::warn!(
+            "instances are allocated on demand, which is slower: the address space has no room for a pool of \
+             {max_instances} instances ({error:#}); lower --max-instances, or raise `ulimit -v`"
+        );
+        wasmtime::Engine::new(&config(Allocation::OnDemand, tasks, cache))
+    })
+}

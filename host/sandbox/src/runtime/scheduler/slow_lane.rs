@@ -1,0 +1,62 @@
+//! The slow lane: threads of low priority for guests that keep their thread busy.
+
+use std::sync::OnceLock;
+
+use tokio::runtime::Runtime;
+
+/// The threads of the slow lane. They start when the first guest needs them.
+pub(crate) struct SlowLane {
+    threads: usize,
+    runtime: OnceLock<std::io::Result<Runtime>>,
+}
+
+impl SlowLane {
+    pub fn new(threads: usize) -> Self {
+        Self {
+            threads,
+            runtime: OnceLock::new(),
+        }
+    }
+
+    /// The runtime of the slow lane. None if the system gives no threads; the guest then stays in the fast lane.
+    pub fn runtime(&self) -> Option<&Runtime> {
+        let runtime = self.runtime.get_or_init(|| {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(self.threads)
+                .thread_name("slow-lane")
+                .on_thread_start(lower_priority)
+                .enable_all()
+                .build()
+        });
+        match runtime {
+            Ok(runtime) => Some(runtime),
+            Err(error) => {
+                tracing::error!(
+                    "the slow lane has no threads: {error}; long-running guests stay on the threads that serve all requests"
+                );
+                None
+            }
+        }
+    }
+}
+
+impl Drop for SlowLane {
+    fn drop(&mut self) {
+        if let Some(Ok(runtime)) = self.runtime.take() {
+            // Dropping a runtime waits for its threads, which is not allowed within another runtime.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// On Linux each thread has its own nice value. Elsewhere the process has one, so it stays as it is.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(SLOW_LANE_NICE) {
+        tracing::debug!("the slow lane keeps its ordinary priority: {error}");
+    }
+}
+
+/// Low enough to give way to the fast lane at once, high enough to finish on a busy machine.
+#[cfg(target_os = "linux")]
+const SLOW_LANE_NICE: i32 = 15;

@@ -1,0 +1,84 @@
+//! Grants: what a handler may see and use beyond its request.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Once};
+
+use wasmtime_wasi_config::WasiConfigVariables;
+
+use super::filesystem::{FileSystem, Preopen};
+use super::keyvalue::Buckets;
+use super::outbound::{Egress, Outbound};
+
+/// What a handler may see and use beyond its request, clocks and random numbers.
+pub struct Grants {
+    pub(crate) name: Arc<str>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) filesystem: FileSystem,
+    pub(crate) outbound: Arc<Egress>,
+    pub(crate) tcp: Arc<[SocketAddr]>,
+    pub(crate) config: WasiConfigVariables,
+    pub(crate) has_config: bool,
+    pub(crate) store: Option<Buckets>,
+    pub(crate) has_store: bool,
+    /// Completed when the log has said that the handler asks for a store without a grant.
+    pub(crate) store_denied: Once,
+}
+
+impl Grants {
+    /// Grants environment variables and folders. `name` is the name of the handler in the log.
+    ///
+    /// # Errors
+    ///
+    /// If a folder cannot be opened. The error names the folder.
+    pub fn new(
+        name: String,
+        environment: Vec<(String, String)>,
+        preopens: &[Preopen],
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            name: name.into(),
+            environment,
+            filesystem: FileSystem::open(preopens)?,
+            outbound: Arc::default(),
+            tcp: Arc::default(),
+            config: WasiConfigVariables::new(),
+            has_config: false,
+            store: None,
+            has_store: false,
+            store_denied: Once::new(),
+        })
+    }
+
+    /// Allows requests to other servers.
+    pub fn outbound(mut self, outbound: Outbound) -> Self {
+        self.outbound = Arc::new(Egress::new(outbound));
+        self
+    }
+
+    /// Allows TCP connections to these addresses and ports (`wasi:sockets/tcp`).
+    pub fn tcp(mut self, addresses: &[SocketAddr]) -> Self {
+        self.tcp = addresses.into();
+        self
+    }
+
+    /// Grants configuration values by name (`wasi:config/store`).
+    pub fn config(mut self, values: impl IntoIterator<Item = (String, String)>) -> Self {
+        for (name, value) in values {
+            self.config.insert(name, value);
+            self.has_config = true;
+        }
+        self
+    }
+
+    /// Grants a key-value store.
+    pub fn store(mut self, store: Buckets) -> Self {
+        self.store = Some(store);
+        self.with_unopened_store()
+    }
+
+    /// Counts a key-value store as granted without opening it, for an [`Inspection`](crate::Inspection).
+    pub fn with_unopened_store(mut self) -> Self {
+        self.has_store = true;
+        self
+    }
+}

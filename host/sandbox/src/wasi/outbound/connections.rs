@@ -1,0 +1,61 @@
+//! The outbound connections of an instance: at most so many at once, the next request waits.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+use wasmtime_wasi_http::Error;
+
+use crate::account::ledger::Account;
+use crate::account::resource::Resource;
+
+/// The outbound connections of an instance, charged to its account.
+#[derive(Clone)]
+pub(super) struct Connections {
+    account: Arc<Account>,
+    /// Notified when a connection closes.
+    closed: Arc<Notify>,
+}
+
+/// The charge for one connection. Dropping it releases the charge.
+pub(super) struct Opened(Connections);
+
+impl Connections {
+    pub fn new(account: Arc<Account>) -> Self {
+        Self {
+            account,
+            closed: Arc::default(),
+        }
+    }
+
+    /// Charges a connection. If the instance has as many as it may, waits until one closes.
+    ///
+    /// # Errors
+    ///
+    /// If none has closed by the deadline.
+    pub async fn open(self, deadline: Instant) -> Result<Opened, Error> {
+        loop {
+            // Registered before the charge, so that a connection which closes in between is not missed.
+            let mut closed = pin!(self.closed.notified());
+            closed.as_mut().enable();
+            if self
+                .account
+                .charge(Resource::OutboundConnections, 1)
+                .is_ok()
+            {
+                break;
+            }
+            let closed = timeout_at(deadline, closed).await;
+            closed.map_err(|_| Error::ConnectionLimitReached)?;
+        }
+        Ok(Opened(self))
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.0.account.release(Resource::OutboundConnections, 1);
+        self.0.closed.notify_one();
+    }
+}
