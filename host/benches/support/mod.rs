@@ -109,10 +109,10 @@ pub async fn whole(bench: &Bench, connection: &mut Connection<Replay>) {
         .expect("a request");
     let call = bench.handler.call(request, bench.client.clone());
     let answer = connection.drive(call).await.expect("the client stays");
-    let Answer { response, instance } = answer.expect("the handler answers");
+    let Answer { response, lease } = answer.expect("the handler answers");
     assert_eq!(response.status(), 200);
     connection.respond(response).await.expect("it is sent");
-    drop(instance);
+    drop(lease);
 }
 
 /// The component of examples/hello.
