@@ -3,7 +3,7 @@
 //! A request's way, each step a module that can be read alone:
 //!
 //! ```text
-//! server::listener -> belljar_http::Connection -> routing::Table -> belljar_sandbox::Handler -> belljar_http::Connection
+//! server::listener -> belljar_http::Connection -> routing::Table -> belljar_sandbox::Handler -> Connection::respond
 //! ```
 //!
 //! - [`belljar_http`] is HTTP/1.1 over any stream. It knows nothing of WebAssembly.
