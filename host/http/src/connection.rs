@@ -1,3 +1,7 @@
+pub(crate) mod body_feeder;
+pub(crate) mod read_buffer;
+pub(crate) mod respond;
+
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::ops::Range;
@@ -6,10 +10,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::framing::BodyLength;
-use super::incoming::{Incoming, Source};
-use super::input::{Input, KEPT, Peer, READ_AHEAD};
-use super::scan::HeadScan;
+use self::body_feeder::{Incoming, Source};
+use self::read_buffer::{Input, KEPT, Peer, READ_AHEAD};
+use super::request::framing::BodyLength;
+use super::request::head_scanner::HeadScan;
 use super::timer::{Timer, deadline};
 use super::{Head, Limits, Reject, Request, Transport, Version};
 
@@ -18,34 +22,34 @@ use super::{Head, Limits, Reject, Request, Transport, Version};
 /// See the [module](super) for the order in which it is used. Sending is in the file `respond.rs`.
 #[derive(Debug)]
 pub struct Connection<S> {
-    pub(super) stream: S,
-    pub(super) limits: Arc<Limits>,
-    pub(super) input: Input,
+    pub(crate) stream: S,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) input: Input,
     /// What is sent, and where the final head is in it.
-    pub(super) output: Vec<u8>,
-    pub(super) sent_head: Range<usize>,
-    pub(super) timer: Timer,
+    pub(crate) output: Vec<u8>,
+    pub(crate) sent_head: Range<usize>,
+    pub(crate) timer: Timer,
     /// Beside `timer`, for the source of a stream.
-    pub(super) stream_timer: Timer,
-    pub(super) incoming: Option<Incoming>,
-    pub(super) current: Current,
-    pub(super) state: State,
+    pub(crate) stream_timer: Timer,
+    pub(crate) incoming: Option<Incoming>,
+    pub(crate) current: Current,
+    pub(crate) state: State,
     /// No more requests are taken after the current one.
-    pub(super) finishing: bool,
+    pub(crate) finishing: bool,
 }
 
 /// What the response has to know of the request that it answers.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Current {
-    pub(super) version: Version,
-    pub(super) head_only: bool,
-    pub(super) persistent: bool,
-    pub(super) accepts_trailers: bool,
+pub(crate) struct Current {
+    pub(crate) version: Version,
+    pub(crate) head_only: bool,
+    pub(crate) persistent: bool,
+    pub(crate) accepts_trailers: bool,
 }
 
 /// What may still happen on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
     Persistent,
     /// The last response is, or was, sent.
     Closing,

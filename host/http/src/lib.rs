@@ -12,22 +12,10 @@
 //! length of the body, one authority, a target of visible ASCII. What it promises of a response is that its
 //! framing is right, or the connection is cut so that nobody takes a part for the whole.
 
-mod authority;
-mod body;
-mod chunked;
 mod connection;
 mod date;
-mod encode;
-mod framing;
-mod head;
-mod incoming;
-mod input;
-mod reject;
 mod request;
-mod respond;
 mod response;
-mod scan;
-mod target;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -36,14 +24,14 @@ mod transport;
 
 use std::time::Duration;
 
-pub use body::{BodyError, RequestBody};
-pub use chunked::{ChunkError, Chunked};
+pub use connection::respond::{Cut, SendError, Sent};
 pub use connection::{Connection, Gone};
 pub use date::now;
-pub use head::{Head, Version};
-pub use reject::Reject;
 pub use request::Request;
-pub use respond::{Cut, SendError, Sent};
+pub use request::body::{BodyError, RequestBody};
+pub use request::chunked_decoder::{ChunkError, Chunked};
+pub use request::head::{Head, Version};
+pub use request::reject::Reject;
 pub use response::{Body, Frame, InvalidResponse, Response};
 pub use trailers::Trailers;
 pub use transport::Transport;

@@ -1,4 +1,13 @@
-use super::head::TargetKind;
+pub(crate) mod authority;
+pub(crate) mod body;
+pub(crate) mod chunked_decoder;
+pub(crate) mod framing;
+pub(crate) mod head;
+pub(crate) mod head_scanner;
+pub(crate) mod reject;
+pub(crate) mod target;
+
+use self::head::TargetKind;
 use super::{Body, Head, RequestBody, Response};
 
 /// One request: its head, and its body while that is still on the way.

@@ -1,3 +1,5 @@
+pub(crate) mod encode;
+
 use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
@@ -5,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::mpsc::Receiver;
 
-use super::encode::reason;
-use super::framing::decimal;
+use self::encode::reason;
+use super::request::framing::decimal;
 use super::{MAX_FIELDS, Trailers, Version, is_token_byte, is_value_byte};
 
 /// A response whose form was checked. How it is framed is decided when it is sent.
@@ -71,7 +73,7 @@ pub enum InvalidResponse {
 
 /// How the end of a response is told, as its head says it (RFC 9112, section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// Nothing is said, and there is no body.
     None,
     Length(u64),
@@ -141,7 +143,7 @@ impl Response {
     }
 
     /// A response of the host's own, which needs no check.
-    pub(super) fn host(status: u16, body: Body) -> Self {
+    pub(crate) fn host(status: u16, body: Body) -> Self {
         Self {
             status,
             fields: Vec::new(),
@@ -150,30 +152,30 @@ impl Response {
         }
     }
 
-    pub(super) fn fields(&self) -> &[(String, Vec<u8>)] {
+    pub(crate) fn fields(&self) -> &[(String, Vec<u8>)] {
         &self.fields
     }
 
-    pub(super) fn body(&self) -> &Body {
+    pub(crate) fn body(&self) -> &Body {
         &self.body
     }
 
-    pub(super) fn into_body(self) -> Body {
+    pub(crate) fn into_body(self) -> Body {
         self.body
     }
 
     /// Whether the body is still being made.
-    pub(super) fn streams(&self) -> bool {
+    pub(crate) fn streams(&self) -> bool {
         matches!(self.body, Body::Stream { .. })
     }
 
     /// Whether the status has no body, whatever the method (RFC 9110, section 6.4.1).
-    pub(super) fn is_bodiless(&self) -> bool {
+    pub(crate) fn is_bodiless(&self) -> bool {
         matches!(self.status, 204 | 304)
     }
 
     /// How the response to a request of that version, and to HEAD or not, is framed.
-    pub(super) fn framing(
+    pub(crate) fn framing(
         &self,
         version: Version,
         head_only: bool,

@@ -11,13 +11,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// earlier moment is left as it is: when it fires too soon it is armed anew. At some tens of thousands of
 /// requests a second and timeouts of many seconds, hardly any request arms it.
 #[derive(Debug, Default)]
-pub(super) struct Timer {
+pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer {
     /// Ready once `deadline` has passed.
-    pub(super) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let sleep = self
             .sleep
             .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
@@ -35,7 +35,7 @@ impl Timer {
 }
 
 /// The moment `after` from now. A time that the clock cannot hold is as good as never.
-pub(super) fn deadline(after: Duration) -> Instant {
+pub(crate) fn deadline(after: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(after).unwrap_or_else(|| now + NEVER)
 }

@@ -3,7 +3,7 @@ pub type Trailers = Vec<(String, Vec<u8>)>;
 
 /// Whether a field may come after the content (RFC 9110, section 6.5.1): not where it frames the message, steers,
 /// authenticates or describes what was processed before it came.
-pub(super) fn is_allowed(name: &str) -> bool {
+pub(crate) fn is_allowed(name: &str) -> bool {
     !FORBIDDEN
         .iter()
         .any(|field| field.eq_ignore_ascii_case(name))

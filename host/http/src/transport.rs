@@ -92,19 +92,19 @@ impl Transport for TcpStream {
 
 /// The bytes that a file has. The standard library would ask for more than that (statx(2)), at twice the price.
 #[cfg(unix)]
-pub(super) fn size_of(file: &File) -> io::Result<u64> {
+pub(crate) fn size_of(file: &File) -> io::Result<u64> {
     let size = rustix::fs::fstat(file)?.st_size;
     u64::try_from(size).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 #[cfg(not(unix))]
-pub(super) fn size_of(file: &File) -> io::Result<u64> {
+pub(crate) fn size_of(file: &File) -> io::Result<u64> {
     Ok(file.metadata()?.len())
 }
 
 /// Appends at most `length` bytes of `file` from `offset` on to `buffer`, in one read. Returns how many; 0 says
 /// that the file has ended.
-pub(super) fn read_at(
+pub(crate) fn read_at(
     file: &File,
     offset: u64,
     length: usize,

@@ -1,8 +1,8 @@
 //! The connection as a client sees it, over a pipe in memory and with a clock that does not make anyone wait.
 
-mod bodies;
-mod endings;
-mod forms;
+mod connection_ends;
+mod request_bodies;
+mod request_heads;
 mod responses;
 
 use std::future::pending;
@@ -163,9 +163,7 @@ fn parse_one(bytes: &[u8], head_only: bool) -> Option<(Received, &[u8])> {
     }
     if received.field("transfer-encoding") == Some("chunked") {
         let (mut input, mut content) = (bytes::BytesMut::from(rest), bytes::BytesMut::new());
-        let whole = chunked::Chunked::default()
-            .decode(&mut input, &mut content)
-            .ok()?;
+        let whole = Chunked::default().decode(&mut input, &mut content).ok()?;
         received.body = content.to_vec();
         return whole.then(|| (received, &rest[rest.len() - input.len()..]));
     }

@@ -5,12 +5,12 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::{ChunkError, Reject, Trailers};
+use crate::{ChunkError, Reject, Trailers};
 
 /// The body of a request, as its reader sees it.
 ///
 /// Nothing is fed to it before it is asked for here (but what came along with the head), and nothing comes unless
-/// the connection is driven meanwhile: by [`Connection::drive`](super::Connection::drive), or by a response whose
+/// the connection is driven meanwhile: by [`Connection::drive`](crate::Connection::drive), or by a response whose
 /// body is a stream.
 #[derive(Debug)]
 pub struct RequestBody {
@@ -80,7 +80,7 @@ impl RequestBody {
         Poll::Pending
     }
 
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
 }
@@ -96,7 +96,7 @@ impl Drop for RequestBody {
 
 /// What the reader of a body and the connection that feeds it share.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     state: Mutex<State>,
 }
 
@@ -140,7 +140,7 @@ impl State {
 
 impl Shared {
     /// Whether the reader waits for something to be delivered. If not, the task of `cx` is woken when it does.
-    pub(super) fn is_wanted(&self, cx: &mut Context<'_>) -> bool {
+    pub(crate) fn is_wanted(&self, cx: &mut Context<'_>) -> bool {
         let mut state = self.lock();
         let wanted = state.wanted && state.end.is_none();
         state.feeder = (!wanted).then(|| cx.waker().clone());
@@ -148,19 +148,19 @@ impl Shared {
     }
 
     /// Whether the reader waits for something to be delivered, whoever is told when it does.
-    pub(super) fn is_waited_for(&self) -> bool {
+    pub(crate) fn is_waited_for(&self) -> bool {
         let state = self.lock();
         state.wanted && state.end.is_none()
     }
 
     /// The feeder is awake and about to look: it need not be woken.
-    pub(super) fn feeder_is_awake(&self) {
+    pub(crate) fn feeder_is_awake(&self) {
         self.lock().feeder = None;
     }
 
     /// Hands bytes to the reader, and what comes after them if that is known. `awake` is the task that is
     /// about to poll the reader anyway.
-    pub(super) fn deliver(
+    pub(crate) fn deliver(
         &self,
         content: Bytes,
         end: Option<Result<(), BodyError>>,
@@ -182,12 +182,12 @@ impl Shared {
     }
 
     /// To be called before the end is delivered.
-    pub(super) fn set_trailers(&self, trailers: Trailers) {
+    pub(crate) fn set_trailers(&self, trailers: Trailers) {
         self.lock().trailers = trailers;
     }
 
     /// How reading failed, if the reader knows of it.
-    pub(super) fn failure(&self) -> Option<Reject> {
+    pub(crate) fn failure(&self) -> Option<Reject> {
         let state = self.lock();
         match state.end {
             Some(Err(error)) if state.failure_seen => error.reject(),

@@ -1,20 +1,20 @@
-use super::{Reject, Version, trim};
+use crate::{Reject, Version, trim};
 
 /// How long a request's body is, and what follows it on the connection.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Framing {
-    pub(super) length: BodyLength,
+pub(crate) struct Framing {
+    pub(crate) length: BodyLength,
     /// Whether the client allows another request after this one.
-    pub(super) persistent: bool,
+    pub(crate) persistent: bool,
     /// Whether the client waits for `100 Continue` before it sends the body.
-    pub(super) expects_continue: bool,
+    pub(crate) expects_continue: bool,
     /// Whether the client takes fields after the content of the response (RFC 9110, section 10.1.4).
-    pub(super) accepts_trailers: bool,
+    pub(crate) accepts_trailers: bool,
 }
 
 /// The length of a request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BodyLength {
+pub(crate) enum BodyLength {
     /// In bytes; 0 for a request without content.
     Known(u64),
     Chunked,
@@ -24,7 +24,7 @@ impl Framing {
     /// Reads the fields that bear on framing (RFC 9112, sections 6.3 and 9.3; RFC 9110, section 10.1.1).
     ///
     /// Whatever two recipients might read in two ways is refused: that is how requests are smuggled.
-    pub(super) fn of<'a>(
+    pub(crate) fn of<'a>(
         version: Version,
         fields: impl Iterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<Self, Reject> {
@@ -80,7 +80,7 @@ impl Framing {
 }
 
 /// `1*DIGIT` that fits 64 bits: no sign, no white space, no list.
-pub(super) fn decimal(value: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
     }

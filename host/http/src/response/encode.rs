@@ -1,11 +1,11 @@
 use std::io::Write;
 
-use super::response::{Framing, Response};
-use super::{Trailers, date, is_token_byte, is_value_byte, trailers};
+use super::{Framing, Response};
+use crate::{Trailers, date, is_token_byte, is_value_byte, trailers};
 
 /// What the head says of the connection (RFC 9112, section 9.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Persistence {
+pub(crate) enum Persistence {
     /// It stays open, as is the rule in HTTP/1.1.
     Silent,
     /// It stays open, which a client of HTTP/1.0 has to be told.
@@ -14,7 +14,7 @@ pub(super) enum Persistence {
 }
 
 /// Appends the head of a response.
-pub(super) fn head(
+pub(crate) fn head(
     response: &Response,
     framing: Framing,
     persistence: Persistence,
@@ -48,13 +48,13 @@ pub(super) fn head(
 }
 
 /// Appends what comes before a chunk of `length` bytes (RFC 9112, section 7.1). `CRLF` comes after it.
-pub(super) fn chunk_size(length: usize, output: &mut Vec<u8>) {
+pub(crate) fn chunk_size(length: usize, output: &mut Vec<u8>) {
     // Writing to a vector does not fail.
     let _ = write!(output, "{length:x}\r\n");
 }
 
 /// Appends the end of a chunked body. Trailers that may not be sent are left out.
-pub(super) fn last_chunk(trailers: &Trailers, output: &mut Vec<u8>) {
+pub(crate) fn last_chunk(trailers: &Trailers, output: &mut Vec<u8>) {
     output.extend_from_slice(b"0\r\n");
     for (name, value) in trailers {
         let well_formed = !name.is_empty()
@@ -79,7 +79,7 @@ fn decimal(number: u64, output: &mut Vec<u8>) {
 }
 
 /// The phrase that goes with a status (RFC 9110, section 15, and the registry of IANA); empty for others.
-pub(super) fn reason(status: u16) -> &'static str {
+pub(crate) fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
         201 => "Created",

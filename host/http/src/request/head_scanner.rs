@@ -1,20 +1,20 @@
 use memchr::{memchr, memchr_iter};
 
-use super::{Reject, is_token_byte};
+use crate::{Reject, is_token_byte};
 
 /// Looks for the end of a head as its bytes come in, each byte once.
 ///
 /// The head is parsed only when it is whole: how its bytes were split into packets can then make no difference
 /// to the outcome, and sending them one by one costs the server no more than sending them at once.
 #[derive(Debug, Default)]
-pub(super) struct HeadScan {
+pub(crate) struct HeadScan {
     searched: usize,
 }
 
 impl HeadScan {
     /// The length of the head in `bytes`, its empty line included; none while it is not yet whole. `max` is
     /// the most bytes that a head may have.
-    pub(super) fn find_end(&mut self, bytes: &[u8], max: usize) -> Result<Option<usize>, Reject> {
+    pub(crate) fn find_end(&mut self, bytes: &[u8], max: usize) -> Result<Option<usize>, Reject> {
         // Whoever speaks another protocol, such as TLS, learns so at the first byte.
         if bytes.first().is_some_and(|&first| !is_token_byte(first)) {
             return Err(Reject::RequestLine);

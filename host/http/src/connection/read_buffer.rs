@@ -11,15 +11,15 @@ use tokio::io::{AsyncRead, ReadBuf};
 /// Bytes are read into the stack and copied, so that a connection which waits holds no buffer: ten thousand idle
 /// ones cost little, and the copy of a request's few hundred bytes costs nothing beside the system call.
 #[derive(Debug, Default)]
-pub(super) struct Input {
-    pub(super) bytes: BytesMut,
-    pub(super) peer: Peer,
+pub(crate) struct Input {
+    pub(crate) bytes: BytesMut,
+    pub(crate) peer: Peer,
     empty_lines: usize,
 }
 
 /// What is known of the client's side of the connection.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Peer {
+pub(crate) enum Peer {
     #[default]
     Open,
     /// It sends no more; it may still be reading.
@@ -31,7 +31,7 @@ pub(super) enum Peer {
 impl Input {
     /// Reads once, so that no more than `bound` bytes (of which at least one is free) are held.
     /// Ready with the state of the other side: bytes came while it is [`Peer::Open`].
-    pub(super) fn poll_fill<S: AsyncRead + Unpin>(
+    pub(crate) fn poll_fill<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
         bound: usize,
@@ -53,7 +53,7 @@ impl Input {
 
     /// Takes off the empty lines that some clients send after a body (RFC 9112, section 2.2), a few at most.
     /// Whether the first byte of a request is there.
-    pub(super) fn has_request(&mut self) -> bool {
+    pub(crate) fn has_request(&mut self) -> bool {
         while self.bytes.starts_with(b"\r\n") && self.empty_lines < MAX_EMPTY_LINES {
             self.bytes.advance(2);
             self.empty_lines += 1;
@@ -62,13 +62,13 @@ impl Input {
     }
 
     /// Takes off a head of `length` bytes.
-    pub(super) fn take_head(&mut self, length: usize) {
+    pub(crate) fn take_head(&mut self, length: usize) {
         self.bytes.advance(length);
         self.empty_lines = 0;
     }
 
     /// Gives memory back while there is nothing to hold. A little is kept: it would be asked for again.
-    pub(super) fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         // The capacity that the buffer tells does not count what was taken off its front.
         if self.bytes.is_empty() && self.bytes.try_reclaim(KEPT + 1) {
             self.bytes = BytesMut::new();
@@ -77,8 +77,8 @@ impl Input {
 }
 
 /// The most bytes held of what a client sends ahead.
-pub(super) const READ_AHEAD: usize = 64 << 10;
+pub(crate) const READ_AHEAD: usize = 64 << 10;
 /// The most bytes that an idle connection keeps in a buffer.
-pub(super) const KEPT: usize = 1 << 10;
+pub(crate) const KEPT: usize = 1 << 10;
 const SCRATCH: usize = 16 << 10;
 const MAX_EMPTY_LINES: usize = 4;

@@ -2,9 +2,10 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use super::authority;
 use super::framing::Framing;
 use super::target::Target;
-use super::{MAX_FIELDS, Reject, authority, is_token_byte};
+use crate::{MAX_FIELDS, Reject, is_token_byte};
 
 /// The head of a request, whose form was checked: the bytes as sent, and where its parts are in them.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl fmt::Display for Version {
 
 /// What the target stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TargetKind {
+pub(crate) enum TargetKind {
     Resource,
     Server,
     Tunnel,
@@ -72,7 +73,7 @@ impl Head {
     }
 
     /// The path as sent, still percent-encoded. It begins with `/`; only for `OPTIONS *` and CONNECT, which are
-    /// answered by [`Request::host_answer`](super::Request::host_answer), is it empty.
+    /// answered by [`Request::host_answer`](crate::Request::host_answer), is it empty.
     pub fn path(&self) -> &str {
         match self.text(self.path) {
             "" if self.kind == TargetKind::Resource => "/",
@@ -125,8 +126,8 @@ impl Head {
         })
     }
 
-    /// Parses a whole head, as [`HeadScan`](super::scan::HeadScan) found it: no line in it ends in a bare LF.
-    pub(super) fn parse(bytes: &[u8]) -> Result<(Self, Framing), Reject> {
+    /// Parses a whole head, as [`HeadScan`](super::head_scanner::HeadScan) found it: no line in it ends in a bare LF.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, Framing), Reject> {
         let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let mut request = httparse::Request::new(&mut []);
         let parsed = request.parse_with_uninit_headers(bytes, &mut fields);
@@ -195,7 +196,7 @@ impl Head {
         ))
     }
 
-    pub(super) fn kind(&self) -> TargetKind {
+    pub(crate) fn kind(&self) -> TargetKind {
         self.kind
     }
 

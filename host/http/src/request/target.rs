@@ -1,10 +1,11 @@
 use std::ops::Range;
 
-use super::{Reject, authority};
+use super::authority;
+use crate::Reject;
 
 /// Where the parts of a request target are, as ranges into it (RFC 9112, section 3.2).
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(crate) enum Target {
     /// `/path?query`, or `http://authority/path?query`. An empty path stands for `/`.
     Resource {
         authority: Option<Range<usize>>,
@@ -18,7 +19,7 @@ pub(super) enum Target {
 }
 
 impl Target {
-    pub(super) fn parse(method: &str, target: &[u8]) -> Result<Self, Reject> {
+    pub(crate) fn parse(method: &str, target: &[u8]) -> Result<Self, Reject> {
         if target.is_empty()
             || !target
                 .iter()

@@ -305,6 +305,11 @@ async fn idle_connections_hold_little_memory() {
             .await
             .is_err()
     );
-    assert!(!connection.input.bytes.try_reclaim(input::KEPT + 1));
-    assert!(connection.output.capacity() <= input::KEPT);
+    assert!(
+        !connection
+            .input
+            .bytes
+            .try_reclaim(crate::connection::read_buffer::KEPT + 1)
+    );
+    assert!(connection.output.capacity() <= crate::connection::read_buffer::KEPT);
 }

@@ -3,7 +3,7 @@ use std::fmt;
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 
-use super::{Trailers, is_token_byte, is_value_byte, trailers, trim};
+use crate::{Trailers, is_token_byte, is_value_byte, trailers, trim};
 
 /// Takes the chunked coding off a body (RFC 9112, section 7.1).
 ///

@@ -7,12 +7,12 @@ use std::task::Poll;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::connection::{Connection, State};
-use super::encode::{self, Persistence};
-use super::response::Framing;
-use super::timer::deadline;
-use super::transport::{read_at, size_of};
-use super::{
+use super::{Connection, State};
+use crate::response::Framing;
+use crate::response::encode::{self, Persistence};
+use crate::timer::deadline;
+use crate::transport::{read_at, size_of};
+use crate::{
     Body, Frame, InvalidResponse, MAX_FIELDS, Reject, Response, Trailers, Transport, Version,
 };
 

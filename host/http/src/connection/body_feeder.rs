@@ -7,17 +7,17 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::body::Shared;
-use super::chunked::Chunked;
-use super::framing::BodyLength;
-use super::input::{Input, Peer, READ_AHEAD};
-use super::timer::{Timer, deadline};
-use super::{BodyError, Reject, RequestBody};
+use super::read_buffer::{Input, Peer, READ_AHEAD};
+use crate::request::body::Shared;
+use crate::request::chunked_decoder::Chunked;
+use crate::request::framing::BodyLength;
+use crate::timer::{Timer, deadline};
+use crate::{BodyError, Reject, RequestBody};
 
 /// The body of the current request, as the connection sees it: it feeds a [`RequestBody`], or throws away what
 /// nobody read.
 #[derive(Debug)]
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     shared: Arc<Shared>,
     decoder: Decoder,
     interim: Interim,
@@ -53,16 +53,16 @@ enum Interim {
 }
 
 /// What feeding needs of the connection.
-pub(super) struct Source<'a, S> {
-    pub(super) stream: &'a mut S,
-    pub(super) input: &'a mut Input,
-    pub(super) timer: &'a mut Timer,
+pub(crate) struct Source<'a, S> {
+    pub(crate) stream: &'a mut S,
+    pub(crate) input: &'a mut Input,
+    pub(crate) timer: &'a mut Timer,
 }
 
 impl Incoming {
     /// A body whose head has come, and its reader. What of it is in `input` is handed over at once, so that it
     /// can be read without waiting.
-    pub(super) fn new(
+    pub(crate) fn new(
         length: BodyLength,
         expects_continue: bool,
         max_length: u64,
@@ -95,13 +95,13 @@ impl Incoming {
     }
 
     /// The feeder is awake and about to look: the reader need not wake it.
-    pub(super) fn is_awake(&self) {
+    pub(crate) fn is_awake(&self) {
         self.shared.feeder_is_awake();
     }
 
     /// Feeds the reader, if it waits. Ready when it was given something: the task of `cx`, which polls the
     /// reader, is to poll it again.
-    pub(super) fn poll_feed<S: AsyncRead + AsyncWrite + Unpin>(
+    pub(crate) fn poll_feed<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         source: Source<'_, S>,
         timeout: Duration,
@@ -140,7 +140,7 @@ impl Incoming {
     }
 
     /// Throws away what the reader left. Ready with whether the body came to its end within a small bound.
-    pub(super) fn poll_discard<S: AsyncRead + Unpin>(
+    pub(crate) fn poll_discard<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
         input: &mut Input,
@@ -163,17 +163,17 @@ impl Incoming {
     }
 
     /// How the body failed while it was read, if the reader was told so.
-    pub(super) fn failure(&self) -> Option<Reject> {
+    pub(crate) fn failure(&self) -> Option<Reject> {
         self.shared.failure()
     }
 
     /// Whether all of it was taken from the connection.
-    pub(super) fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         matches!(self.decoder, Decoder::End)
     }
 
     /// Whether what is left may be small enough to throw away, and is certain to come.
-    pub(super) fn is_discardable(&self) -> bool {
+    pub(crate) fn is_discardable(&self) -> bool {
         let small = match &self.decoder {
             Decoder::Length(rest) => *rest <= DISCARDED,
             Decoder::Chunked(_) | Decoder::End => true,
@@ -185,12 +185,12 @@ impl Incoming {
 
     /// A final response is about to be sent, whose source reads the body on if it `streams`: where it has begun to, it
     /// is late but not too late to ask the client for it.
-    pub(super) fn before_final(&mut self, streams: bool) {
+    pub(crate) fn before_final(&mut self, streams: bool) {
         self.interim_ahead = streams && self.is_interim_owed() && self.shared.is_waited_for();
     }
 
     /// What is to be sent before the final response: an interim one, or the rest of it.
-    pub(super) fn unsent_interim(&self) -> &'static [u8] {
+    pub(crate) fn unsent_interim(&self) -> &'static [u8] {
         match self.interim {
             _ if self.interim_ahead => CONTINUE,
             Interim::Sending(rest) if !self.is_interim_owed() => rest,
@@ -199,7 +199,7 @@ impl Incoming {
     }
 
     /// The final response is being sent: no interim one may follow.
-    pub(super) fn withhold_interim(&mut self) {
+    pub(crate) fn withhold_interim(&mut self) {
         self.interim = match self.interim {
             _ if self.interim_ahead => Interim::NotExpected,
             _ if self.is_interim_owed() => Interim::Withheld,

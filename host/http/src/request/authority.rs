@@ -1,12 +1,12 @@
 use std::net::Ipv6Addr;
 
-use super::Reject;
+use crate::Reject;
 
 /// Checks that `authority` is `host[:port]` and nothing else (RFC 3986, section 3.2; RFC 9112, section 3.2).
 ///
 /// Stricter than the RFC where leniency has no use but confusion: no user information, no comma, no empty host,
 /// no IPvFuture.
-pub(super) fn check(authority: &[u8]) -> Result<(), Reject> {
+pub(crate) fn check(authority: &[u8]) -> Result<(), Reject> {
     let (host, port) = match authority {
         [b'[', rest @ ..] => {
             let end = memchr::memchr(b']', rest).ok_or(Reject::Host)?;
