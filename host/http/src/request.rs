@@ -5,10 +5,13 @@ pub(crate) mod framing;
 pub(crate) mod head;
 pub(crate) mod head_scanner;
 pub(crate) mod reject;
+pub(crate) mod span;
 pub(crate) mod target;
 
-use self::head::TargetKind;
-use super::{Body, Head, RequestBody, Response};
+use self::body::RequestBody;
+use self::head::{Head, TargetKind};
+use crate::response::Response;
+use crate::response::body::Body;
 
 /// One request: its head, and its body while that is still on the way.
 #[derive(Debug)]

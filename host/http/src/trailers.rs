@@ -9,6 +9,14 @@ pub(crate) fn is_allowed(name: &str) -> bool {
         .any(|field| field.eq_ignore_ascii_case(name))
 }
 
+/// Bytes of the fields as they are sent.
+pub(crate) fn size(fields: &[(String, Vec<u8>)]) -> usize {
+    let lines = fields
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 4);
+    lines.sum()
+}
+
 const FORBIDDEN: [&str; 38] = [
     "age",
     "authorization",

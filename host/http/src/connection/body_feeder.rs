@@ -8,11 +8,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::read_buffer::{Input, Peer, READ_AHEAD};
-use crate::request::body::Shared;
+use crate::request::body::{BodyError, RequestBody, Shared};
 use crate::request::chunked_decoder::Chunked;
 use crate::request::framing::BodyLength;
+use crate::request::reject::Reject;
 use crate::timer::{Timer, deadline};
-use crate::{BodyError, Reject, RequestBody};
 
 /// The body of the current request, as the connection sees it: it feeds a [`RequestBody`], or throws away what
 /// nobody read.

@@ -1,6 +1,6 @@
 use std::net::Ipv6Addr;
 
-use crate::Reject;
+use super::reject::Reject;
 
 /// Checks that `authority` is `host[:port]` and nothing else (RFC 3986, section 3.2; RFC 9112, section 3.2).
 ///

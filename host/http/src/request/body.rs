@@ -5,7 +5,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use crate::{ChunkError, Reject, Trailers};
+use super::chunked_decoder::ChunkError;
+use super::reject::Reject;
+use crate::trailers::Trailers;
 
 /// The body of a request, as its reader sees it.
 ///

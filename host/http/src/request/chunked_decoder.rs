@@ -3,7 +3,8 @@ use std::fmt;
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 
-use crate::{Trailers, is_token_byte, is_value_byte, trailers, trim};
+use crate::syntax::{is_token_byte, is_value_byte, trim};
+use crate::trailers::{self, Trailers};
 
 /// Takes the chunked coding off a body (RFC 9112, section 7.1).
 ///

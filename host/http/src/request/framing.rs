@@ -1,4 +1,6 @@
-use crate::{Reject, Version, trim};
+use super::reject::Reject;
+use crate::syntax::{decimal, trim};
+use crate::version::Version;
 
 /// How long a request's body is, and what follows it on the connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,17 +79,6 @@ impl Framing {
             accepts_trailers,
         })
     }
-}
-
-/// `1*DIGIT` that fits 64 bits: no sign, no white space, no list.
-pub(crate) fn decimal(value: &[u8]) -> Option<u64> {
-    if value.is_empty() {
-        return None;
-    }
-    value.iter().try_fold(0u64, |number, byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    })
 }
 
 #[cfg(test)]

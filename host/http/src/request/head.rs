@@ -1,11 +1,14 @@
-use std::fmt;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::authority;
 use super::framing::Framing;
+use super::reject::Reject;
+use super::span::Span;
 use super::target::Target;
-use crate::{MAX_FIELDS, Reject, is_token_byte};
+use crate::limits::MAX_FIELDS;
+use crate::syntax::is_token_byte;
+use crate::version::Version;
 
 /// The head of a request, whose form was checked: the bytes as sent, and where its parts are in them.
 #[derive(Debug)]
@@ -19,28 +22,6 @@ pub struct Head {
     path: Span,
     query: Option<Span>,
     fields: Vec<(Span, Span)>,
-}
-
-/// A version of HTTP that the server speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
-    Http10,
-    Http11,
-}
-
-impl Version {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http10 => "HTTP/1.0",
-            Self::Http11 => "HTTP/1.1",
-        }
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// What the target stands for.
@@ -207,40 +188,6 @@ impl Head {
     /// A part that was found to be ASCII.
     fn text(&self, span: Span) -> &str {
         str::from_utf8(self.slice(span)).unwrap_or_default()
-    }
-}
-
-/// A range of a head's bytes: half the size of a `Range<usize>`, and `Copy`.
-#[derive(Debug, Clone, Copy, Default)]
-struct Span {
-    start: u32,
-    end: u32,
-}
-
-impl Span {
-    fn new(start: usize, end: usize) -> Self {
-        // Heads are bounded far below 4 GiB: see `Limits::max_head`.
-        Self {
-            start: start as u32,
-            end: end as u32,
-        }
-    }
-
-    /// Where `part`, a slice of `whole`, lies in it.
-    fn of(part: &[u8], whole: &[u8]) -> Self {
-        let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
-        Self::new(start, start.wrapping_add(part.len()))
-    }
-
-    fn shifted(self, by: u32) -> Self {
-        Self {
-            start: self.start + by,
-            end: self.end + by,
-        }
-    }
-
-    fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
     }
 }
 

@@ -1,6 +1,7 @@
 use memchr::{memchr, memchr_iter};
 
-use crate::{Reject, is_token_byte};
+use super::reject::Reject;
+use crate::syntax::is_token_byte;
 
 /// Looks for the end of a head as its bytes come in, each byte once.
 ///

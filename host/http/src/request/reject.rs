@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::ChunkError;
+use super::chunked_decoder::ChunkError;
 
 /// Why a request was refused for its form. Nobody but the host answers it, and the connection is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use super::authority;
-use crate::Reject;
+use super::reject::Reject;
 
 /// Where the parts of a request target are, as ranges into it (RFC 9112, section 3.2).
 #[derive(Debug, PartialEq, Eq)]

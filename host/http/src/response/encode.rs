@@ -1,7 +1,11 @@
 use std::io::Write;
 
-use super::{Framing, Response};
-use crate::{Trailers, date, is_token_byte, is_value_byte, trailers};
+use super::Response;
+use super::framing::Framing;
+use super::status::reason_phrase;
+use crate::date;
+use crate::syntax::{is_token_byte, is_value_byte};
+use crate::trailers::{self, Trailers};
 
 /// What the head says of the connection (RFC 9112, section 9.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +28,7 @@ pub(crate) fn head(
     output.extend_from_slice(b"HTTP/1.1 ");
     decimal(u64::from(status), output);
     output.push(b' ');
-    output.extend_from_slice(reason(status).as_bytes());
+    output.extend_from_slice(reason_phrase(status).as_bytes());
     output.extend_from_slice(b"\r\nServer: belljar\r\nDate: ");
     output.extend_from_slice(&date::now());
     output.extend_from_slice(b"\r\n");
@@ -78,74 +82,10 @@ fn decimal(number: u64, output: &mut Vec<u8>) {
     output.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// The phrase that goes with a status (RFC 9110, section 15, and the registry of IANA); empty for others.
-pub(crate) fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        201 => "Created",
-        202 => "Accepted",
-        203 => "Non-Authoritative Information",
-        204 => "No Content",
-        205 => "Reset Content",
-        206 => "Partial Content",
-        207 => "Multi-Status",
-        208 => "Already Reported",
-        226 => "IM Used",
-        300 => "Multiple Choices",
-        301 => "Moved Permanently",
-        302 => "Found",
-        303 => "See Other",
-        304 => "Not Modified",
-        305 => "Use Proxy",
-        307 => "Temporary Redirect",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        402 => "Payment Required",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        406 => "Not Acceptable",
-        407 => "Proxy Authentication Required",
-        408 => "Request Timeout",
-        409 => "Conflict",
-        410 => "Gone",
-        411 => "Length Required",
-        412 => "Precondition Failed",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        415 => "Unsupported Media Type",
-        416 => "Range Not Satisfiable",
-        417 => "Expectation Failed",
-        418 => "I'm a teapot",
-        421 => "Misdirected Request",
-        422 => "Unprocessable Content",
-        423 => "Locked",
-        424 => "Failed Dependency",
-        425 => "Too Early",
-        426 => "Upgrade Required",
-        428 => "Precondition Required",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        451 => "Unavailable For Legal Reasons",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        505 => "HTTP Version Not Supported",
-        506 => "Variant Also Negotiates",
-        507 => "Insufficient Storage",
-        508 => "Loop Detected",
-        511 => "Network Authentication Required",
-        _ => "",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Body;
+    use crate::response::body::Body;
 
     fn text(response: &Response, framing: Framing, persistence: Persistence) -> String {
         let mut output = Vec::new();

@@ -1,0 +1,47 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::read_buffer::{Peer, READ_AHEAD};
+use super::{Connection, State};
+use crate::timer::deadline;
+use crate::transport::Transport;
+
+impl<S: Transport> Connection<S> {
+    /// Closes the connection. Where the client may still be sending, what it sends is read for a while and
+    /// thrown away: closing at once would reset the connection, and the last response with it (RFC 9112,
+    /// section 9.6).
+    pub async fn close(mut self) {
+        if self.state == State::Cut {
+            return;
+        }
+        let unread = !self.input.bytes.is_empty()
+            || self.incoming.take().is_some_and(|body| !body.is_at_end());
+        let until = deadline(LINGER);
+        let mut rest = LINGER_BYTES;
+        poll_fn(|cx| {
+            if self.timer.poll(until, cx).is_ready() {
+                return Poll::Ready(());
+            }
+            Pin::new(&mut self.stream).poll_shutdown(cx).map(|_| ())
+        })
+        .await;
+        poll_fn(|cx| {
+            while unread && rest > 0 && self.timer.poll(until, cx).is_pending() {
+                self.input.bytes.clear();
+                match self.input.poll_fill(&mut self.stream, READ_AHEAD, cx) {
+                    Poll::Ready(Peer::Open) => rest = rest.saturating_sub(self.input.bytes.len()),
+                    Poll::Ready(Peer::HalfClosed | Peer::Gone) => break,
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
+
+/// How long, and how many bytes, a connection is read only for the sake of an orderly end.
+const LINGER: Duration = Duration::from_secs(3);
+const LINGER_BYTES: usize = 16 << 20;

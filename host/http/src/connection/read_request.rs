@@ -1,0 +1,160 @@
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::body_feeder::Incoming;
+use super::read_buffer::{KEPT, Peer, READ_AHEAD};
+use super::{Connection, Current, State};
+use crate::request::Request;
+use crate::request::body::RequestBody;
+use crate::request::framing::BodyLength;
+use crate::request::head::Head;
+use crate::request::head_scanner::HeadScan;
+use crate::request::reject::Reject;
+use crate::timer::deadline;
+use crate::transport::Transport;
+use crate::version::Version;
+
+impl<S: Transport> Connection<S> {
+    /// Waits until the client has sent at least a byte of a next request; what it sent ahead counts. False if
+    /// there is none to come: the client closed or failed, stayed idle for too long, or the connection is not
+    /// persistent. Cancel-safe.
+    pub async fn idle(&mut self) -> bool {
+        if !self.discard().await {
+            return false;
+        }
+        let timeout = self.limits.idle_timeout;
+        let mut until = None;
+        poll_fn(|cx| {
+            while !self.input.has_request() {
+                match self.input.poll_fill(&mut self.stream, READ_AHEAD, cx) {
+                    Poll::Ready(Peer::Open) => {}
+                    Poll::Ready(Peer::HalfClosed | Peer::Gone) => return Poll::Ready(false),
+                    Poll::Pending => {
+                        self.input.release();
+                        if self.output.capacity() > KEPT {
+                            self.output = Vec::new();
+                        }
+                        let until = *until.get_or_insert_with(|| deadline(timeout));
+                        return self.timer.poll(until, cx).map(|()| false);
+                    }
+                }
+            }
+            Poll::Ready(true)
+        })
+        .await
+    }
+
+    /// Reads and checks the head of the next request. None if the client went away before its end, or sent
+    /// nothing at all: there is nobody to answer.
+    pub async fn next_request(&mut self) -> Result<Option<Request>, Reject> {
+        if !self.discard().await {
+            return Ok(None);
+        }
+        match self.read_head().await {
+            Ok(Some((head, body))) => Ok(Some(Request {
+                head,
+                body,
+                added: Vec::new(),
+            })),
+            Ok(None) => {
+                self.state = State::Cut;
+                Ok(None)
+            }
+            Err(reject) => {
+                let head_only = self.input.bytes.starts_with(b"HEAD ");
+                self.current = Current {
+                    version: Version::Http11,
+                    head_only,
+                    persistent: false,
+                    accepts_trailers: false,
+                };
+                Err(reject)
+            }
+        }
+    }
+
+    async fn read_head(&mut self) -> Result<Option<(Head, Option<RequestBody>)>, Reject> {
+        let max = self.limits.max_head.min(MAX_HEAD);
+        let timeout = self.limits.header_timeout;
+        let mut scan = HeadScan::default();
+        let mut until = None;
+        let length = poll_fn(|cx| {
+            loop {
+                if self.input.has_request()
+                    && let Some(length) = scan.find_end(&self.input.bytes, max)?
+                {
+                    return Poll::Ready(Ok(Some(length)));
+                }
+                match self
+                    .input
+                    .poll_fill(&mut self.stream, READ_AHEAD.max(max), cx)
+                {
+                    Poll::Ready(Peer::Open) => {}
+                    Poll::Ready(Peer::HalfClosed | Peer::Gone) => return Poll::Ready(Ok(None)),
+                    Poll::Pending => {
+                        let until = *until.get_or_insert_with(|| deadline(timeout));
+                        let something_came = self.input.has_request();
+                        return self.timer.poll(until, cx).map(|()| match something_came {
+                            true => Err(Reject::HeadTimeout),
+                            false => Ok(None),
+                        });
+                    }
+                }
+            }
+        })
+        .await?;
+        let Some(length) = length else {
+            return Ok(None);
+        };
+
+        let (head, framing) = Head::parse(self.input.bytes.get(..length).unwrap_or_default())?;
+        let max_body = self.limits.max_body;
+        if matches!(framing.length, BodyLength::Known(length) if length > max_body) {
+            return Err(Reject::BodyTooLarge);
+        }
+        self.input.take_head(length);
+        self.current = Current {
+            version: head.version(),
+            head_only: head.method() == "HEAD",
+            persistent: framing.persistent,
+            accepts_trailers: framing.accepts_trailers,
+        };
+        if framing.length == BodyLength::Known(0) {
+            return Ok(Some((head, None)));
+        }
+        let expects_continue = framing.expects_continue;
+        let (incoming, body) =
+            Incoming::new(framing.length, expects_continue, max_body, &mut self.input);
+        self.incoming = Some(incoming);
+        Ok(Some((head, Some(body))))
+    }
+
+    /// Throws away what is left of the last request's body. Whether another request may follow. Cancel-safe.
+    async fn discard(&mut self) -> bool {
+        if let Some(incoming) = &mut self.incoming
+            && self.state == State::Persistent
+        {
+            let until = deadline(LINGER);
+            let complete =
+                poll_fn(
+                    |cx| match incoming.poll_discard(&mut self.stream, &mut self.input, cx) {
+                        Poll::Ready(complete) => Poll::Ready(complete),
+                        Poll::Pending => self.timer.poll(until, cx).map(|()| false),
+                    },
+                )
+                .await;
+            if complete {
+                self.incoming = None;
+            } else {
+                self.state = State::Closing;
+            }
+        }
+        self.state == State::Persistent
+    }
+}
+
+/// The most that `Limits::max_head` can allow for.
+const MAX_HEAD: usize = 1 << 20;
+/// How long the rest of a body is waited for.
+const LINGER: Duration = Duration::from_secs(3);
