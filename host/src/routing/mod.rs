@@ -5,10 +5,10 @@
 mod escape;
 mod location;
 mod pattern;
+mod route_tree;
 mod table;
-mod tree;
 
 pub use location::Location;
 pub use pattern::{HostPattern, PathPattern, Segment};
+pub use route_tree::{Found, Routes};
 pub use table::Table;
-pub use tree::{Found, Routes};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::pattern::HostPattern;
-use super::tree::{Found, Routes};
+use super::route_tree::{Found, Routes};
 
 /// From a host and a path to what answers them. It is never changed: a new one takes its place.
 #[derive(Debug)]

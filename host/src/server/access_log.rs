@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
+use super::route_target::{Missing, Run};
 use super::stderr::Stderr;
-use super::target::{Missing, Run};
 use belljar_http::{self as http, Gone, Head, Reject, SendError, Sent};
 use belljar_sandbox::Failure;
 

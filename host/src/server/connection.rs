@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::Shared;
 use super::access_log::Exchange;
 use super::error_page;
-use super::target::{Run, Way};
-use super::turn;
+use super::route_target::{Run, Way};
+use super::write_batching as turn;
 use belljar_http::{Connection, Reject, Request, Response, SendError, Sent, Transport};
 use belljar_sandbox::{Answer, Failed, Lease};
 

@@ -7,7 +7,7 @@ use std::fmt::{self, Display, Write as _};
 
 use bytesize::ByteSize;
 
-use super::target::{Missing, Run};
+use super::route_target::{Missing, Run};
 use belljar_http::{Body, Response};
 use belljar_sandbox::{Failed, Limits};
 

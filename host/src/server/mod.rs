@@ -5,9 +5,9 @@ mod connection;
 mod error_page;
 mod eviction;
 mod listener;
+mod route_target;
 mod stderr;
-mod target;
-mod turn;
+mod write_batching;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +20,9 @@ use tokio_util::task::TaskTracker;
 pub(crate) use access_log::legible;
 pub use access_log::{AccessLog, Detail};
 pub use listener::bind;
+pub use route_target::{Fixed, Missing, Routes, Run, Target};
 pub use stderr::Stderr;
-pub use target::{Fixed, Missing, Routes, Run, Target};
-pub use turn::thread_sleeps;
+pub use write_batching::thread_sleeps;
 
 use belljar_http as http;
 use eviction::Eviction;
