@@ -228,7 +228,7 @@ impl Serve {
         let engine = Arc::new(Engine::new(server.max_instances, threads)?);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
-            .on_thread_park(server::thread_sleeps)
+            .on_thread_park(server::on_thread_park)
             .enable_all()
             .build()
             .context("no threads for the server")?;
@@ -246,7 +246,7 @@ impl Serve {
                 },
             },
         )?;
-        let served = server::Config {
+        let served = server::ServerConfig {
             routes: deployment.routes(),
             http: server.http,
             max_connections,

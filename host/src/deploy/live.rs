@@ -7,8 +7,8 @@ use super::folder::Found;
 use super::unit::Unit;
 use super::wanted::Key;
 use crate::config::{Action, Config, Route};
-use crate::routing::{PathPattern, Routes, Table};
-use crate::server::{Missing, Run, Target};
+use crate::routing::{PathPattern, RouteTree, Table};
+use crate::server::{ActiveHandler, MissingHandler, RouteTarget, Routes};
 
 /// All that the routes are made of.
 pub(super) struct Live<'a> {
@@ -21,10 +21,10 @@ pub(super) struct Live<'a> {
 }
 
 impl Live<'_> {
-    pub fn routes(&self) -> Table<Target> {
+    pub fn routes(&self) -> Routes {
         let mut table = Table::default();
         for site in &self.config.sites {
-            let mut routes = Routes::default();
+            let mut routes = RouteTree::default();
             for route in &site.routes {
                 if let Some(target) = self.target(route) {
                     routes.insert(&route.path, target);
@@ -48,7 +48,7 @@ impl Live<'_> {
         table
     }
 
-    fn add(&self, key: &Key, paths: &[PathPattern], routes: &mut Routes<Target>) {
+    fn add(&self, key: &Key, paths: &[PathPattern], routes: &mut RouteTree<RouteTarget>) {
         let Some(unit) = self.units.get(key) else {
             return;
         };
@@ -59,7 +59,7 @@ impl Live<'_> {
         }
     }
 
-    fn target(&self, route: &Route) -> Option<Target> {
+    fn target(&self, route: &Route) -> Option<RouteTarget> {
         let wrong = |reason: String| {
             tracing::error!("{}: {reason}", route.place);
         };
@@ -68,10 +68,10 @@ impl Live<'_> {
                 let unit = self.units.get(&Key::Named(config.name.clone()))?;
                 self.handler(unit)
             }
-            Action::Redirect(redirect) => {
-                Target::redirect(redirect, &route.path).map_err(wrong).ok()
-            }
-            Action::Respond(response) => Target::respond(response)
+            Action::Redirect(redirect) => RouteTarget::redirect(redirect, &route.path)
+                .map_err(wrong)
+                .ok(),
+            Action::Respond(response) => RouteTarget::respond(response)
                 .map_err(|error| wrong(error.to_string()))
                 .ok(),
         }
@@ -79,18 +79,20 @@ impl Live<'_> {
 
     /// The version that is live; of a handler that was refused from the first, that it is missing, so that no less specific
     /// route gets what is meant for it.
-    fn handler(&self, unit: &Unit) -> Option<Target> {
+    fn handler(&self, unit: &Unit) -> Option<RouteTarget> {
         let name: Arc<str> = unit.input().name.as_str().into();
         match (&unit.live, &unit.refused) {
-            (Some(version), refused) => Some(Target::Run(Arc::new(Run {
+            (Some(version), refused) => Some(RouteTarget::Handler(Arc::new(ActiveHandler {
                 handler: version.handler.clone(),
                 name,
                 refused: refused.clone(),
             }))),
-            (None, Some(reason)) if !unit.held => Some(Target::Missing(Arc::new(Missing {
-                name,
-                reason: self.developing.then(|| reason.clone()),
-            }))),
+            (None, Some(reason)) if !unit.held => {
+                Some(RouteTarget::Missing(Arc::new(MissingHandler {
+                    name,
+                    reason: self.developing.then(|| reason.clone()),
+                })))
+            }
             (None, _) => None,
         }
     }

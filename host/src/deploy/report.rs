@@ -10,7 +10,7 @@ use super::load::Version;
 use super::unit::{News, Unit};
 use super::wanted::Key;
 use crate::config::{Action, Config};
-use crate::server::legible;
+use crate::server::sanitized;
 
 /// A line of the log. It is written when what it tells of is live: who reads it may rely on it.
 pub(super) enum Line {
@@ -60,7 +60,7 @@ impl Report<'_> {
 
     /// What is wrong with a handler, and where, on one line.
     pub fn problem(&self, key: &Key, reason: &str) -> String {
-        let reason = legible(reason).replace("\n    ", "; ");
+        let reason = sanitized(reason).replace("\n    ", "; ");
         let place = match key {
             Key::Named(name) => self.routes_of(name).next().map(|route| &*route.place),
             Key::Found(..) => None,

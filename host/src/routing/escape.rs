@@ -1,10 +1,10 @@
-//! Percent-encoding (RFC 3986, section 2.1), as far as paths are compared by it.
+//! Percent-encoding (RFC 3986, section 2.1), as needed to compare paths.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// The same segment in the one form that equivalent ones share (RFC 3986, section 6.2.2): unreserved characters as
-/// they are, all other escapes with capital digits. `%2F` stays an escape: it is no separator.
+/// Normalizes a segment, so that equivalent segments compare equal (RFC 3986, section 6.2.2): escapes of unreserved
+/// characters are decoded, all others get upper-case digits. `%2F` stays an escape, because it is not a separator.
 pub(super) fn normalized(segment: &str) -> Cow<'_, str> {
     if !segment.contains('%') {
         return Cow::Borrowed(segment);
@@ -32,7 +32,7 @@ pub(super) fn normalized(segment: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The text with all bytes escaped but those for which `stays` holds.
+/// Escapes all bytes except those for which `stays` holds.
 pub(super) fn encoded(text: &str, stays: impl Fn(u8) -> bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -44,7 +44,7 @@ pub(super) fn encoded(text: &str, stays: impl Fn(u8) -> bool) -> String {
     encoded
 }
 
-/// The byte that the two digits at the beginning stand for, and what follows them.
+/// Decodes the two hexadecimal digits at the beginning of `text`, and returns the rest with the byte.
 pub(super) fn escaped(text: &str) -> Option<(u8, &str)> {
     let (digits, after) = text.split_at_checked(2)?;
     if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -53,7 +53,7 @@ pub(super) fn escaped(text: &str) -> Option<(u8, &str)> {
     Some((u8::from_str_radix(digits, 16).ok()?, after))
 }
 
-/// Whether a byte may stand in a segment as it is (RFC 3986, section 3.3: `pchar`).
+/// Whether a byte may stand unescaped in a segment (`pchar`, RFC 3986, section 3.3).
 pub(super) fn is_segment_byte(byte: u8) -> bool {
     is_unreserved(byte) || b"!$&'()*+,;=:@".contains(&byte)
 }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equivalent_segments_have_one_form() {
+    fn normalizes_equivalent_segments_to_one_form() {
         for (segment, form) in [
             ("users", "users"),
             ("%75sers", "users"),

@@ -1,25 +1,25 @@
-//! Where a redirect leads.
+//! The target of a redirect.
 
 use super::escape::{encoded, is_segment_byte};
 use super::pattern::PathPattern;
 
-/// A path or URL in which `{name}` is the route's parameter of that name.
+/// A path or URL in which `{name}` stands for the value of the route's parameter `name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// Each a text, and the parameter after it, if any.
+    /// Pieces of text, each with the name of the parameter that follows it.
     parts: Vec<(String, Option<String>)>,
-    /// What a client is not to be led astray by: the parameters of a path cannot make a host of its beginning.
+    /// Whether the location is a path. A parameter must not turn its beginning into a host.
     is_path: bool,
 }
 
 impl Location {
     /// # Errors
     ///
-    /// Where it is no location, or names what the route has not.
+    /// If `to` is not a location, or uses a parameter that the route does not have.
     pub fn parse(to: &str, route: &PathPattern) -> Result<Self, String> {
         if let Some(wrong) = to.chars().find(|c| !c.is_ascii_graphic()) {
             return Err(format!(
-                "a location is visible ASCII, without {wrong:?}; percent-encode it"
+                "a location must be visible ASCII: percent-encode {wrong:?}"
             ));
         }
         let is_path = to.starts_with('/') && !to.starts_with("//");
@@ -36,7 +36,7 @@ impl Location {
             }
             Some(authority) if authority.contains('{') => {
                 return Err(
-                    "the host of a location is fixed: a parameter would let clients choose it"
+                    "the host of a location cannot contain a parameter: clients could then choose the host"
                         .into(),
                 );
             }
@@ -45,7 +45,7 @@ impl Location {
         let mut parts = Vec::new();
         let mut rest = to;
         while let Some((text, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').ok_or("a `{` without its `}`")?;
+            let (name, after) = after.split_once('}').ok_or("a `{` has no matching `}`")?;
             if !route.parameters().any(|known| known == name) {
                 return Err(format!("the path {route} has no parameter `{name}`"));
             }
@@ -56,7 +56,7 @@ impl Location {
         Ok(Self { parts, is_path })
     }
 
-    /// The location for a request: `parameter` gives the values, percent-encoded as sent. The query is kept.
+    /// The location for a request. `parameter` returns values percent-encoded, as sent. The query is kept.
     pub fn of<'p>(
         &self,
         parameter: impl Fn(&str) -> Option<&'p str>,
@@ -71,7 +71,7 @@ impl Location {
             }));
         }
         if self.is_path {
-            // Two slashes would begin a host.
+            // Two slashes would start a host.
             let beyond = location.trim_start_matches('/').len();
             location.replace_range(..location.len() - beyond, "/");
         }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_and_query_are_put_in() {
+    fn inserts_parameters_and_query() {
         for (to, rest, query, expected) in [
             ("/new", "a", None, "/new"),
             ("/new", "a", Some("b=c"), "/new?b=c"),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_location() {
+    fn rejects_what_is_not_a_location() {
         for (to, why) in [
             ("", "begins with one `/`"),
             ("new", "begins with one `/`"),
@@ -123,11 +123,11 @@ mod tests {
             ("//example.org", "begins with one `/`"),
             ("ftp://example.org/", "begins with one `/`"),
             ("https://", "begins with one `/`"),
-            ("https://{rest}.example.org/", "fixed"),
+            ("https://{rest}.example.org/", "cannot contain a parameter"),
             ("/a b", "visible ASCII"),
             ("/a\r\nSet-Cookie: b", "visible ASCII"),
             ("/{id}", "no parameter `id`"),
-            ("/{rest", "without its"),
+            ("/{rest", "no matching"),
         ] {
             let error = Location::parse(to, &"/old/*".parse().unwrap()).unwrap_err();
             assert!(error.contains(why), "{to}: {error}");

@@ -1,6 +1,6 @@
-//! From a request's host and path to what answers it.
+//! Finds the route of a request from its host and path.
 //!
-//! It knows neither connections nor handlers: a [`Table`] leads to values of any type.
+//! Routing knows neither connections nor handlers: a [`Table`] maps requests to targets of any type.
 
 mod escape;
 mod location;
@@ -10,5 +10,5 @@ mod table;
 
 pub use location::Location;
 pub use pattern::{HostPattern, PathPattern, Segment};
-pub use route_tree::{Found, Routes};
+pub use route_tree::{RouteMatch, RouteTree};
 pub use table::Table;

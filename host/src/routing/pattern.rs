@@ -1,4 +1,4 @@
-//! Hosts and paths as a configuration names them.
+//! Patterns for hosts and paths, as written in a configuration.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -6,28 +6,29 @@ use std::str::FromStr;
 
 use super::escape::{encoded, escaped, is_segment_byte, normalized};
 
-/// `example.com`, or `*.example.com` for all names below it. In lower case, without a port.
+/// A host such as `example.com`, or `*.example.com` for all names below it. In lower case and without a port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HostPattern(String);
 
-/// A path such as `/about`, `/users/:id`, `/files/*rest`, `/api/*`: segments between slashes, each a text, a
-/// `:parameter` for one segment, or as the last one `*` or `*name` for all that follows, if anything does.
+/// A path such as `/about`, `/users/:id`, `/files/*rest` or `/api/*`.
 ///
-/// Dot segments of a request are segments like any other: its path is compared, and given to handlers, as it was sent.
+/// Each segment is literal text or a `:parameter` for one segment. The last one may be `*` or `*name`, which matches the
+/// rest of the path, even if empty. Dot segments of a request have no special meaning: its path is matched, and passed to
+/// handlers, as sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PathPattern {
     text: String,
     segments: Vec<Segment>,
 }
 
-/// What a path has between two slashes.
+/// One segment of a pattern, between two slashes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Segment {
-    /// This text, percent-encoded as far as it must be; the empty one only at a path's end.
+    /// This text, percent-encoded where needed. It is empty only at the end of a path.
     Literal(String),
-    /// Any one segment that is not empty, by this name.
+    /// Any non-empty segment. Its value gets this name.
     Parameter(String),
-    /// All that follows, if anything does, by this name; without one it is called `rest`.
+    /// The rest of the path, even if empty. Its value gets this name, or `rest` without one.
     Rest(Option<String>),
 }
 
@@ -52,27 +53,32 @@ impl FromStr for HostPattern {
             ));
         }
         if name.contains('*') {
-            return Err("`*.` may only begin a host, and stands for all names below it".into());
+            return Err(
+                "`*.` may only stand at the start of a host, for all names below it".into(),
+            );
         }
         if name.contains(':') {
-            return Err("a host is written without a port: it is the same at all of them".into());
+            return Err("a host is written without a port: its routes apply to all ports".into());
         }
         if !name.is_ascii() {
             return Err(
-                "a host is ASCII; write an international name as it is sent, such as \
+                "a host must be ASCII: write an international name in its encoded form, such as \
                  xn--bcher-kva.example"
                     .into(),
             );
         }
-        let sound = |label: &str| {
+        let is_label = |label: &str| {
             !label.is_empty()
                 && label
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         };
-        match name.split('.').all(sound) {
+        match name.split('.').all(is_label) {
             true => Ok(Self(host)),
-            false => Err("a host is labels of letters, digits and hyphens between dots".into()),
+            false => Err(
+                "a host consists of labels of letters, digits and hyphens, separated by dots"
+                    .into(),
+            ),
         }
     }
 }
@@ -96,7 +102,7 @@ impl FromStr for PathPattern {
 impl PathPattern {
     /// # Errors
     ///
-    /// Where no path can have these segments, or a name is there twice.
+    /// If no path can have these segments, or two parameters have the same name.
     pub fn new(segments: Vec<Segment>) -> Result<Self, String> {
         let mut text = String::new();
         let mut names: Vec<&str> = Vec::new();
@@ -105,7 +111,7 @@ impl PathPattern {
             text.push('/');
             match segment {
                 Segment::Literal(literal) if literal.is_empty() && !is_last => {
-                    return Err("a path has no empty segment but at its end".into());
+                    return Err("only the last segment of a path may be empty".into());
                 }
                 Segment::Literal(literal) => text.push_str(literal),
                 Segment::Parameter(name) => {
@@ -114,7 +120,9 @@ impl PathPattern {
                     names.push(name);
                 }
                 Segment::Rest(_) if !is_last => {
-                    return Err("`*` is all that follows, and comes last".into());
+                    return Err(
+                        "`*` matches the rest of the path, so it must be the last segment".into(),
+                    );
                 }
                 Segment::Rest(name) => {
                     text.push('*');
@@ -131,7 +139,7 @@ impl PathPattern {
         }
         for (index, name) in names.iter().enumerate() {
             if names.iter().take(index).any(|earlier| earlier == name) {
-                return Err(format!("the parameter `{name}` is there twice"));
+                return Err(format!("two parameters have the name `{name}`"));
             }
         }
         Ok(Self { text, segments })
@@ -145,7 +153,7 @@ impl PathPattern {
         &self.segments
     }
 
-    /// The names of its parameters, in their order.
+    /// The names of the parameters, in the order of the path.
     pub fn parameters(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::Literal(_) => None,
@@ -154,8 +162,8 @@ impl PathPattern {
         })
     }
 
-    /// Whether both stand for the same paths, whatever their parameters are called. Of other patterns that a path
-    /// fits the more specific one has it.
+    /// Whether both match the same paths, whatever the names of their parameters. Where other patterns overlap, the more
+    /// specific one wins.
     pub fn is_same_as(&self, other: &Self) -> bool {
         let same = |(one, other): (&Segment, &Segment)| match (one, other) {
             (Segment::Literal(one), Segment::Literal(other)) => one == other,
@@ -167,23 +175,23 @@ impl PathPattern {
             && self.segments.iter().zip(&other.segments).all(same)
     }
 
-    /// Whether it is `/*`: every path, with nothing to tell about it.
+    /// Whether the pattern is `/*`, which matches every path.
     pub fn is_everything(&self) -> bool {
         self.text == "/*"
     }
 }
 
 impl Segment {
-    /// A segment of exactly this text, whatever is in it.
+    /// A literal segment. `text` may contain any character.
     pub fn literal(text: &str) -> Self {
         Self::Literal(encoded(text, is_segment_byte))
     }
 
     /// # Errors
     ///
-    /// Where the name is none that a request field could have at its end.
+    /// If the name cannot be part of a request field's name.
     pub fn parameter(name: &str) -> Result<Self, String> {
-        Ok(Self::Parameter(named(name)?))
+        Ok(Self::Parameter(parameter_name(name)?))
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -192,38 +200,39 @@ impl Segment {
         }
         match text.strip_prefix('*') {
             Some("") => return Ok(Self::Rest(None)),
-            Some(name) => return Ok(Self::Rest(Some(named(name)?))),
+            Some(name) => return Ok(Self::Rest(Some(parameter_name(name)?))),
             None => {}
         }
         if let Some(wrong) = text.chars().find(|c| "?#*".contains(*c)) {
             return Err(match wrong {
-                '*' => "`*` stands alone in its segment or before a name".into(),
-                _ => format!("a path has no `{wrong}`: routes are chosen by the path alone"),
+                '*' => "`*` must stand alone in its segment or before a name".into(),
+                _ => format!("a path cannot contain `{wrong}`: only the path selects a route"),
             });
         }
         let mut rest = text;
         while let Some((_, after)) = rest.split_once('%') {
-            let (_, after) = escaped(after)
-                .ok_or("`%` begins an escape of two hexadecimal digits; write `%25` for itself")?;
+            let (_, after) = escaped(after).ok_or(
+                "`%` must be followed by two hexadecimal digits; write `%25` for a percent sign",
+            )?;
             rest = after;
         }
         let literal = encoded(text, |byte| byte == b'%' || is_segment_byte(byte));
         let literal = normalized(&literal).into_owned();
         match literal.as_str() {
-            "." | ".." => Err("a path has no dot segments".into()),
+            "." | ".." => Err("a path cannot contain the segments `.` and `..`".into()),
             _ => Ok(Self::Literal(literal)),
         }
     }
 }
 
-fn named(name: &str) -> Result<String, String> {
+fn parameter_name(name: &str) -> Result<String, String> {
     let follows = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     match name.as_bytes() {
         [first, rest @ ..] if first.is_ascii_lowercase() && rest.iter().copied().all(follows) => {
             Ok(name.into())
         }
         _ => Err(format!(
-            "the parameter `{name}` is named by lower-case letters, digits and hyphens, the first a letter"
+            "the parameter name `{name}` is invalid: use lower-case letters, digits and hyphens, with a letter first"
         )),
     }
 }
@@ -240,16 +249,16 @@ impl fmt::Display for PathPattern {
     }
 }
 
-/// How the rest of a path is called where it has no name.
+/// The name of the rest of a path if the pattern gives none.
 const REST: &str = "rest";
 
-/// Bytes of a name in the DNS (RFC 1035, section 2.3.4, without the last dot).
+/// The maximum length of a DNS name in bytes (RFC 1035, section 2.3.4), without the trailing dot.
 const MAX_HOST: usize = 253;
 
-/// Bytes of a path's pattern.
+/// The maximum length of a path pattern in bytes.
 const MAX_PATH: usize = 255;
 
-/// Parameters of a pattern: each is a field of the request.
+/// The maximum number of parameters of a pattern. Each becomes a field of the request.
 pub(super) const MAX_PARAMETERS: usize = 16;
 
 #[cfg(test)]
@@ -257,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths() {
+    fn parses_paths() {
         for (text, shown, names) in [
             ("/", "/", &[][..]),
             ("/about", "/about", &[]),
@@ -281,20 +290,20 @@ mod tests {
         for (text, why) in [
             ("", "begins with `/`"),
             ("about", "begins with `/`"),
-            ("//", "no empty segment"),
-            ("/a//b", "no empty segment"),
-            ("/a/*/b", "comes last"),
-            ("/a*", "stands alone"),
-            ("/a?b", "no `?`"),
-            ("/a#b", "no `#`"),
-            ("/:", "named by"),
-            ("/:Id", "named by"),
-            ("/:1a", "named by"),
-            ("/:a_b", "named by"),
-            ("/:a/:a", "twice"),
-            ("/:a/*a", "twice"),
-            ("/a/../b", "dot segments"),
-            ("/%2e", "dot segments"),
+            ("//", "only the last segment"),
+            ("/a//b", "only the last segment"),
+            ("/a/*/b", "must be the last segment"),
+            ("/a*", "must stand alone"),
+            ("/a?b", "cannot contain `?`"),
+            ("/a#b", "cannot contain `#`"),
+            ("/:", "parameter name"),
+            ("/:Id", "parameter name"),
+            ("/:1a", "parameter name"),
+            ("/:a_b", "parameter name"),
+            ("/:a/:a", "two parameters"),
+            ("/:a/*a", "two parameters"),
+            ("/a/../b", "the segments `.` and `..`"),
+            ("/%2e", "the segments `.` and `..`"),
             ("/100%", "two hexadecimal digits"),
             (&long, "1 to 255 bytes"),
             (&many, "at most 16"),
@@ -305,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_of_the_same_paths() {
+    fn compares_patterns_by_the_paths_they_match() {
         for (one, other, expected) in [
             ("/a/:b", "/a/:c", true),
             ("/a/*", "/a/*all", true),
@@ -324,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts() {
+    fn parses_hosts() {
         for (text, expected) in [
             ("example.com", "example.com"),
             ("EXAMPLE.com.", "example.com"),

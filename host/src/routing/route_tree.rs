@@ -1,26 +1,26 @@
-//! The routes of a site, as a tree of their segments.
+//! The routes of one site, as a tree of path segments.
 
 use std::collections::HashMap;
 
 use super::escape::normalized;
 use super::pattern::{MAX_PARAMETERS, PathPattern, Segment};
 
-/// From a path to the most specific route that it fits: at every segment, from the first on, a text comes before a
-/// parameter, and that before the rest of a path.
+/// Maps a path to the most specific route that matches it. At each segment from the first on, literal text has priority
+/// over a parameter, and a parameter over the rest of the path.
 #[derive(Debug)]
-pub struct Routes<T> {
+pub struct RouteTree<T> {
     root: Node<T>,
 }
 
-/// A route that fits a path.
+/// A route that matches a path, and the values of its parameters.
 #[derive(Debug)]
-pub struct Found<'t, 'p, T> {
+pub struct RouteMatch<'t, 'p, T> {
     pub target: &'t T,
     leaf: &'t Leaf<T>,
     captured: Captured<'p>,
 }
 
-impl<T> Default for Routes<T> {
+impl<T> Default for RouteTree<T> {
     fn default() -> Self {
         Self {
             root: Node::default(),
@@ -28,8 +28,8 @@ impl<T> Default for Routes<T> {
     }
 }
 
-impl<T> Routes<T> {
-    /// Adds a route, unless there is one already for [the same paths](PathPattern::is_same_as). Whether it was added.
+impl<T> RouteTree<T> {
+    /// Adds a route unless one exists for [the same paths](PathPattern::is_same_as). Returns whether it was added.
     pub fn insert(&mut self, path: &PathPattern, target: T) -> bool {
         let mut node = &mut self.root;
         let mut is_rest = false;
@@ -37,33 +37,33 @@ impl<T> Routes<T> {
             node = match segment {
                 Segment::Literal(text) => node.literals.entry(text.clone()).or_default(),
                 Segment::Parameter(_) => node.parameter.get_or_insert_default(),
-                // It comes last.
+                // The pattern guarantees that the rest is the last segment.
                 Segment::Rest(_) => {
                     is_rest = true;
                     break;
                 }
             };
         }
-        let place = match is_rest {
+        let slot = match is_rest {
             true => &mut node.rest,
             false => &mut node.end,
         };
-        if place.is_some() {
+        if slot.is_some() {
             return false;
         }
-        *place = Some(Leaf {
+        *slot = Some(Leaf {
             path: path.clone(),
             target,
         });
         true
     }
 
-    /// `path` begins with a slash.
-    pub fn find<'p>(&self, path: &'p str) -> Option<Found<'_, 'p, T>> {
+    /// Finds the route for `path`, which starts with a slash.
+    pub fn find<'p>(&self, path: &'p str) -> Option<RouteMatch<'_, 'p, T>> {
         let mut captured = Captured::default();
         let path = path.strip_prefix('/')?;
         let leaf = self.root.find(Some(path), &mut captured)?;
-        Some(Found {
+        Some(RouteMatch {
             target: &leaf.target,
             leaf,
             captured,
@@ -71,8 +71,8 @@ impl<T> Routes<T> {
     }
 }
 
-impl<T> Found<'_, '_, T> {
-    /// The route as it was written.
+impl<T> RouteMatch<'_, '_, T> {
+    /// The pattern of the route.
     pub fn path(&self) -> &PathPattern {
         &self.leaf.path
     }
@@ -97,7 +97,7 @@ struct Node<T> {
     parameter: Option<Box<Node<T>>>,
     /// The route that ends here.
     end: Option<Leaf<T>>,
-    /// The route for all that is below, and for what ends here if nothing else has it.
+    /// The route for all paths below this node, and for the path that ends here if `end` is empty.
     rest: Option<Leaf<T>>,
 }
 
@@ -107,7 +107,7 @@ struct Leaf<T> {
     target: T,
 }
 
-/// The values of parameters. No list that grows: nothing is allocated for a path.
+/// The values of the parameters, in an array: matching a path allocates nothing.
 #[derive(Debug, Default)]
 struct Captured<'p> {
     values: [&'p str; MAX_PARAMETERS],
@@ -126,7 +126,7 @@ impl<T> Default for Node<T> {
 }
 
 impl<T> Node<T> {
-    /// No deeper than the routes are long, and to each node at most once.
+    /// The recursion is as deep as the longest route at most, and visits each node once at most.
     fn find<'p>(&self, path: Option<&'p str>, captured: &mut Captured<'p>) -> Option<&Leaf<T>> {
         let Some(path) = path else {
             return self.end.as_ref().or_else(|| self.rest("", captured));
@@ -163,9 +163,9 @@ impl<T> Node<T> {
 
 impl<'p> Captured<'p> {
     fn push(&mut self, value: &'p str) {
-        // A pattern has no more of them than there are places.
-        if let Some(place) = self.values.get_mut(self.count) {
-            *place = value;
+        // The array has room for all parameters that a pattern may have.
+        if let Some(slot) = self.values.get_mut(self.count) {
+            *slot = value;
             self.count += 1;
         }
     }
@@ -175,8 +175,8 @@ impl<'p> Captured<'p> {
 mod tests {
     use super::*;
 
-    fn routes(paths: &[&'static str]) -> Routes<&'static str> {
-        let mut routes = Routes::default();
+    fn routes(paths: &[&'static str]) -> RouteTree<&'static str> {
+        let mut routes = RouteTree::default();
         for path in paths {
             assert!(routes.insert(&path.parse().unwrap(), *path), "{path}");
         }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_specific_route_wins() {
+    fn finds_the_most_specific_route() {
         let routes = routes(&[
             "/",
             "/about",
@@ -210,7 +210,7 @@ mod tests {
             ("/users/7", Some("/users/:id")),
             ("/users/me", Some("/users/me")),
             ("/users/%6De", Some("/users/me")),
-            // Back from the text to the parameter.
+            // The search backtracks from the literal to the parameter.
             ("/users/me/posts/7", Some("/users/:id/posts/:post")),
             ("/users/me/posts/latest", Some("/users/me/posts/latest")),
             ("/users//posts/7", None),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_as_sent() {
+    fn returns_parameters_as_sent() {
         let routes = routes(&["/u/:id/:second", "/f/*path", "/x/:a/y", "/x/*"]);
         for (path, expected) in [
             ("/u/%41%2Fb/2", &[("id", "%41%2Fb"), ("second", "2")][..]),
@@ -244,7 +244,7 @@ mod tests {
             ("/f/", &[("path", "")]),
             ("/f/a//b/", &[("path", "a//b/")]),
             ("/x/1/y", &[("a", "1")]),
-            // What was captured on the way to a dead end is forgotten.
+            // Backtracking discards the value captured in the dead end.
             ("/x/1/z", &[("rest", "1/z")]),
         ] {
             let found = routes.find(path).unwrap();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_is_there_once() {
+    fn rejects_a_second_route_for_the_same_paths() {
         let mut routes = routes(&["/a/:b", "/a/*"]);
         for path in ["/a/:c", "/a/*all"] {
             assert!(!routes.insert(&path.parse().unwrap(), ""), "{path}");

@@ -1,18 +1,20 @@
-//! The sites of a server, by host.
+//! The routing table: finds the site for a host.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::pattern::HostPattern;
-use super::route_tree::{Found, Routes};
+use super::route_tree::{RouteMatch, RouteTree};
 
-/// From a host and a path to what answers them. It is never changed: a new one takes its place.
+/// Maps a host and a path to a target. A table is never changed in place: a new one replaces it.
 #[derive(Debug)]
 pub struct Table<T> {
-    sites: Vec<Routes<T>>,
-    /// Positions among the sites: by host, by the name that a wildcard stands before, and for all others.
+    sites: Vec<RouteTree<T>>,
+    /// Indexes into `sites` by exact host.
     exact: HashMap<String, usize>,
+    /// Indexes into `sites` by the name after `*.`.
     wildcards: HashMap<String, usize>,
+    /// The site for all other hosts.
     any: Option<usize>,
 }
 
@@ -28,8 +30,8 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
-    /// Adds a site; with no hosts it is for all that no other site has. Of two with the same host the first one has it.
-    pub fn add(&mut self, hosts: &[HostPattern], routes: Routes<T>) {
+    /// Adds a site. Without hosts, it serves all hosts that no other site names. If two sites name a host, the first wins.
+    pub fn add(&mut self, hosts: &[HostPattern], routes: RouteTree<T>) {
         let site = self.sites.len();
         self.sites.push(routes);
         if hosts.is_empty() {
@@ -44,15 +46,19 @@ impl<T> Table<T> {
         }
     }
 
-    /// The route for a path on a host: `authority` is the host with or without a port, if the request named one.
+    /// Finds the route for a path on a host. `authority` is the request's host, with or without a port.
     ///
-    /// A host that no site is for leads nowhere, as a path does that no route is for: 404 both. (421 would tell a
-    /// client that another connection might lead further, RFC 9110, section 15.5.20; none does.)
-    pub fn find<'p>(&self, authority: Option<&str>, path: &'p str) -> Option<Found<'_, 'p, T>> {
+    /// None both for an unknown host and for an unknown path: the server answers both with 404. (421 would suggest that
+    /// another connection could help, RFC 9110, section 15.5.20. None could.)
+    pub fn find<'p>(
+        &self,
+        authority: Option<&str>,
+        path: &'p str,
+    ) -> Option<RouteMatch<'_, 'p, T>> {
         self.site(authority)?.find(path)
     }
 
-    fn site(&self, authority: Option<&str>) -> Option<&Routes<T>> {
+    fn site(&self, authority: Option<&str>) -> Option<&RouteTree<T>> {
         let named = match (authority, self.exact.len() + self.wildcards.len()) {
             (None, _) | (_, 0) => None,
             (Some(authority), _) => self.by_name(&host(authority)),
@@ -75,10 +81,10 @@ impl<T> Table<T> {
     }
 }
 
-/// The host as patterns have it: in lower case, without port and last dot.
+/// Normalizes a host as patterns are: lower case, without port and trailing dot.
 fn host(authority: &str) -> Cow<'_, str> {
     let host = match authority.rsplit_once(':') {
-        // Not one of the colons in `[::1]`.
+        // A colon inside `[::1]` does not start a port.
         Some((host, port)) if !port.ends_with(']') => host,
         _ => authority,
     };
@@ -94,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sites_are_found_by_their_hosts() {
+    fn finds_sites_by_host() {
         let mut table = Table::default();
         for (hosts, name) in [
             (&["example.com", "[::1]"][..], "exact"),
@@ -102,7 +108,7 @@ mod tests {
             (&["*.eu.example.com", "a.example.com"], "further below"),
             (&[], "any"),
         ] {
-            let mut routes = Routes::default();
+            let mut routes = RouteTree::default();
             routes.insert(&"/*".parse().unwrap(), name);
             let hosts: Vec<HostPattern> = hosts.iter().map(|host| host.parse().unwrap()).collect();
             table.add(&hosts, routes);
@@ -127,9 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn a_host_of_no_site_leads_nowhere() {
+    fn finds_nothing_for_an_unknown_host() {
         let mut table = Table::default();
-        let mut routes = Routes::default();
+        let mut routes = RouteTree::default();
         routes.insert(&"/*".parse().unwrap(), ());
         table.add(&["example.com".parse().unwrap()], routes);
         assert!(table.find(Some("example.com"), "/").is_some());

@@ -1,71 +1,64 @@
-//! What the client of a handler that failed is answered.
+//! The error pages that `--dev` shows to the developers of a handler.
 //!
-//! In production such a page tells nothing but the status. With `--dev` it is for whoever develops the handler, and
-//! tells all that is known. Whatever a handler, a request or a component can have a part in is escaped.
+//! A page shows everything known about a failure. All text that a handler, a request or a component can influence is
+//! escaped.
 
 use std::fmt::{self, Display, Write as _};
 
 use bytesize::ByteSize;
 
-use super::route_target::{Missing, Run};
+use super::route_target::{ActiveHandler, MissingHandler};
 use belljar_http::{Body, Response};
 use belljar_sandbox::{Failed, Limits};
 
-/// `line` is the request's method, target and version.
-pub(super) fn failed(failed: &Failed, run: &Run, line: &str) -> Response {
-    let failure = &failed.failure;
-    let response = match run.handler.is_developing() {
-        true => Page::of_failure(failed, run, line).response(failure.status()),
-        false => Response::error(failure.status()),
-    };
-    match failure.retry_after() {
-        Some(seconds) => response.with_field("Retry-After", &seconds.to_string()),
-        None => response,
-    }
+/// The page of a handler that failed. `line` is the request's method, target and version.
+pub(super) fn failure(
+    failed: &Failed,
+    active: &ActiveHandler,
+    line: &str,
+    status: u16,
+) -> Response {
+    Page::of_failure(failed, active, line).response(status)
 }
 
-/// 503: the route is there, and what answers it may be mended at any time.
-pub(super) fn missing(missing: &Missing, line: &str) -> Response {
-    match &missing.reason {
-        Some(reason) => Page::of_missing(missing, reason, line).response(503),
-        None => Response::error(503),
-    }
+/// The page of a handler that is not live, with the reason why its component was refused.
+pub(super) fn missing(missing: &MissingHandler, reason: &str, line: &str, status: u16) -> Response {
+    Page::of_missing(missing, reason, line).response(status)
 }
 
-/// A page for developers.
 struct Page(String);
 
 impl Page {
-    fn of_failure(failed: &Failed, run: &Run, line: &str) -> Self {
+    fn of_failure(failed: &Failed, active: &ActiveHandler, line: &str) -> Self {
         let reason = failed.failure.to_string();
-        let (what, backtrace) = reason.split_once('\n').unwrap_or((&reason, ""));
-        let mut page = Self::new(&run.name, what, line);
-        page.refused(run.refused.as_deref());
+        let (summary, backtrace) = reason.split_once('\n').unwrap_or((&reason, ""));
+        let mut page = Self::new(&active.name, summary, line);
+        page.refused(active.refused.as_deref());
         page.block("Backtrace", backtrace);
         let output = failed.output.as_deref().unwrap_or_default();
         page.block("Standard output and error of this request", output);
-        page.limits(run.handler.limits());
+        page.limits(active.handler.limits());
         page
     }
 
-    fn of_missing(missing: &Missing, reason: &str, line: &str) -> Self {
+    fn of_missing(missing: &MissingHandler, reason: &str, line: &str) -> Self {
         let mut page = Self::new(&missing.name, "the handler is not live", line);
-        page.block("Why its component was refused", reason);
+        page.block("Why the component was refused", reason);
         page
     }
 
-    fn new(handler: &str, what: &str, line: &str) -> Self {
-        let (handler, what, line) = (Escaped(handler), Escaped(what), Escaped(line));
+    fn new(handler: &str, summary: &str, line: &str) -> Self {
+        let (handler, summary, line) = (Escaped(handler), Escaped(summary), Escaped(line));
         Self(format!(
-            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{handler}: {what}</title>\n\
-             <style>{STYLE}</style>\n<h1>{what}</h1>\n<p>The handler <b>{handler}</b> was asked <code>{line}</code>.</p>\n"
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{handler}: {summary}</title>\n\
+             <style>{STYLE}</style>\n<h1>{summary}</h1>\n<p>Handler: <b>{handler}</b><br>Request: <code>{line}</code></p>\n"
         ))
     }
 
     fn refused(&mut self, reason: Option<&str>) {
         if let Some(reason) = reason {
             self.block(
-                "This is an older version: the newest build was refused",
+                "This is an older version: the newest build was refused for this reason",
                 reason,
             );
         }
@@ -106,12 +99,12 @@ impl Page {
 
     fn response(mut self, status: u16) -> Response {
         self.push(format_args!(
-            "<p class=\"foot\">Shown because the server was started with --dev.</p>\n"
+            "<p class=\"foot\">This page is shown because the server runs with --dev.</p>\n"
         ));
         let fields = [
             ("Content-Type", "text/html; charset=utf-8"),
             ("X-Content-Type-Options", "nosniff"),
-            // Nothing in it runs, should an escape ever be forgotten.
+            // No script runs even if an escape were ever forgotten.
             (
                 "Content-Security-Policy",
                 "default-src 'none'; style-src 'unsafe-inline'",
@@ -124,7 +117,7 @@ impl Page {
     }
 }
 
-/// Text in HTML.
+/// Text, escaped for HTML.
 struct Escaped<'a>(&'a str);
 
 impl Display for Escaped<'_> {
@@ -153,9 +146,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_page_is_markup_but_its_own() {
+    fn escapes_all_text_that_is_not_its_own() {
         let evil = "<script>\"'&\u{1b}";
-        let missing = Missing {
+        let missing = MissingHandler {
             name: evil.into(),
             reason: Some(evil.into()),
         };

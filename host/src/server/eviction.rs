@@ -1,35 +1,36 @@
-//! Making room: an idle connection gives its place to one that has just come.
+//! Eviction of idle connections: when all permits are taken, a new connection replaces an idle one.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-/// Where listeners without a place meet idle connections.
+/// Lets listeners that need a permit ask idle connections to close.
 #[derive(Default)]
 pub(super) struct Eviction {
-    /// Listeners that wait for a place.
-    wanted: AtomicUsize,
-    /// Wakes whoever has waited longest.
+    /// The number of listeners that wait for a connection to close.
+    waiting: AtomicUsize,
+    /// Wakes the connection that has been idle for longest: `Notify` wakes its waiters in the order they came.
     wake: Notify,
 }
 
 impl Eviction {
-    /// Asks for a place; to be followed by [`Self::done`] when one was had, from whomever.
-    pub fn ask(&self) {
-        self.wanted.fetch_add(1, Ordering::Relaxed);
+    /// Asks for one idle connection to close. The listener calls [`Self::finish`] when it needs no more room.
+    pub fn request(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         self.wake.notify_one();
     }
 
-    pub fn done(&self) {
-        self.wanted.fetch_sub(1, Ordering::Relaxed);
+    /// Ends a [`request`](Self::request), whichever connection made the room.
+    pub fn finish(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Completes when the connection that waits here is to give up its place.
-    pub async fn asked(&self) {
+    /// Completes when the idle connection that awaits this must close.
+    pub async fn requested(&self) {
         loop {
             self.wake.notified().await;
-            // A call outlives its need where the place came from a connection that ended by itself.
-            if self.wanted.load(Ordering::Relaxed) > 0 {
+            // A notification may outlive its request: another connection may have closed by itself meanwhile.
+            if self.waiting.load(Ordering::Relaxed) > 0 {
                 return;
             }
         }

@@ -10,13 +10,14 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::TaskTracker;
 
-use super::{Shared, connection};
+use super::connection;
+use super::shared::Shared;
 
 /// Opens a listening socket.
 ///
 /// # Errors
 ///
-/// Names the address and what to do: it is taken, not this machine's, or reserved.
+/// If the address is taken, reserved or not an address of this machine. The message names it and says what to do.
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listen = || -> io::Result<TcpListener> {
         let socket = if address.is_ipv4() {
@@ -24,7 +25,7 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
         } else {
             TcpSocket::new_v6()?
         };
-        // On Unix: a server that is started again must not wait for its old connections' TIME_WAIT.
+        // On Unix, a restarted server must not wait until its old connections leave TIME_WAIT.
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
@@ -32,9 +33,9 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     };
     listen().with_context(|| format!("cannot listen on {address}")).map_err(|error| {
         let advice = match error.root_cause().downcast_ref::<io::Error>().map(io::Error::kind) {
-            Some(io::ErrorKind::AddrInUse) => "another program has this port; choose another with --listen, or 0 for a free one",
-            Some(io::ErrorKind::AddrNotAvailable) => "it is no address of this machine; 127.0.0.1 and 0.0.0.0 always are",
-            Some(io::ErrorKind::PermissionDenied) => "ports below 1024 are reserved; choose a higher one with --listen",
+            Some(io::ErrorKind::AddrInUse) => "another program uses this port; choose another port with --listen, or 0 for a free one",
+            Some(io::ErrorKind::AddrNotAvailable) => "this machine does not have this address; choose another with --listen, such as 127.0.0.1 or 0.0.0.0",
+            Some(io::ErrorKind::PermissionDenied) => "ports below 1024 are reserved; choose a higher port with --listen",
             _ => "choose another address with --listen",
         };
         anyhow::anyhow!("{error:#}: {advice}")
@@ -57,31 +58,31 @@ impl Listener {
         }
     }
 
-    /// Accepts until the task is aborted.
+    /// Accepts connections until the task is aborted.
     pub async fn run(self) {
         loop {
             let (stream, peer) = self.accept().await;
-            let place = self.place().await;
+            let permit = self.permit().await;
             let shared = self.shared.clone();
             self.connections.spawn(async move {
                 connection::serve(stream, peer, &shared).await;
-                drop(place);
+                drop(permit);
             });
         }
     }
 
-    /// A place for the connection just accepted. With none free, the one that has been idle for longest goes.
-    async fn place(&self) -> OwnedSemaphorePermit {
-        let places = self.shared.places.clone();
-        if let Ok(place) = places.clone().try_acquire_owned() {
-            return place;
+    /// A permit for the connection just accepted. If none is free, the connection that has been idle for longest closes.
+    async fn permit(&self) -> OwnedSemaphorePermit {
+        let permits = self.shared.connection_permits.clone();
+        if let Ok(permit) = permits.clone().try_acquire_owned() {
+            return permit;
         }
-        self.shared.eviction.ask();
-        let place = places.acquire_owned().await;
-        self.shared.eviction.done();
-        match place {
-            Ok(place) => place,
-            // Nobody closes the semaphore.
+        self.shared.eviction.request();
+        let permit = permits.acquire_owned().await;
+        self.shared.eviction.finish();
+        match permit {
+            Ok(permit) => permit,
+            // The semaphore is never closed.
             Err(_) => std::future::pending().await,
         }
     }
@@ -96,7 +97,7 @@ impl Listener {
                     }
                     return (stream, peer);
                 }
-                // The client was gone before it was accepted: nothing is wrong here.
+                // The client went away before its connection was accepted. That is no error of the server.
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -104,12 +105,12 @@ impl Listener {
                     ) => {}
                 Err(error) => {
                     tracing::error!(
-                        "cannot accept a connection, trying again in {pause:?}: {error} (too many open files? see `ulimit -n`)"
+                        "cannot accept a connection: {error}; trying again in {pause:?}; if files ran out, raise `ulimit -n`"
                     );
-                    // What is missing may be had from a connection that does nothing with it.
-                    self.shared.eviction.ask();
+                    // An idle connection may hold the file descriptor that is missing.
+                    self.shared.eviction.request();
                     tokio::time::sleep(pause).await;
-                    self.shared.eviction.done();
+                    self.shared.eviction.finish();
                     pause = (pause * 2).min(LAST_PAUSE);
                 }
             }
@@ -118,22 +119,22 @@ impl Listener {
 }
 
 fn set_options(stream: &TcpStream) -> io::Result<()> {
-    // Answers are written whole; waiting to join them with later ones only delays them.
+    // Each response is written in one piece, so Nagle's algorithm would only delay it.
     stream.set_nodelay(true)?;
-    // The kernel's own buffer grows to megabytes, and takes more only when a third of it is free: a slow client
-    // that reads all the time would seem to take nothing for minutes.
+    // The kernel's send buffer grows to megabytes and accepts more only when a third of it is free. A slow client that
+    // reads all the time would seem to make no progress for minutes.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT)?;
     Ok(())
 }
 
-/// Bytes that wait in the kernel before the client has room for them.
+/// The maximum number of unsent bytes in the kernel before a socket stops being writable.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT: u32 = 256 << 10;
 
-/// Connections that the kernel holds before they are accepted.
+/// The maximum number of connections that wait in the kernel to be accepted.
 const BACKLOG: u32 = 4096;
 
-/// The pause after a failed accept, doubled up to the last one.
+/// The pause after a failed accept. It doubles with each failure, up to `LAST_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LAST_PAUSE: Duration = Duration::from_secs(1);

@@ -1,62 +1,55 @@
-//! What a route leads to.
+//! What a route leads to: a handler, a redirect or a fixed response.
 
 use std::sync::Arc;
 
+use belljar_http::{Body, InvalidResponse, Response};
+use belljar_sandbox::Handler;
 use bytes::Bytes;
 
 use crate::config::{Redirect, StaticResponse};
-use crate::routing::{Found, Location, PathPattern, Table};
-use belljar_http::{Body, InvalidResponse, Request, Response};
-use belljar_sandbox::Handler;
+use crate::routing::{Location, PathPattern, Table};
 
-/// What answers which request.
-pub type Routes = Table<Target>;
+/// The routes of all sites.
+pub type Routes = Table<RouteTarget>;
 
 /// What answers the requests of a route.
-pub enum Target {
-    Run(Arc<Run>),
-    /// A handler that is not there, as long as nobody mends it.
-    Missing(Arc<Missing>),
+pub enum RouteTarget {
+    Handler(Arc<ActiveHandler>),
+    /// A handler whose component was refused. It becomes active once a good component is deployed.
+    Missing(Arc<MissingHandler>),
     Redirect {
         status: u16,
         location: Location,
     },
-    Respond(Fixed),
+    Respond(FixedResponse),
 }
 
-/// A handler that runs.
-pub struct Run {
+/// A handler that answers requests.
+pub struct ActiveHandler {
     pub handler: Arc<Handler>,
     pub name: Arc<str>,
-    /// Why a newer build of it is not what runs.
+    /// Why a newer build was refused, if one was. The older build keeps serving.
     pub refused: Option<Arc<str>>,
 }
 
-/// A handler that was never fit to run.
-pub struct Missing {
+/// A handler of which no build was ever accepted.
+pub struct MissingHandler {
     pub name: Arc<str>,
-    /// Why, where clients may know it.
+    /// Why the build was refused. None unless clients may see the reason.
     pub reason: Option<Arc<str>>,
 }
 
-/// An answer that is always the same.
-pub struct Fixed {
+/// A response that is the same for every request.
+pub struct FixedResponse {
     status: u16,
     fields: Vec<(String, Vec<u8>)>,
     body: Bytes,
 }
 
-/// What is to be done about a request.
-pub(super) enum Way {
-    Answered(Response),
-    Run(Arc<Run>),
-    Missing(Arc<Missing>),
-}
-
-impl Target {
+impl RouteTarget {
     /// # Errors
     ///
-    /// Where it leads nowhere, or names what the route has not.
+    /// If the target of the redirect is not a location, or uses a parameter that the route does not have.
     pub fn redirect(redirect: &Redirect, route: &PathPattern) -> Result<Self, String> {
         Ok(Self::Redirect {
             status: redirect.status,
@@ -66,9 +59,9 @@ impl Target {
 
     /// # Errors
     ///
-    /// Where it is no response.
+    /// If the response cannot be sent, for example because of its status.
     pub fn respond(response: &StaticResponse) -> Result<Self, InvalidResponse> {
-        let fixed = Fixed {
+        let fixed = FixedResponse {
             status: response.status,
             fields: response
                 .headers
@@ -82,54 +75,12 @@ impl Target {
     }
 }
 
-impl Fixed {
-    fn response(&self) -> Result<Response, InvalidResponse> {
+impl FixedResponse {
+    pub(super) fn response(&self) -> Result<Response, InvalidResponse> {
         let body = match self.body.is_empty() {
             true => Body::Empty,
             false => Body::Bytes(self.body.clone()),
         };
         Response::new(self.status, self.fields.clone(), body)
     }
-}
-
-impl Way {
-    /// Finds the request's route, of which its handler is told by fields of the host's own.
-    pub fn of(request: &mut Request, routes: &Routes) -> Self {
-        let head = &request.head;
-        let Some(found) = routes.find(head.authority(), head.path()) else {
-            return Self::Answered(Response::error(404));
-        };
-        match found.target {
-            Target::Run(run) => {
-                let (run, added) = (run.clone(), told(&found));
-                request.added = added;
-                Self::Run(run)
-            }
-            Target::Missing(missing) => Self::Missing(missing.clone()),
-            Target::Redirect { status, location } => {
-                let to = location.of(|name| found.parameter(name), head.query());
-                let fields = vec![("Location".to_owned(), to.into_bytes())];
-                Self::answered(Response::new(*status, fields, Body::Empty))
-            }
-            Target::Respond(fixed) => Self::answered(fixed.response()),
-        }
-    }
-
-    fn answered(response: Result<Response, InvalidResponse>) -> Self {
-        Self::Answered(response.unwrap_or_else(|_| Response::error(500)))
-    }
-}
-
-/// The route and its parameters, as fields for the handler. A route for every path has nothing to tell.
-fn told(found: &Found<'_, '_, Target>) -> Vec<(String, String)> {
-    let route = found.path();
-    if route.is_everything() {
-        return Vec::new();
-    }
-    let parameters = found
-        .parameters()
-        .map(|(name, value)| (format!("belljar-param-{name}"), value.to_owned()));
-    std::iter::once(("belljar-route".to_owned(), route.to_string()))
-        .chain(parameters)
-        .collect()
 }

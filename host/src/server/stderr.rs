@@ -1,11 +1,11 @@
-//! Standard error, written by a thread of its own: no request waits for whoever reads the log.
+//! Writes standard error on a thread of its own, so that a slow reader of the log delays no request.
 
 use std::io::{self, Write as _};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Takes text without ever waiting. What comes faster than standard error takes it is thrown away, and said so.
+/// Queues text for standard error and never waits. Entries that exceed the queue are dropped, and their number is logged.
 #[derive(Clone)]
 pub struct Stderr(Arc<Queue>);
 
@@ -26,7 +26,7 @@ struct Pending {
 impl Stderr {
     /// # Errors
     ///
-    /// Where the system gives no thread.
+    /// If the system cannot start a thread.
     pub fn start() -> io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let writer = queue.clone();
@@ -36,7 +36,7 @@ impl Stderr {
         Ok(Self(queue))
     }
 
-    /// Adds an entry: as a whole, or not at all.
+    /// Queues an entry, completely or not at all.
     pub fn push(&self, entry: &[u8]) {
         let mut pending = self.0.lock();
         if pending.text.len() + entry.len() > MAX_QUEUED {
@@ -51,7 +51,7 @@ impl Stderr {
         }
     }
 
-    /// Waits until all of it is written, or for a second.
+    /// Waits until the queue is written, for a second at most.
     pub fn flush(&self) {
         let pending = self.0.lock();
         let busy = |pending: &mut Pending| pending.writing || !pending.text.is_empty();
@@ -62,7 +62,7 @@ impl Stderr {
     }
 }
 
-/// Each write is an entry, so that `tracing` can be given this to write its events to.
+/// `tracing` writes its events through this. Each write is one entry.
 impl io::Write for Stderr {
     fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
         self.push(entry);
@@ -83,19 +83,19 @@ impl Queue {
         let mut text = Vec::new();
         loop {
             self.wait_for_text();
-            // Gathered for a moment: a line at a time would cost a busy server two switches of thread a request.
+            // Entries gather for a moment: writing each on its own would cost a busy server two thread switches a request.
             thread::sleep(GATHERING);
             let mut pending = self.lock();
             std::mem::swap(&mut pending.text, &mut text);
             let lost = std::mem::take(&mut pending.lost);
             pending.writing = true;
             drop(pending);
-            // With nobody to read it there is nobody to tell.
+            // If standard error cannot be written, no other place is left to report that.
             let _ = io::stderr().write_all(&text);
             if lost > 0 {
                 let _ = writeln!(
                     io::stderr(),
-                    "belljar: {lost} log entries lost: standard error is read too slowly"
+                    "belljar: {lost} log entries were dropped: standard error is read too slowly"
                 );
             }
             text.clear();
@@ -115,5 +115,5 @@ impl Queue {
 /// How long entries are gathered before they are written.
 const GATHERING: Duration = Duration::from_millis(5);
 
-/// Bytes of log that wait for the writer.
+/// The maximum size of the queue in bytes.
 const MAX_QUEUED: usize = 4 << 20;

@@ -1,72 +1,76 @@
-//! Turns: what a thread answers before it looks for what came in meanwhile.
+//! Write batching: on a busy thread, responses wait until everything that is ready has run, and leave together.
 //!
-//! An answer that is sent wakes its client, or what carries it there, and to be woken for each single one costs both
-//! sides more than to find several at once. So the answers of a busy turn leave together, at its end. The first after a
-//! pause leaves as soon as it is there: where there is little to do nobody waits for anybody. Nor does an answer wait
-//! longer than [`PATIENCE`], and for the guest that runs then.
+//! Sending a response wakes the client, or the proxy before it. Waking it for each response costs both sides more than
+//! one wake-up for several. So a busy thread holds its responses until its current batch of work ends. The first response
+//! after the thread slept leaves at once: a thread with little to do gains nothing by waiting. No response waits longer
+//! than [`PATIENCE`] and one handler call.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use tokio::task::yield_now;
 
+/// What this thread knows of its current batch.
 #[derive(Clone, Copy)]
-struct Turn {
-    /// Whether something was answered since this thread last slept.
+struct Batch {
+    /// Whether a response became ready since this thread last slept.
     busy: bool,
-    /// Since when an answer has waited for the end of the turn.
-    waiting: Option<Instant>,
+    /// When the response that has waited for longest began to wait.
+    waiting_since: Option<Instant>,
 }
 
 thread_local! {
-    static TURN: Cell<Turn> = const { Cell::new(QUIET) };
+    static BATCH: Cell<Batch> = const { Cell::new(EMPTY) };
 }
 
-const QUIET: Turn = Turn {
+const EMPTY: Batch = Batch {
     busy: false,
-    waiting: None,
+    waiting_since: None,
 };
 
-/// To be called when the thread is about to sleep.
-pub fn thread_sleeps() {
-    TURN.set(QUIET);
+/// Starts a new batch. The runtime must call this before a worker thread sleeps.
+pub fn on_thread_park() {
+    BATCH.set(EMPTY);
 }
 
-/// Called before a guest runs: lets those answers leave that have waited long enough.
-pub(super) async fn give_way() {
-    // Twice, since tokio takes up first who yields last.
+/// Lets overdue responses leave. To be called before a handler runs.
+pub(super) async fn yield_to_overdue() {
+    // Twice, because tokio first runs the task that yielded last.
     for _ in 0..2 {
-        match TURN.get().waiting {
+        match BATCH.get().waiting_since {
             Some(since) if since.elapsed() >= PATIENCE => yield_now().await,
             _ => break,
         }
     }
 }
 
-/// Whether the answer that is ready now should wait for the [end](end) of the turn.
+/// Whether the response that is ready now should [wait for the batch](wait_for_batch).
 pub(super) fn is_busy() -> bool {
-    let turn = TURN.get();
-    TURN.set(Turn { busy: true, ..turn });
-    turn.busy
+    let batch = BATCH.get();
+    BATCH.set(Batch {
+        busy: true,
+        ..batch
+    });
+    batch.busy
 }
 
-/// Lets all others go on that can, and returns when that is done.
-pub(super) async fn end() {
-    let turn = TURN.get();
-    TURN.set(Turn {
-        waiting: turn.waiting.or_else(|| Some(Instant::now())),
-        ..turn
+/// Waits until every task that is ready has run.
+pub(super) async fn wait_for_batch() {
+    let batch = BATCH.get();
+    BATCH.set(Batch {
+        waiting_since: batch.waiting_since.or_else(|| Some(Instant::now())),
+        ..batch
     });
-    // tokio takes up who yields after all that is ready and a look for what came in.
+    // tokio resumes a task that yields after all ready tasks and a poll of the sockets.
     yield_now().await;
-    // Perhaps on another thread: what is forgotten there is only for how long another answer has waited.
-    TURN.set(Turn {
-        waiting: None,
-        ..TURN.get()
+    // The task may resume on another thread. That thread then forgets how long its own responses have waited, no more.
+    BATCH.set(Batch {
+        waiting_since: None,
+        ..BATCH.get()
     });
 }
 
-/// Some guests' time.
+/// The time that a few handler calls take.
 const PATIENCE: Duration = Duration::from_micros(250);
 
 #[cfg(test)]
@@ -76,38 +80,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_answer_after_a_pause_does_not_wait() {
-        thread_sleeps();
+    fn first_response_after_a_pause_does_not_wait() {
+        on_thread_park();
         assert!(!is_busy());
         assert!(is_busy());
         assert!(is_busy());
-        thread_sleeps();
+        on_thread_park();
         assert!(!is_busy());
     }
 
-    /// The order in which an answer that waits and a guest come, and two others that are ready.
-    fn order(waiting: Option<Instant>) -> Vec<&'static str> {
+    /// The order in which a waiting response, a handler call and two other ready tasks run.
+    fn order(waiting_since: Option<Instant>) -> Vec<&'static str> {
         let order = Arc::new(Mutex::new(Vec::new()));
         let note = |name| {
             let order = order.clone();
             move || order.lock().unwrap().push(name)
         };
-        let (answer, guest, one, other) =
-            (note("answer"), note("guest"), note("one"), note("other"));
+        let (response, handler, one, other) = (
+            note("response"),
+            note("handler"),
+            note("one"),
+            note("other"),
+        );
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
         runtime.block_on(async {
-            TURN.set(Turn { waiting, ..QUIET });
+            BATCH.set(Batch {
+                waiting_since,
+                ..EMPTY
+            });
             let tasks = [
                 tokio::spawn(async move {
-                    end().await;
-                    answer();
+                    wait_for_batch().await;
+                    response();
                 }),
                 tokio::spawn(async move { one() }),
                 tokio::spawn(async move {
-                    give_way().await;
-                    guest();
+                    yield_to_overdue().await;
+                    handler();
                 }),
                 tokio::spawn(async move { other() }),
             ];
@@ -115,19 +126,19 @@ mod tests {
                 task.await.unwrap();
             }
         });
-        assert_eq!(TURN.get().waiting, None);
+        assert_eq!(BATCH.get().waiting_since, None);
         Arc::try_unwrap(order).unwrap().into_inner().unwrap()
     }
 
     #[test]
-    fn answers_leave_at_the_end_of_the_turn() {
+    fn responses_leave_when_the_batch_ends() {
         let later = Instant::now() + Duration::from_secs(3600);
-        assert_eq!(order(Some(later)), ["one", "guest", "other", "answer"]);
+        assert_eq!(order(Some(later)), ["one", "handler", "other", "response"]);
     }
 
     #[test]
-    fn no_guest_runs_before_an_answer_that_has_waited_long_enough() {
+    fn overdue_responses_leave_before_a_handler_runs() {
         let before = Instant::now() - PATIENCE;
-        assert_eq!(order(Some(before)), ["one", "other", "answer", "guest"]);
+        assert_eq!(order(Some(before)), ["one", "other", "response", "handler"]);
     }
 }

@@ -1,0 +1,58 @@
+//! Answers one request: finds its route, calls the handler and sends the response.
+
+use std::sync::Arc;
+
+use belljar_http::{Connection, Request, Transport};
+use belljar_sandbox::Answer;
+
+use super::dispatch::Dispatch;
+use super::exchange::Exchange;
+use super::send_response::{Producer, reject, send};
+use super::shared::Shared;
+use super::{failure_response, write_batching};
+
+pub(super) async fn answer<S: Transport>(
+    connection: &mut Connection<S>,
+    mut request: Request,
+    client: &Arc<str>,
+    shared: &Shared,
+    exchange: &mut Exchange<'_>,
+) {
+    let dispatch = match request.host_answer() {
+        Some(response) => Dispatch::Answered(response),
+        None => Dispatch::of(&mut request, &shared.routes.load()),
+    };
+    let (response, producer) = match dispatch {
+        Dispatch::Answered(response) => (response, None),
+        Dispatch::Missing(missing) => {
+            exchange.log_missing_handler(&missing);
+            (
+                failure_response::of_missing(&missing, exchange.line()),
+                None,
+            )
+        }
+        Dispatch::Handler(active) => {
+            write_batching::yield_to_overdue().await;
+            let call = active.handler.call(request, client.clone());
+            let outcome = connection.drive(call).await;
+            if let Some(reason) = connection.body_failure() {
+                return reject(connection, &reason, exchange).await;
+            }
+            match outcome {
+                Ok(Ok(Answer { response, lease })) => {
+                    (response, Some(Producer { lease, active }))
+                }
+                Ok(Err(failed)) => {
+                    exchange.log_failure(&failed.failure, &active);
+                    let response = failure_response::of(&failed, &active, exchange.line());
+                    (response, None)
+                }
+                Err(gone) => return exchange.client_gone(&gone),
+            }
+        }
+    };
+    if shared.stop.is_cancelled() {
+        connection.finish();
+    }
+    send(connection, response, producer, exchange).await
+}

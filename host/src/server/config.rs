@@ -1,0 +1,22 @@
+//! The settings of a server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::access_log::AccessLog;
+use super::route_target::Routes;
+
+/// The routes of a server, its limits and its log.
+pub struct ServerConfig {
+    /// The current routes. They may be replaced at any time; the next request uses the new ones.
+    pub routes: Arc<ArcSwap<Routes>>,
+    pub http: belljar_http::Limits,
+    /// The maximum number of open connections. Beyond it, a new connection replaces the one that has been idle for
+    /// longest.
+    pub max_connections: usize,
+    /// How long requests in flight may continue after the server is told to stop.
+    pub grace: Duration,
+    pub log: AccessLog,
+}

@@ -1,0 +1,51 @@
+//! The log lines of requests that were refused, or that a handler failed to answer.
+
+use belljar_http::{Reject, SendError};
+use belljar_sandbox::Failure;
+
+use super::exchange::Exchange;
+use super::log_text::sanitized;
+use super::route_target::{ActiveHandler, MissingHandler};
+
+impl Exchange<'_> {
+    /// The request was malformed or exceeded a limit, so that no handler saw it to its end.
+    pub fn log_rejected(&self, reason: &Reject) {
+        tracing::info!(
+            client = self.client(),
+            "request refused with status {}: {reason}",
+            reason.status()
+        );
+    }
+
+    /// The handler trapped, exceeded a limit, or could not be called.
+    pub fn log_failure(&self, failure: &Failure, active: &ActiveHandler) {
+        let reason = sanitized(&failure.to_string());
+        let (client, request, handler) = (self.client(), self.line(), &*active.name);
+        match failure {
+            // A rate limit does its job here: clients that exceed it must not fill the log with errors.
+            Failure::RateExceeded { .. } => tracing::info!(client, request, handler, "{reason}"),
+            _ => tracing::error!(client, request, handler, "{reason}"),
+        }
+    }
+
+    /// The route's handler was never accepted, so that nothing can answer.
+    pub fn log_missing_handler(&self, missing: &MissingHandler) {
+        let (client, request, handler) = (self.client(), self.line(), &*missing.name);
+        tracing::error!(
+            client,
+            request,
+            handler,
+            "the handler is not live: its component was refused"
+        );
+    }
+
+    /// The handler's response does not fit the request, or its body failed before any of it was sent.
+    pub fn log_unsendable(&self, error: &SendError) {
+        let error = sanitized(&error.to_string());
+        tracing::error!(
+            client = self.client(),
+            request = self.line(),
+            "the handler's response cannot be sent: {error}"
+        );
+    }
+}

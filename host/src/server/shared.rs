@@ -1,0 +1,36 @@
+//! The state that all connections of a server share.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::access_log::AccessLog;
+use super::config::ServerConfig;
+use super::eviction::Eviction;
+use super::route_target::Routes;
+
+pub(super) struct Shared {
+    pub routes: Arc<ArcSwap<Routes>>,
+    pub http: Arc<belljar_http::Limits>,
+    pub log: AccessLog,
+    /// One permit for each connection that may be open.
+    pub connection_permits: Arc<Semaphore>,
+    pub eviction: Eviction,
+    /// Cancelled when the server is to stop.
+    pub stop: CancellationToken,
+}
+
+impl Shared {
+    pub fn new(config: ServerConfig) -> Self {
+        Self {
+            routes: config.routes,
+            http: Arc::new(config.http),
+            log: config.log,
+            connection_permits: Arc::new(Semaphore::new(config.max_connections)),
+            eviction: Eviction::default(),
+            stop: CancellationToken::new(),
+        }
+    }
+}
