@@ -11,8 +11,8 @@ mod send_stream;
 use std::ops::Range;
 use std::sync::Arc;
 
-use self::body_feeder::Incoming;
-use self::read_buffer::Input;
+use self::body_feeder::BodyFeeder;
+use self::read_buffer::ReadBuffer;
 use crate::limits::Limits;
 use crate::request::reject::Reject;
 use crate::timer::Timer;
@@ -26,23 +26,23 @@ use crate::version::Version;
 pub struct Connection<S> {
     pub(crate) stream: S,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) input: Input,
+    pub(crate) read_buffer: ReadBuffer,
     /// What is sent, and where the final head is in it.
-    pub(crate) output: Vec<u8>,
+    pub(crate) write_buffer: Vec<u8>,
     pub(crate) sent_head: Range<usize>,
     pub(crate) timer: Timer,
     /// Beside `timer`, for the source of a stream.
     pub(crate) stream_timer: Timer,
-    pub(crate) incoming: Option<Incoming>,
-    pub(crate) current: Current,
-    pub(crate) state: State,
+    pub(crate) feeder: Option<BodyFeeder>,
+    pub(crate) current: CurrentRequest,
+    pub(crate) state: ConnectionState,
     /// No more requests are taken after the current one.
     pub(crate) finishing: bool,
 }
 
 /// What the response has to know of the request that it answers.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Current {
+pub(crate) struct CurrentRequest {
     pub(crate) version: Version,
     pub(crate) head_only: bool,
     pub(crate) persistent: bool,
@@ -51,7 +51,7 @@ pub(crate) struct Current {
 
 /// What may still happen on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum ConnectionState {
     Persistent,
     /// The last response is, or was, sent.
     Closing,
@@ -65,19 +65,19 @@ impl<S: Transport> Connection<S> {
         Self {
             stream,
             limits,
-            input: Input::default(),
-            output: Vec::new(),
+            read_buffer: ReadBuffer::default(),
+            write_buffer: Vec::new(),
             sent_head: 0..0,
             timer: Timer::default(),
             stream_timer: Timer::default(),
-            incoming: None,
-            current: Current {
+            feeder: None,
+            current: CurrentRequest {
                 version: Version::Http11,
                 head_only: false,
                 persistent: false,
                 accepts_trailers: false,
             },
-            state: State::Persistent,
+            state: ConnectionState::Persistent,
             finishing: false,
         }
     }
@@ -85,12 +85,12 @@ impl<S: Transport> Connection<S> {
     /// How the request's body failed, if its reader ran into it. The response is then this one, whatever the
     /// handler says.
     pub fn body_failure(&self) -> Option<Reject> {
-        self.incoming.as_ref()?.failure()
+        self.feeder.as_ref()?.failure()
     }
 
     /// Whether another request may follow the last response.
     pub fn is_persistent(&self) -> bool {
-        self.state == State::Persistent
+        self.state == ConnectionState::Persistent
     }
 
     /// Lets no request follow the current one: the next response says so. For an orderly end of the server.
@@ -100,6 +100,8 @@ impl<S: Transport> Connection<S> {
 
     /// The head of the last response as it was sent. Kept until the next request is waited for.
     pub fn sent_head(&self) -> &[u8] {
-        self.output.get(self.sent_head.clone()).unwrap_or_default()
+        self.write_buffer
+            .get(self.sent_head.clone())
+            .unwrap_or_default()
     }
 }

@@ -26,13 +26,13 @@ mod transport;
 mod version;
 
 pub use connection::Connection;
-pub use connection::drive::Gone;
+pub use connection::drive::ClientGone;
 pub use connection::send_error::{Cut, SendError, Sent};
 pub use date::now;
 pub use limits::Limits;
 pub use request::Request;
 pub use request::body::{BodyError, RequestBody};
-pub use request::chunked_decoder::{ChunkError, Chunked};
+pub use request::chunked_decoder::{ChunkError, ChunkedDecoder};
 pub use request::head::Head;
 pub use request::reject::Reject;
 pub use response::Response;

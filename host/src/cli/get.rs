@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use belljar::config::units;
-use belljar_http::Chunked;
+use belljar_http::ChunkedDecoder;
 use bytes::{Buf, BytesMut};
 use clap::Args;
 
@@ -245,7 +245,7 @@ impl Input {
                 }
             }
             Length::Chunked => {
-                let (mut decoder, mut content) = (Chunked::default(), BytesMut::new());
+                let (mut decoder, mut content) = (ChunkedDecoder::default(), BytesMut::new());
                 loop {
                     let end = decoder
                         .decode(&mut self.bytes, &mut content)

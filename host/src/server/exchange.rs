@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use belljar_http::{Gone, Head, SendError, Sent};
+use belljar_http::{ClientGone, Head, SendError, Sent};
 
 use super::access_log::{AccessLog, Direction, Entry};
 
@@ -51,7 +51,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// The client closed the connection before the handler answered.
-    pub fn client_gone(&self, gone: &Gone) {
+    pub fn client_gone(&self, gone: &ClientGone) {
         tracing::debug!(client = self.client, request = self.line, "{gone}");
         self.log.entry(&self.entry(CLIENT_CLOSED_REQUEST, None));
     }

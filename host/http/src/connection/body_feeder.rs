@@ -7,9 +7,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::read_buffer::{Input, Peer, READ_AHEAD};
-use crate::request::body::{BodyError, RequestBody, Shared};
-use crate::request::chunked_decoder::Chunked;
+use super::read_buffer::{Peer, READ_AHEAD, ReadBuffer};
+use crate::request::body::{BodyChannel, BodyError, RequestBody};
+use crate::request::chunked_decoder::ChunkedDecoder;
 use crate::request::framing::BodyLength;
 use crate::request::reject::Reject;
 use crate::timer::{Timer, deadline};
@@ -17,8 +17,8 @@ use crate::timer::{Timer, deadline};
 /// The body of the current request, as the connection sees it: it feeds a [`RequestBody`], or throws away what
 /// nobody read.
 #[derive(Debug)]
-pub(crate) struct Incoming {
-    shared: Arc<Shared>,
+pub(crate) struct BodyFeeder {
+    channel: Arc<BodyChannel>,
     decoder: Decoder,
     interim: Interim,
     /// Whether an interim response that is still owed goes out ahead of the final one.
@@ -35,7 +35,7 @@ pub(crate) struct Incoming {
 enum Decoder {
     /// Bytes that are still to come.
     Length(u64),
-    Chunked(Chunked),
+    Chunked(ChunkedDecoder),
     End,
     Failed,
 }
@@ -53,28 +53,28 @@ enum Interim {
 }
 
 /// What feeding needs of the connection.
-pub(crate) struct Source<'a, S> {
+pub(crate) struct ClientStream<'a, S> {
     pub(crate) stream: &'a mut S,
-    pub(crate) input: &'a mut Input,
+    pub(crate) input: &'a mut ReadBuffer,
     pub(crate) timer: &'a mut Timer,
 }
 
-impl Incoming {
+impl BodyFeeder {
     /// A body whose head has come, and its reader. What of it is in `input` is handed over at once, so that it
     /// can be read without waiting.
     pub(crate) fn new(
         length: BodyLength,
         expects_continue: bool,
         max_length: u64,
-        input: &mut Input,
+        input: &mut ReadBuffer,
     ) -> (Self, RequestBody) {
-        let shared = Arc::new(Shared::default());
-        let body = RequestBody::new(shared.clone());
+        let channel = Arc::new(BodyChannel::default());
+        let body = RequestBody::new(channel.clone());
         let mut incoming = Self {
-            shared,
+            channel,
             decoder: match length {
                 BodyLength::Known(length) => Decoder::Length(length),
-                BodyLength::Chunked => Decoder::Chunked(Chunked::default()),
+                BodyLength::Chunked => Decoder::Chunked(ChunkedDecoder::default()),
             },
             interim: if expects_continue {
                 Interim::Owed
@@ -96,23 +96,23 @@ impl Incoming {
 
     /// The feeder is awake and about to look: the reader need not wake it.
     pub(crate) fn is_awake(&self) {
-        self.shared.feeder_is_awake();
+        self.channel.feeder_is_awake();
     }
 
     /// Feeds the reader, if it waits. Ready when it was given something: the task of `cx`, which polls the
     /// reader, is to poll it again.
     pub(crate) fn poll_feed<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
-        source: Source<'_, S>,
+        source: ClientStream<'_, S>,
         timeout: Duration,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        let Source {
+        let ClientStream {
             stream,
             input,
             timer,
         } = source;
-        if !self.shared.is_wanted(cx) {
+        if !self.channel.is_wanted(cx) {
             return Poll::Pending;
         }
         loop {
@@ -143,7 +143,7 @@ impl Incoming {
     pub(crate) fn poll_discard<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
-        input: &mut Input,
+        input: &mut ReadBuffer,
         cx: &mut Context<'_>,
     ) -> Poll<bool> {
         loop {
@@ -164,7 +164,7 @@ impl Incoming {
 
     /// How the body failed while it was read, if the reader was told so.
     pub(crate) fn failure(&self) -> Option<Reject> {
-        self.shared.failure()
+        self.channel.failure()
     }
 
     /// Whether all of it was taken from the connection.
@@ -186,7 +186,7 @@ impl Incoming {
     /// A final response is about to be sent, whose source reads the body on if it `streams`: where it has begun to, it
     /// is late but not too late to ask the client for it.
     pub(crate) fn before_final(&mut self, streams: bool) {
-        self.interim_ahead = streams && self.is_interim_owed() && self.shared.is_waited_for();
+        self.interim_ahead = streams && self.is_interim_owed() && self.channel.is_waited_for();
     }
 
     /// What is to be sent before the final response: an interim one, or the rest of it.
@@ -219,7 +219,7 @@ impl Incoming {
     }
 
     /// Hands the reader what `input` holds. Whether there was anything: bytes, the end or a failure.
-    fn deliver(&mut self, input: &mut Input, cx: Option<&mut Context<'_>>) -> bool {
+    fn deliver(&mut self, input: &mut ReadBuffer, cx: Option<&mut Context<'_>>) -> bool {
         let (content, end) = match self.decode(input) {
             Ok((content, end)) => (content, end.then_some(Ok(()))),
             Err(error) => (Bytes::new(), Some(Err(error))),
@@ -227,12 +227,12 @@ impl Incoming {
         let anything = !content.is_empty() || end.is_some();
         if anything {
             self.stop_waiting();
-            self.shared.deliver(content, end, cx.map(|cx| cx.waker()));
+            self.channel.deliver(content, end, cx.map(|cx| cx.waker()));
         }
         anything
     }
 
-    fn decode(&mut self, input: &mut Input) -> Result<(Bytes, bool), BodyError> {
+    fn decode(&mut self, input: &mut ReadBuffer) -> Result<(Bytes, bool), BodyError> {
         let outcome = self.decode_unbounded(&mut input.bytes);
         if !matches!(outcome, Ok((_, false))) {
             self.decoder = if outcome.is_ok() {
@@ -263,7 +263,7 @@ impl Incoming {
                     .decode(input, &mut content)
                     .map_err(BodyError::Malformed)?;
                 if end {
-                    self.shared.set_trailers(chunked.take_trailers());
+                    self.channel.set_trailers(chunked.take_trailers());
                 }
                 self.received += content.len() as u64;
                 if self.received > self.max_length {
@@ -310,7 +310,7 @@ impl Incoming {
 
     fn fail(&mut self, error: BodyError, cx: &mut Context<'_>) {
         self.decoder = Decoder::Failed;
-        self.shared
+        self.channel
             .deliver(Bytes::new(), Some(Err(error)), Some(cx.waker()));
     }
 }
@@ -326,10 +326,10 @@ fn take(input: &mut BytesMut, length: usize) -> Bytes {
     content
 }
 
-impl Drop for Incoming {
+impl Drop for BodyFeeder {
     fn drop(&mut self) {
         // A reader that outlives the request is told so, rather than left waiting.
-        self.shared
+        self.channel
             .deliver(Bytes::new(), Some(Err(BodyError::Answered)), None);
     }
 }

@@ -4,7 +4,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::read_buffer::{Peer, READ_AHEAD};
-use super::{Connection, State};
+use super::{Connection, ConnectionState};
 use crate::timer::deadline;
 use crate::transport::Transport;
 
@@ -13,11 +13,11 @@ impl<S: Transport> Connection<S> {
     /// thrown away: closing at once would reset the connection, and the last response with it (RFC 9112,
     /// section 9.6).
     pub async fn close(mut self) {
-        if self.state == State::Cut {
+        if self.state == ConnectionState::Cut {
             return;
         }
-        let unread = !self.input.bytes.is_empty()
-            || self.incoming.take().is_some_and(|body| !body.is_at_end());
+        let unread = !self.read_buffer.bytes.is_empty()
+            || self.feeder.take().is_some_and(|body| !body.is_at_end());
         let until = deadline(LINGER);
         let mut rest = LINGER_BYTES;
         poll_fn(|cx| {
@@ -29,9 +29,11 @@ impl<S: Transport> Connection<S> {
         .await;
         poll_fn(|cx| {
             while unread && rest > 0 && self.timer.poll(until, cx).is_pending() {
-                self.input.bytes.clear();
-                match self.input.poll_fill(&mut self.stream, READ_AHEAD, cx) {
-                    Poll::Ready(Peer::Open) => rest = rest.saturating_sub(self.input.bytes.len()),
+                self.read_buffer.bytes.clear();
+                match self.read_buffer.poll_fill(&mut self.stream, READ_AHEAD, cx) {
+                    Poll::Ready(Peer::Open) => {
+                        rest = rest.saturating_sub(self.read_buffer.bytes.len())
+                    }
                     Poll::Ready(Peer::HalfClosed | Peer::Gone) => break,
                     Poll::Pending => return Poll::Pending,
                 }

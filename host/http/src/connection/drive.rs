@@ -4,28 +4,29 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::body_feeder::Source;
+use super::body_feeder::ClientStream;
 use super::read_buffer::{Peer, READ_AHEAD};
-use super::{Connection, State};
+use super::{Connection, ConnectionState};
 use crate::timer::deadline;
 use crate::transport::Transport;
 
 /// The client went away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gone {
-    Closed,
-}
+pub struct ClientGone;
 
 impl<S: Transport> Connection<S> {
     /// Runs `answer` to its end. Meanwhile it feeds the request's body to its reader, and watches whether the
     /// client goes away; what the client sends ahead is kept, up to a bound.
     ///
     /// A client that closes only its own side may still be reading: it is given a second of grace.
-    pub async fn drive<F: Future + Unpin>(&mut self, mut answer: F) -> Result<F::Output, Gone> {
+    pub async fn drive<F: Future + Unpin>(
+        &mut self,
+        mut answer: F,
+    ) -> Result<F::Output, ClientGone> {
         let mut grace = None;
         poll_fn(|cx| {
             loop {
-                if let Some(incoming) = &self.incoming {
+                if let Some(incoming) = &self.feeder {
                     incoming.is_awake();
                 }
                 if let Poll::Ready(output) = Pin::new(&mut answer).poll(cx) {
@@ -36,13 +37,15 @@ impl<S: Transport> Connection<S> {
                 }
             }
             let peer = loop {
-                match self.input.peer {
-                    Peer::Open if self.input.bytes.len() >= READ_AHEAD => return Poll::Pending,
+                match self.read_buffer.peer {
+                    Peer::Open if self.read_buffer.bytes.len() >= READ_AHEAD => {
+                        return Poll::Pending;
+                    }
                     Peer::Open => {}
                     peer => break peer,
                 }
                 if self
-                    .input
+                    .read_buffer
                     .poll_fill(&mut self.stream, READ_AHEAD, cx)
                     .is_pending()
                 {
@@ -56,33 +59,33 @@ impl<S: Transport> Connection<S> {
                     .poll(*grace.get_or_insert_with(|| deadline(GRACE)), cx),
             };
             over.map(|()| {
-                self.state = State::Cut;
-                Err(Gone::Closed)
+                self.state = ConnectionState::Cut;
+                Err(ClientGone)
             })
         })
         .await
     }
 
     fn poll_feed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(incoming) = &mut self.incoming else {
+        let Some(incoming) = &mut self.feeder else {
             return Poll::Pending;
         };
-        let source = Source {
+        let source = ClientStream {
             stream: &mut self.stream,
-            input: &mut self.input,
+            input: &mut self.read_buffer,
             timer: &mut self.timer,
         };
         incoming.poll_feed(source, self.limits.body_timeout, cx)
     }
 }
 
-impl fmt::Display for Gone {
+impl fmt::Display for ClientGone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the client went away")
     }
 }
 
-impl std::error::Error for Gone {}
+impl std::error::Error for ClientGone {}
 
 /// How long a client that closed its own side is taken to be reading still.
 const GRACE: Duration = Duration::from_secs(1);

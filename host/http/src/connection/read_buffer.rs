@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 /// Bytes are read into the stack and copied, so that a connection which waits holds no buffer: ten thousand idle
 /// ones cost little, and the copy of a request's few hundred bytes costs nothing beside the system call.
 #[derive(Debug, Default)]
-pub(crate) struct Input {
+pub(crate) struct ReadBuffer {
     pub(crate) bytes: BytesMut,
     pub(crate) peer: Peer,
     empty_lines: usize,
@@ -28,7 +28,7 @@ pub(crate) enum Peer {
     Gone,
 }
 
-impl Input {
+impl ReadBuffer {
     /// Reads once, so that no more than `bound` bytes (of which at least one is free) are held.
     /// Ready with the state of the other side: bytes came while it is [`Peer::Open`].
     pub(crate) fn poll_fill<S: AsyncRead + Unpin>(

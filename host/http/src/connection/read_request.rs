@@ -2,14 +2,14 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::body_feeder::Incoming;
+use super::body_feeder::BodyFeeder;
 use super::read_buffer::{KEPT, Peer, READ_AHEAD};
-use super::{Connection, Current, State};
+use super::{Connection, ConnectionState, CurrentRequest};
 use crate::request::Request;
 use crate::request::body::RequestBody;
 use crate::request::framing::BodyLength;
 use crate::request::head::Head;
-use crate::request::head_scanner::HeadScan;
+use crate::request::head_scanner::HeadScanner;
 use crate::request::reject::Reject;
 use crate::timer::deadline;
 use crate::transport::Transport;
@@ -26,14 +26,14 @@ impl<S: Transport> Connection<S> {
         let timeout = self.limits.idle_timeout;
         let mut until = None;
         poll_fn(|cx| {
-            while !self.input.has_request() {
-                match self.input.poll_fill(&mut self.stream, READ_AHEAD, cx) {
+            while !self.read_buffer.has_request() {
+                match self.read_buffer.poll_fill(&mut self.stream, READ_AHEAD, cx) {
                     Poll::Ready(Peer::Open) => {}
                     Poll::Ready(Peer::HalfClosed | Peer::Gone) => return Poll::Ready(false),
                     Poll::Pending => {
-                        self.input.release();
-                        if self.output.capacity() > KEPT {
-                            self.output = Vec::new();
+                        self.read_buffer.release();
+                        if self.write_buffer.capacity() > KEPT {
+                            self.write_buffer = Vec::new();
                         }
                         let until = *until.get_or_insert_with(|| deadline(timeout));
                         return self.timer.poll(until, cx).map(|()| false);
@@ -58,12 +58,12 @@ impl<S: Transport> Connection<S> {
                 added: Vec::new(),
             })),
             Ok(None) => {
-                self.state = State::Cut;
+                self.state = ConnectionState::Cut;
                 Ok(None)
             }
             Err(reject) => {
-                let head_only = self.input.bytes.starts_with(b"HEAD ");
-                self.current = Current {
+                let head_only = self.read_buffer.bytes.starts_with(b"HEAD ");
+                self.current = CurrentRequest {
                     version: Version::Http11,
                     head_only,
                     persistent: false,
@@ -77,24 +77,24 @@ impl<S: Transport> Connection<S> {
     async fn read_head(&mut self) -> Result<Option<(Head, Option<RequestBody>)>, Reject> {
         let max = self.limits.max_head.min(MAX_HEAD);
         let timeout = self.limits.header_timeout;
-        let mut scan = HeadScan::default();
+        let mut scan = HeadScanner::default();
         let mut until = None;
         let length = poll_fn(|cx| {
             loop {
-                if self.input.has_request()
-                    && let Some(length) = scan.find_end(&self.input.bytes, max)?
+                if self.read_buffer.has_request()
+                    && let Some(length) = scan.find_end(&self.read_buffer.bytes, max)?
                 {
                     return Poll::Ready(Ok(Some(length)));
                 }
                 match self
-                    .input
+                    .read_buffer
                     .poll_fill(&mut self.stream, READ_AHEAD.max(max), cx)
                 {
                     Poll::Ready(Peer::Open) => {}
                     Poll::Ready(Peer::HalfClosed | Peer::Gone) => return Poll::Ready(Ok(None)),
                     Poll::Pending => {
                         let until = *until.get_or_insert_with(|| deadline(timeout));
-                        let something_came = self.input.has_request();
+                        let something_came = self.read_buffer.has_request();
                         return self.timer.poll(until, cx).map(|()| match something_came {
                             true => Err(Reject::HeadTimeout),
                             false => Ok(None),
@@ -108,13 +108,14 @@ impl<S: Transport> Connection<S> {
             return Ok(None);
         };
 
-        let (head, framing) = Head::parse(self.input.bytes.get(..length).unwrap_or_default())?;
+        let (head, framing) =
+            Head::parse(self.read_buffer.bytes.get(..length).unwrap_or_default())?;
         let max_body = self.limits.max_body;
         if matches!(framing.length, BodyLength::Known(length) if length > max_body) {
             return Err(Reject::BodyTooLarge);
         }
-        self.input.take_head(length);
-        self.current = Current {
+        self.read_buffer.take_head(length);
+        self.current = CurrentRequest {
             version: head.version(),
             head_only: head.method() == "HEAD",
             persistent: framing.persistent,
@@ -124,33 +125,36 @@ impl<S: Transport> Connection<S> {
             return Ok(Some((head, None)));
         }
         let expects_continue = framing.expects_continue;
-        let (incoming, body) =
-            Incoming::new(framing.length, expects_continue, max_body, &mut self.input);
-        self.incoming = Some(incoming);
+        let (incoming, body) = BodyFeeder::new(
+            framing.length,
+            expects_continue,
+            max_body,
+            &mut self.read_buffer,
+        );
+        self.feeder = Some(incoming);
         Ok(Some((head, Some(body))))
     }
 
     /// Throws away what is left of the last request's body. Whether another request may follow. Cancel-safe.
     async fn discard(&mut self) -> bool {
-        if let Some(incoming) = &mut self.incoming
-            && self.state == State::Persistent
+        if let Some(incoming) = &mut self.feeder
+            && self.state == ConnectionState::Persistent
         {
             let until = deadline(LINGER);
-            let complete =
-                poll_fn(
-                    |cx| match incoming.poll_discard(&mut self.stream, &mut self.input, cx) {
-                        Poll::Ready(complete) => Poll::Ready(complete),
-                        Poll::Pending => self.timer.poll(until, cx).map(|()| false),
-                    },
-                )
-                .await;
+            let complete = poll_fn(|cx| {
+                match incoming.poll_discard(&mut self.stream, &mut self.read_buffer, cx) {
+                    Poll::Ready(complete) => Poll::Ready(complete),
+                    Poll::Pending => self.timer.poll(until, cx).map(|()| false),
+                }
+            })
+            .await;
             if complete {
-                self.incoming = None;
+                self.feeder = None;
             } else {
-                self.state = State::Closing;
+                self.state = ConnectionState::Closing;
             }
         }
-        self.state == State::Persistent
+        self.state == ConnectionState::Persistent
     }
 }
 

@@ -1,11 +1,11 @@
 use super::send::copied;
 use super::send_error::{SendError, Sent};
-use super::{Connection, State};
+use super::{Connection, ConnectionState};
 use crate::request::reject::Reject;
 use crate::response::Response;
 use crate::response::body::Body;
 use crate::response::encode::{self, Persistence};
-use crate::response::framing::Framing;
+use crate::response::framing::ResponseFraming;
 use crate::response::invalid::InvalidResponse;
 use crate::trailers;
 use crate::transport::Transport;
@@ -18,15 +18,15 @@ impl<S: Transport> Connection<S> {
         let framing = response.framing(self.current.version, self.current.head_only);
         let framing = framing.map_err(SendError::Invalid)?;
         self.check_size(&response)?;
-        if let Some(incoming) = &mut self.incoming {
+        if let Some(incoming) = &mut self.feeder {
             incoming.before_final(response.streams());
         }
-        let persistent = self.state == State::Persistent
+        let persistent = self.state == ConnectionState::Persistent
             && self.current.persistent
             && !self.finishing
-            && framing != Framing::Close
+            && framing != ResponseFraming::Close
             && self
-                .incoming
+                .feeder
                 .as_ref()
                 .is_none_or(|body| body.is_discardable());
         let persistence = match (persistent, self.current.version) {
@@ -35,16 +35,17 @@ impl<S: Transport> Connection<S> {
             (true, Version::Http10) => Persistence::KeepAlive,
         };
         let has_body = !self.current.head_only && !response.is_bodiless();
-        self.output.clear();
+        self.write_buffer.clear();
         // At once, and not by doubling: a buffer that is not small is given back whenever the connection is idle.
-        self.output
+        self.write_buffer
             .reserve(HEAD + if has_body { copied(response.body()) } else { 0 });
-        if let Some(incoming) = &self.incoming {
-            self.output.extend_from_slice(incoming.unsent_interim());
+        if let Some(incoming) = &self.feeder {
+            self.write_buffer
+                .extend_from_slice(incoming.unsent_interim());
         }
-        let start = self.output.len();
-        encode::head(&response, framing, persistence, &mut self.output);
-        self.sent_head = start..self.output.len();
+        let start = self.write_buffer.len();
+        encode::head(&response, framing, persistence, &mut self.write_buffer);
+        self.sent_head = start..self.write_buffer.len();
 
         let status = response.status();
         let body = if has_body {
@@ -56,17 +57,17 @@ impl<S: Transport> Connection<S> {
         match &outcome {
             Err(error) if error.nothing_sent() => self.sent_head = 0..0,
             Err(_) => {
-                self.state = State::Cut;
-                if framing == Framing::Close {
+                self.state = ConnectionState::Cut;
+                if framing == ResponseFraming::Close {
                     self.stream.abort();
                 }
             }
             Ok(_) => {
                 if !persistent {
-                    self.state = State::Closing;
+                    self.state = ConnectionState::Closing;
                 }
-                if self.incoming.as_ref().is_some_and(|body| body.is_at_end()) {
-                    self.incoming = None;
+                if self.feeder.as_ref().is_some_and(|body| body.is_at_end()) {
+                    self.feeder = None;
                 }
             }
         }

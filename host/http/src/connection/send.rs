@@ -7,7 +7,7 @@ use std::task::Poll;
 use super::Connection;
 use super::send_error::{Cut, SendError};
 use crate::response::body::Body;
-use crate::response::framing::Framing;
+use crate::response::framing::ResponseFraming;
 use crate::timer::deadline;
 use crate::transport::{Transport, read_at, size_of};
 
@@ -16,12 +16,12 @@ impl<S: Transport> Connection<S> {
     pub(super) async fn send_body(
         &mut self,
         body: Body,
-        framing: Framing,
+        framing: ResponseFraming,
     ) -> Result<u64, SendError> {
         match body {
             Body::Empty => self.send(0, &[], Next::Other).await.map(|()| 0),
             Body::Bytes(bytes) if bytes.len() <= COPIED => {
-                self.output.extend_from_slice(&bytes);
+                self.write_buffer.extend_from_slice(&bytes);
                 self.send(0, &[], Next::Other)
                     .await
                     .map(|()| bytes.len() as u64)
@@ -46,7 +46,7 @@ impl<S: Transport> Connection<S> {
             } => {
                 let size = size_of(&file).map_err(SendError::Unreadable)?;
                 if offset.checked_add(length).is_none_or(|end| end > size) {
-                    return Err(SendError::Short);
+                    return Err(SendError::FileTooShort);
                 }
                 self.send(0, &[], Next::File).await?;
                 self.send_file(&file, offset, length).await.map(|()| length)
@@ -59,9 +59,11 @@ impl<S: Transport> Connection<S> {
         let mut read = 0;
         while read < length {
             let rest = usize::try_from(length - read).unwrap_or(usize::MAX);
-            let offset = offset.checked_add(read).ok_or(SendError::Short)?;
-            match read_at(file, offset, rest, &mut self.output).map_err(SendError::Unreadable)? {
-                0 => return Err(SendError::Short),
+            let offset = offset.checked_add(read).ok_or(SendError::FileTooShort)?;
+            match read_at(file, offset, rest, &mut self.write_buffer)
+                .map_err(SendError::Unreadable)?
+            {
+                0 => return Err(SendError::FileTooShort),
                 more => read += more as u64,
             }
         }
@@ -96,11 +98,11 @@ impl<S: Transport> Connection<S> {
         tail: &[u8],
         next: Next,
     ) -> Result<(), SendError> {
-        if let Some(incoming) = &mut self.incoming {
+        if let Some(incoming) = &mut self.feeder {
             incoming.withhold_interim();
         }
         let mut parts = [
-            IoSlice::new(self.output.get(start..).unwrap_or_default()),
+            IoSlice::new(self.write_buffer.get(start..).unwrap_or_default()),
             IoSlice::new(tail),
         ];
         let mut parts = &mut parts[..];

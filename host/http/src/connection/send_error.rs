@@ -18,9 +18,9 @@ pub enum SendError {
     /// It does not fit the request it answers, or the limits. Nothing was sent.
     Invalid(InvalidResponse),
     /// The file has fewer bytes than it should. Nothing was sent.
-    Short,
+    FileTooShort,
     /// The stream that is the body failed before anything was sent.
-    Unbegun(Cut),
+    NotStarted(Cut),
     /// The file cannot be read. Nothing was sent.
     Unreadable(io::Error),
     /// The body did not come to its end after the head was sent, and the connection was cut.
@@ -55,7 +55,7 @@ impl SendError {
     pub fn nothing_sent(&self) -> bool {
         matches!(
             self,
-            Self::Invalid(_) | Self::Short | Self::Unbegun(_) | Self::Unreadable(_)
+            Self::Invalid(_) | Self::FileTooShort | Self::NotStarted(_) | Self::Unreadable(_)
         )
     }
 
@@ -63,7 +63,7 @@ impl SendError {
     pub fn is_unfinished(&self) -> bool {
         matches!(
             self,
-            Self::Unbegun(Cut::StreamUnfinished) | Self::Cut(Cut::StreamUnfinished)
+            Self::NotStarted(Cut::StreamUnfinished) | Self::Cut(Cut::StreamUnfinished)
         )
     }
 }
@@ -72,8 +72,8 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(invalid) => write!(f, "invalid response: {invalid}"),
-            Self::Short => f.write_str("the file is shorter than its body"),
-            Self::Unbegun(cut) => write!(f, "its body failed: {cut}"),
+            Self::FileTooShort => f.write_str("the file is shorter than its body"),
+            Self::NotStarted(cut) => write!(f, "its body failed: {cut}"),
             Self::Unreadable(error) => write!(f, "the file cannot be read: {error}"),
             Self::Cut(cut) => write!(f, "the response was cut: {cut}"),
             Self::Io(error) => write!(f, "the connection failed: {error}"),

@@ -10,7 +10,7 @@ use super::send_error::{Cut, SendError};
 use crate::limits::MAX_FIELDS;
 use crate::response::body::Frame;
 use crate::response::encode;
-use crate::response::framing::Framing;
+use crate::response::framing::ResponseFraming;
 use crate::timer::deadline;
 use crate::trailers::{self, Trailers};
 use crate::transport::Transport;
@@ -20,11 +20,11 @@ impl<S: Transport> Connection<S> {
     pub(super) async fn send_stream(
         &mut self,
         mut frames: Receiver<Frame>,
-        framing: Framing,
+        framing: ResponseFraming,
     ) -> Result<u64, SendError> {
-        let chunked = framing == Framing::Chunked;
+        let chunked = framing == ResponseFraming::Chunked;
         let length = match framing {
-            Framing::Length(length) => Some(length),
+            ResponseFraming::Length(length) => Some(length),
             _ => None,
         };
         let (mut started, mut body_bytes, mut unsent) = (false, 0, 0);
@@ -34,8 +34,8 @@ impl<S: Transport> Connection<S> {
                 Err(TryRecvError::Disconnected) => return Err(cut(started, Cut::StreamUnfinished)),
                 Err(TryRecvError::Empty) => {
                     self.send(unsent, &[], Next::Other).await?;
-                    self.output.truncate(self.sent_head.end);
-                    (started, unsent) = (true, self.output.len());
+                    self.write_buffer.truncate(self.sent_head.end);
+                    (started, unsent) = (true, self.write_buffer.len());
                     self.next_frame(&mut frames).await?
                 }
             };
@@ -47,22 +47,22 @@ impl<S: Transport> Connection<S> {
                         return Err(cut(started, Cut::StreamLength));
                     }
                     if chunked {
-                        encode::chunk_size(data.len(), &mut self.output);
+                        encode::chunk_size(data.len(), &mut self.write_buffer);
                     }
                     if data.len() <= COPIED {
-                        self.output.extend_from_slice(&data);
+                        self.write_buffer.extend_from_slice(&data);
                     } else {
                         self.send(unsent, &data, Next::Other).await?;
-                        self.output.truncate(self.sent_head.end);
-                        (started, unsent) = (true, self.output.len());
+                        self.write_buffer.truncate(self.sent_head.end);
+                        (started, unsent) = (true, self.write_buffer.len());
                     }
                     if chunked {
-                        self.output.extend_from_slice(b"\r\n");
+                        self.write_buffer.extend_from_slice(b"\r\n");
                     }
-                    if self.output.len() > BATCH {
+                    if self.write_buffer.len() > BATCH {
                         self.send(unsent, &[], Next::Other).await?;
-                        self.output.truncate(self.sent_head.end);
-                        (started, unsent) = (true, self.output.len());
+                        self.write_buffer.truncate(self.sent_head.end);
+                        (started, unsent) = (true, self.write_buffer.len());
                     }
                 }
                 Frame::Trailers(_) | Frame::End
@@ -84,7 +84,7 @@ impl<S: Transport> Connection<S> {
                     {
                         return Err(cut(started, Cut::TrailersTooLarge));
                     }
-                    encode::last_chunk(&trailers, &mut self.output);
+                    encode::last_chunk(&trailers, &mut self.write_buffer);
                     self.send(unsent, &[], Next::Other).await?;
                     return Ok(body_bytes);
                 }
@@ -115,7 +115,7 @@ fn cut(started: bool, cut: Cut) -> SendError {
     if started {
         SendError::Cut(cut)
     } else {
-        SendError::Unbegun(cut)
+        SendError::NotStarted(cut)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::trailers::Trailers;
 /// body is a stream.
 #[derive(Debug)]
 pub struct RequestBody {
-    shared: Arc<Shared>,
+    channel: Arc<BodyChannel>,
 }
 
 /// Why a body could not be read to its end.
@@ -41,7 +41,7 @@ impl RequestBody {
         cx: &mut Context<'_>,
         max: usize,
     ) -> Poll<Result<Option<Bytes>, BodyError>> {
-        let mut state = self.shared.lock();
+        let mut state = self.channel.lock();
         match state.take(max) {
             Some(outcome) => Poll::Ready(outcome),
             None => {
@@ -59,7 +59,7 @@ impl RequestBody {
     /// [`poll_read`](Self::poll_read) without waiting: none if nothing is there yet, in which case the client's
     /// bytes are asked for.
     pub fn try_read(&mut self, max: usize) -> Option<Result<Option<Bytes>, BodyError>> {
-        let mut state = self.shared.lock();
+        let mut state = self.channel.lock();
         let outcome = state.take(max);
         if outcome.is_none() {
             state.ask(None);
@@ -69,12 +69,12 @@ impl RequestBody {
 
     /// The fields that came after the content, once it was read to its end.
     pub fn take_trailers(&mut self) -> Trailers {
-        std::mem::take(&mut self.shared.lock().trailers)
+        std::mem::take(&mut self.channel.lock().trailers)
     }
 
     /// Ready when a read would be: bytes, the end or a failure are there.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.shared.lock();
+        let mut state = self.channel.lock();
         if !state.content.is_empty() || state.end.is_some() {
             return Poll::Ready(());
         }
@@ -82,14 +82,14 @@ impl RequestBody {
         Poll::Pending
     }
 
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(crate) fn new(channel: Arc<BodyChannel>) -> Self {
+        Self { channel }
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
+        let mut state = self.channel.lock();
         state.wanted = false;
         state.content = Bytes::new();
         state.reader = None;
@@ -98,12 +98,12 @@ impl Drop for RequestBody {
 
 /// What the reader of a body and the connection that feeds it share.
 #[derive(Debug, Default)]
-pub(crate) struct Shared {
-    state: Mutex<State>,
+pub(crate) struct BodyChannel {
+    state: Mutex<ChannelState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ChannelState {
     /// What the reader was given and has not yet taken.
     content: Bytes,
     /// What comes after it, once that is known.
@@ -118,7 +118,7 @@ struct State {
     feeder: Option<Waker>,
 }
 
-impl State {
+impl ChannelState {
     fn take(&mut self, max: usize) -> Option<Result<Option<Bytes>, BodyError>> {
         if !self.content.is_empty() || max == 0 {
             let length = max.min(self.content.len());
@@ -140,7 +140,7 @@ impl State {
     }
 }
 
-impl Shared {
+impl BodyChannel {
     /// Whether the reader waits for something to be delivered. If not, the task of `cx` is woken when it does.
     pub(crate) fn is_wanted(&self, cx: &mut Context<'_>) -> bool {
         let mut state = self.lock();
@@ -197,7 +197,7 @@ impl Shared {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ChannelState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -229,47 +229,47 @@ impl std::error::Error for BodyError {}
 mod tests {
     use super::*;
 
-    fn pair() -> (Arc<Shared>, RequestBody) {
-        let shared = Arc::new(Shared::default());
-        (shared.clone(), RequestBody::new(shared))
+    fn pair() -> (Arc<BodyChannel>, RequestBody) {
+        let channel = Arc::new(BodyChannel::default());
+        (channel.clone(), RequestBody::new(channel))
     }
 
     #[test]
     fn content_comes_in_order_and_by_at_most_max() {
-        let (shared, mut body) = pair();
+        let (channel, mut body) = pair();
         let cx = &mut Context::from_waker(Waker::noop());
-        assert!(!shared.is_wanted(cx));
+        assert!(!channel.is_wanted(cx));
         assert_eq!(body.try_read(9), None);
-        assert!(shared.is_wanted(cx));
-        shared.deliver(Bytes::from_static(b"hello"), None, None);
-        assert!(!shared.is_wanted(cx));
+        assert!(channel.is_wanted(cx));
+        channel.deliver(Bytes::from_static(b"hello"), None, None);
+        assert!(!channel.is_wanted(cx));
         assert_eq!(body.poll_ready(cx), Poll::Ready(()));
         assert_eq!(body.try_read(0), Some(Ok(Some(Bytes::new()))));
         assert_eq!(body.try_read(2), Some(Ok(Some("he".into()))));
         assert_eq!(body.poll_read(cx, 9), Poll::Ready(Ok(Some("llo".into()))));
         assert_eq!(body.poll_ready(cx), Poll::Pending);
-        shared.deliver("!".into(), Some(Ok(())), None);
+        channel.deliver("!".into(), Some(Ok(())), None);
         assert_eq!(body.try_read(9), Some(Ok(Some("!".into()))));
         assert_eq!(body.try_read(9), Some(Ok(None)));
         assert_eq!(body.try_read(9), Some(Ok(None)));
-        assert_eq!(shared.failure(), None);
+        assert_eq!(channel.failure(), None);
     }
 
     #[test]
     fn a_failure_counts_once_the_reader_was_told() {
-        let (shared, mut body) = pair();
-        shared.deliver("x".into(), Some(Err(BodyError::TooSlow)), None);
+        let (channel, mut body) = pair();
+        channel.deliver("x".into(), Some(Err(BodyError::TooSlow)), None);
         assert_eq!(body.try_read(9), Some(Ok(Some("x".into()))));
-        assert_eq!(shared.failure(), None);
+        assert_eq!(channel.failure(), None);
         assert_eq!(body.try_read(9), Some(Err(BodyError::TooSlow)));
-        assert_eq!(shared.failure(), Some(Reject::BodyTimeout));
+        assert_eq!(channel.failure(), Some(Reject::BodyTimeout));
     }
 
     #[test]
     fn nothing_is_wanted_once_the_reader_is_gone() {
-        let (shared, mut body) = pair();
+        let (channel, mut body) = pair();
         assert_eq!(body.try_read(9), None);
         drop(body);
-        assert!(!shared.is_wanted(&mut Context::from_waker(Waker::noop())));
+        assert!(!channel.is_wanted(&mut Context::from_waker(Waker::noop())));
     }
 }

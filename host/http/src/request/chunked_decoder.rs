@@ -11,8 +11,8 @@ use crate::trailers::{self, Trailers};
 /// As strict as the grammar, and stricter where leniency was used to smuggle requests: sizes are hexadecimal
 /// digits only, lines end in CRLF only, extensions and trailers are bounded. Extensions are thrown away.
 #[derive(Debug, Default)]
-pub struct Chunked {
-    state: State,
+pub struct ChunkedDecoder {
+    state: DecoderState,
     /// Bytes of extensions so far, so that a body cannot consist of them.
     extensions: usize,
     /// Bytes of trailers so far.
@@ -22,7 +22,7 @@ pub struct Chunked {
 
 /// What is expected next.
 #[derive(Debug, Default, Clone, Copy)]
-enum State {
+enum DecoderState {
     #[default]
     Size,
     Data(u64),
@@ -48,7 +48,7 @@ pub enum ChunkError {
     TrailersTooLong,
 }
 
-impl Chunked {
+impl ChunkedDecoder {
     /// Moves the content that `input` holds to `content`. Whether the body has come to its end; else `input`
     /// is used up but for a part of a line, and more is needed.
     pub fn decode(
@@ -58,7 +58,7 @@ impl Chunked {
     ) -> Result<bool, ChunkError> {
         loop {
             match self.state {
-                State::Size => {
+                DecoderState::Size => {
                     let Some(line) = line(input, MAX_SIZE_LINE, ChunkError::ExtensionTooLong)?
                     else {
                         return Ok(false);
@@ -71,12 +71,12 @@ impl Chunked {
                     let length = line.len() + CRLF;
                     input.advance(length);
                     self.state = if size == 0 {
-                        State::Trailers
+                        DecoderState::Trailers
                     } else {
-                        State::Data(size)
+                        DecoderState::Data(size)
                     };
                 }
-                State::Data(rest) => {
+                DecoderState::Data(rest) => {
                     let length = usize::try_from(rest).unwrap_or(usize::MAX).min(input.len());
                     if length == 0 {
                         return Ok(false);
@@ -85,27 +85,27 @@ impl Chunked {
                     input.advance(length);
                     let rest = rest - length as u64;
                     self.state = if rest == 0 {
-                        State::DataEnd
+                        DecoderState::DataEnd
                     } else {
-                        State::Data(rest)
+                        DecoderState::Data(rest)
                     };
                 }
-                State::DataEnd => match &input[..] {
+                DecoderState::DataEnd => match &input[..] {
                     [] | [b'\r'] => return Ok(false),
                     [b'\r', b'\n', ..] => {
                         input.advance(CRLF);
-                        self.state = State::Size;
+                        self.state = DecoderState::Size;
                     }
                     _ => return Err(ChunkError::LineEnd),
                 },
-                State::Trailers => {
+                DecoderState::Trailers => {
                     let room = MAX_TRAILERS - self.trailers_length;
                     let Some(line) = line(input, room, ChunkError::TrailersTooLong)? else {
                         return Ok(false);
                     };
                     let length = line.len() + CRLF;
                     if line.is_empty() {
-                        self.state = State::End;
+                        self.state = DecoderState::End;
                     } else {
                         let (name, value) = field(line).ok_or(ChunkError::Trailer)?;
                         if trailers::is_allowed(name) {
@@ -116,7 +116,7 @@ impl Chunked {
                     }
                     input.advance(length);
                 }
-                State::End => return Ok(true),
+                DecoderState::End => return Ok(true),
             }
         }
     }
@@ -202,7 +202,7 @@ mod tests {
     /// Feeds `body` in pieces of `step` bytes.
     fn decode(body: &[u8], step: usize) -> Result<Decoded, ChunkError> {
         let (mut decoder, mut input, mut content) =
-            (Chunked::default(), BytesMut::new(), BytesMut::new());
+            (ChunkedDecoder::default(), BytesMut::new(), BytesMut::new());
         let mut pieces = body.chunks(step);
         while let Some(piece) = pieces.next() {
             input.extend_from_slice(piece);
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn trailers_are_kept_but_for_those_that_may_not_come_there() {
         let body = b"0\r\nX-One: a b \r\nContent-Length: 5\r\nx-two:\r\nHOST: h\r\n\r\n";
-        let (mut decoder, mut content) = (Chunked::default(), BytesMut::new());
+        let (mut decoder, mut content) = (ChunkedDecoder::default(), BytesMut::new());
         assert_eq!(
             decoder.decode(&mut BytesMut::from(&body[..]), &mut content),
             Ok(true)

@@ -4,7 +4,7 @@ use crate::version::Version;
 
 /// How long a request's body is, and what follows it on the connection.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Framing {
+pub(crate) struct RequestFraming {
     pub(crate) length: BodyLength,
     /// Whether the client allows another request after this one.
     pub(crate) persistent: bool,
@@ -22,7 +22,7 @@ pub(crate) enum BodyLength {
     Chunked,
 }
 
-impl Framing {
+impl RequestFraming {
     /// Reads the fields that bear on framing (RFC 9112, sections 6.3 and 9.3; RFC 9110, section 10.1.1).
     ///
     /// Whatever two recipients might read in two ways is refused: that is how requests are smuggled.
@@ -85,8 +85,8 @@ impl Framing {
 mod tests {
     use super::*;
 
-    fn framing(version: Version, fields: &[(&str, &str)]) -> Result<Framing, Reject> {
-        Framing::of(
+    fn framing(version: Version, fields: &[(&str, &str)]) -> Result<RequestFraming, Reject> {
+        RequestFraming::of(
             version,
             fields.iter().map(|(name, value)| (*name, value.as_bytes())),
         )

@@ -2,10 +2,10 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::authority;
-use super::framing::Framing;
+use super::framing::RequestFraming;
 use super::reject::Reject;
 use super::span::Span;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::limits::MAX_FIELDS;
 use crate::syntax::is_token_byte;
 use crate::version::Version;
@@ -107,8 +107,8 @@ impl Head {
         })
     }
 
-    /// Parses a whole head, as [`HeadScan`](super::head_scanner::HeadScan) found it: no line in it ends in a bare LF.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, Framing), Reject> {
+    /// Parses a whole head, as [`HeadScanner`](super::head_scanner::HeadScanner) found it: no line in it ends in a bare LF.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, RequestFraming), Reject> {
         let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let mut request = httparse::Request::new(&mut []);
         let parsed = request.parse_with_uninit_headers(bytes, &mut fields);
@@ -127,7 +127,7 @@ impl Head {
         } else {
             Version::Http11
         };
-        let parts = Target::parse(method, target.as_bytes())?;
+        let parts = RequestTarget::parse(method, target.as_bytes())?;
         let given = || {
             request
                 .headers
@@ -135,7 +135,7 @@ impl Head {
                 .map(|field| (field.name, field.value))
         };
         let host = host(version, given())?;
-        let framing = Framing::of(version, given())?;
+        let framing = RequestFraming::of(version, given())?;
 
         let span = |part: &[u8]| Span::of(part, bytes);
         let target_start = span(target.as_bytes()).start;
@@ -143,7 +143,7 @@ impl Head {
             |range: Range<usize>| Span::new(range.start, range.end).shifted(target_start);
         let host = host.map(span);
         let (kind, authority, path, query) = match parts {
-            Target::Resource {
+            RequestTarget::Resource {
                 authority,
                 path,
                 query,
@@ -153,8 +153,8 @@ impl Head {
                 within_target(path),
                 query.map(within_target),
             ),
-            Target::Server => (TargetKind::Server, host, Span::default(), None),
-            Target::Tunnel => (TargetKind::Tunnel, host, Span::default(), None),
+            RequestTarget::Server => (TargetKind::Server, host, Span::default(), None),
+            RequestTarget::Tunnel => (TargetKind::Tunnel, host, Span::default(), None),
         };
         let fields = given()
             .map(|(name, value)| (span(name.as_bytes()), span(value)))

@@ -8,11 +8,11 @@ use crate::syntax::is_token_byte;
 /// The head is parsed only when it is whole: how its bytes were split into packets can then make no difference
 /// to the outcome, and sending them one by one costs the server no more than sending them at once.
 #[derive(Debug, Default)]
-pub(crate) struct HeadScan {
+pub(crate) struct HeadScanner {
     searched: usize,
 }
 
-impl HeadScan {
+impl HeadScanner {
     /// The length of the head in `bytes`, its empty line included; none while it is not yet whole. `max` is
     /// the most bytes that a head may have.
     pub(crate) fn find_end(&mut self, bytes: &[u8], max: usize) -> Result<Option<usize>, Reject> {
@@ -72,11 +72,11 @@ mod tests {
         ];
         for (bytes, expected) in cases {
             assert_eq!(
-                HeadScan::default().find_end(bytes.as_bytes(), 32),
+                HeadScanner::default().find_end(bytes.as_bytes(), 32),
                 *expected,
                 "{bytes:?}"
             );
-            let mut scan = HeadScan::default();
+            let mut scan = HeadScanner::default();
             let mut steps =
                 (0..=bytes.len()).map(|end| scan.find_end(&bytes.as_bytes()[..end], 32));
             let outcome = steps.find(|step| *step != Ok(None)).unwrap_or(Ok(None));

@@ -5,7 +5,7 @@ use super::reject::Reject;
 
 /// Where the parts of a request target are, as ranges into it (RFC 9112, section 3.2).
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum RequestTarget {
     /// `/path?query`, or `http://authority/path?query`. An empty path stands for `/`.
     Resource {
         authority: Option<Range<usize>>,
@@ -18,7 +18,7 @@ pub(crate) enum Target {
     Tunnel,
 }
 
-impl Target {
+impl RequestTarget {
     pub(crate) fn parse(method: &str, target: &[u8]) -> Result<Self, Reject> {
         if target.is_empty()
             || !target
@@ -76,8 +76,8 @@ mod tests {
     use super::*;
 
     fn parts(method: &str, target: &str) -> Result<String, Reject> {
-        Ok(match Target::parse(method, target.as_bytes())? {
-            Target::Resource {
+        Ok(match RequestTarget::parse(method, target.as_bytes())? {
+            RequestTarget::Resource {
                 authority,
                 path,
                 query,
@@ -87,8 +87,8 @@ mod tests {
                 &target[path],
                 query.map_or("-", |range| &target[range])
             ),
-            Target::Server => "server".into(),
-            Target::Tunnel => "tunnel".into(),
+            RequestTarget::Server => "server".into(),
+            RequestTarget::Tunnel => "tunnel".into(),
         })
     }
 

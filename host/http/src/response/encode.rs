@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use super::Response;
-use super::framing::Framing;
+use super::framing::ResponseFraming;
 use super::status::reason_phrase;
 use crate::date;
 use crate::syntax::{is_token_byte, is_value_byte};
@@ -20,7 +20,7 @@ pub(crate) enum Persistence {
 /// Appends the head of a response.
 pub(crate) fn head(
     response: &Response,
-    framing: Framing,
+    framing: ResponseFraming,
     persistence: Persistence,
     output: &mut Vec<u8>,
 ) {
@@ -36,13 +36,13 @@ pub(crate) fn head(
         field(name, value, output);
     }
     match framing {
-        Framing::Length(length) => {
+        ResponseFraming::Length(length) => {
             output.extend_from_slice(b"Content-Length: ");
             decimal(length, output);
             output.extend_from_slice(b"\r\n");
         }
-        Framing::Chunked => output.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-        Framing::None | Framing::Close => {}
+        ResponseFraming::Chunked => output.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        ResponseFraming::None | ResponseFraming::Close => {}
     }
     output.extend_from_slice(match persistence {
         Persistence::Silent => b"\r\n",
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::response::body::Body;
 
-    fn text(response: &Response, framing: Framing, persistence: Persistence) -> String {
+    fn text(response: &Response, framing: ResponseFraming, persistence: Persistence) -> String {
         let mut output = Vec::new();
         head(response, framing, persistence, &mut output);
         let text = String::from_utf8(output).unwrap();
@@ -107,22 +107,22 @@ mod tests {
             "HTTP/1.1 206 Partial Content\r\nServer: belljar\r\nDate: *\r\nETag: \"x\"\r\na: \r\n";
         for (framing, persistence, end) in [
             (
-                Framing::Length(u64::MAX),
+                ResponseFraming::Length(u64::MAX),
                 Persistence::Silent,
                 "Content-Length: 18446744073709551615\r\n\r\n",
             ),
             (
-                Framing::Chunked,
+                ResponseFraming::Chunked,
                 Persistence::Silent,
                 "Transfer-Encoding: chunked\r\n\r\n",
             ),
             (
-                Framing::None,
+                ResponseFraming::None,
                 Persistence::KeepAlive,
                 "Connection: keep-alive\r\n\r\n",
             ),
             (
-                Framing::Close,
+                ResponseFraming::Close,
                 Persistence::Close,
                 "Connection: close\r\n\r\n",
             ),
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_status_without_a_phrase_keeps_its_space() {
         let response = Response::new(299, Vec::new(), Body::Empty).unwrap();
-        let text = text(&response, Framing::Length(0), Persistence::Silent);
+        let text = text(&response, ResponseFraming::Length(0), Persistence::Silent);
         assert!(text.starts_with("HTTP/1.1 299 \r\n"), "{text}");
     }
 

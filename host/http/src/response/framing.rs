@@ -5,7 +5,7 @@ use crate::version::Version;
 
 /// How the end of a response is told, as its head says it (RFC 9112, section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
+pub(crate) enum ResponseFraming {
     /// Nothing is said, and there is no body.
     None,
     Length(u64),
@@ -20,20 +20,22 @@ impl Response {
         &self,
         version: Version,
         head_only: bool,
-    ) -> Result<Framing, InvalidResponse> {
+    ) -> Result<ResponseFraming, InvalidResponse> {
         if self.is_bodiless() {
-            return Ok(Framing::None);
+            return Ok(ResponseFraming::None);
         }
         let stands_in = head_only && matches!(self.body, Body::Empty);
         match (self.body().length(), self.declared) {
-            (_, declared) if stands_in => Ok(declared.map_or(Framing::None, Framing::Length)),
+            (_, declared) if stands_in => {
+                Ok(declared.map_or(ResponseFraming::None, ResponseFraming::Length))
+            }
             (Some(actual), Some(declared)) if actual != declared => {
                 Err(InvalidResponse::LengthMismatch { declared, actual })
             }
-            (Some(length), _) | (None, Some(length)) => Ok(Framing::Length(length)),
-            (None, None) if head_only => Ok(Framing::None),
-            (None, None) if version == Version::Http10 => Ok(Framing::Close),
-            (None, None) => Ok(Framing::Chunked),
+            (Some(length), _) | (None, Some(length)) => Ok(ResponseFraming::Length(length)),
+            (None, None) if head_only => Ok(ResponseFraming::None),
+            (None, None) if version == Version::Http10 => Ok(ResponseFraming::Close),
+            (None, None) => Ok(ResponseFraming::Chunked),
         }
     }
 }
@@ -59,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_framing_follows_body_method_status_and_version() {
-        use Framing::{Chunked, Close, Length, None as Nothing};
+        use ResponseFraming::{Chunked, Close, Length, None as Nothing};
         use Version::{Http10, Http11};
         let mismatch = |declared, actual| Err(InvalidResponse::LengthMismatch { declared, actual });
         for (status, declared, body, version, head_only, expected) in [

@@ -137,7 +137,7 @@ async fn a_client_that_does_not_read_is_given_up() {
 /// How the wait for a handler ends, in how many milliseconds, when the client does `act` after its request.
 async fn driven(
     act: impl AsyncFnOnce(DuplexStream) -> Option<DuplexStream>,
-) -> (Result<(), Gone>, u128) {
+) -> (Result<(), ClientGone>, u128) {
     let (mut client, server) = duplex(1 << 20);
     client.write_all(GET).await.unwrap();
     let mut connection = Connection::new(server, Arc::new(Limits::default()));
@@ -157,13 +157,13 @@ async fn a_handler_is_given_up_when_its_client_is_gone() {
         client.shutdown().await.unwrap();
         Some(client)
     });
-    assert_eq!(half_closed.await, (Err(Gone::Closed), 1100));
+    assert_eq!(half_closed.await, (Err(ClientGone), 1100));
     let sends_ahead = driven(async |mut client: DuplexStream| {
         client.write_all(GET).await.unwrap();
         client.shutdown().await.unwrap();
         Some(client)
     });
-    assert_eq!(sends_ahead.await, (Err(Gone::Closed), 1000));
+    assert_eq!(sends_ahead.await, (Err(ClientGone), 1000));
     let backlog = driven(async |mut client: DuplexStream| {
         client.write_all(&GET.repeat(5000)).await.unwrap();
         client.shutdown().await.unwrap();
@@ -191,10 +191,7 @@ async fn a_reset_is_noticed_at_once() {
     client.set_zero_linger().unwrap();
     drop(client);
     let outcome = timeout(HANGING, connection.drive(Box::pin(pending::<()>()))).await;
-    assert_eq!(
-        outcome.expect("the reset was not noticed"),
-        Err(Gone::Closed)
-    );
+    assert_eq!(outcome.expect("the reset was not noticed"), Err(ClientGone));
     assert!(!connection.is_persistent());
 }
 
@@ -307,9 +304,9 @@ async fn idle_connections_hold_little_memory() {
     );
     assert!(
         !connection
-            .input
+            .read_buffer
             .bytes
             .try_reclaim(crate::connection::read_buffer::KEPT + 1)
     );
-    assert!(connection.output.capacity() <= crate::connection::read_buffer::KEPT);
+    assert!(connection.write_buffer.capacity() <= crate::connection::read_buffer::KEPT);
 }

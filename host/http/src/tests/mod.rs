@@ -163,7 +163,9 @@ fn parse_one(bytes: &[u8], head_only: bool) -> Option<(Received, &[u8])> {
     }
     if received.field("transfer-encoding") == Some("chunked") {
         let (mut input, mut content) = (bytes::BytesMut::from(rest), bytes::BytesMut::new());
-        let whole = Chunked::default().decode(&mut input, &mut content).ok()?;
+        let whole = ChunkedDecoder::default()
+            .decode(&mut input, &mut content)
+            .ok()?;
         received.body = content.to_vec();
         return whole.then(|| (received, &rest[rest.len() - input.len()..]));
     }
@@ -190,7 +192,7 @@ async fn serve<S: Transport>(stream: S, limits: Arc<Limits>) {
             Some(answer) => answer,
             None => match connection.drive(Box::pin(handle(request))).await {
                 Ok(answer) => answer,
-                Err(Gone::Closed) => break,
+                Err(ClientGone) => break,
             },
         };
         let outcome = match connection.body_failure() {

@@ -114,7 +114,10 @@ async fn a_stream_that_fails_before_anything_was_sent_can_be_replaced() {
         let outcome = connection
             .respond(Response::new(200, vec![], body).unwrap())
             .await;
-        assert!(matches!(outcome, Err(SendError::Unbegun(_))), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(SendError::NotStarted(_))),
+            "{outcome:?}"
+        );
         assert_eq!(connection.sent_head(), b"");
     }
     connection.respond(Response::error(500)).await.unwrap();
