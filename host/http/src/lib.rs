@@ -1,16 +1,24 @@
-//! HTTP/1.1 on the server's side (RFC 9110 and 9112), over any [`Transport`].
+//! The server side of HTTP/1.1 (RFC 9110 and 9112), over any [`Transport`].
 //!
-//! A [`Connection`] is used in this order, again and again until it is no longer persistent:
+//! A server calls the methods of a [`Connection`] in this order, until the connection is no longer persistent:
 //!
 //! ```text
-//! idle -> next_request -> drive (the handler runs, and may read the body) -> respond
+//! idle -> next_request -> drive (the handler runs and may read the body) -> respond
 //!              \-> reject (the head was refused)                               |
 //!                     \------------------------------------------------> close
 //! ```
 //!
-//! The module knows nothing of who answers. What it promises of a request is that its form was checked: one
-//! length of the body, one authority, a target of visible ASCII. What it promises of a response is that its
-//! framing is right, or the connection is cut so that nobody takes a part for the whole.
+//! The crate does not know who answers the requests. It guarantees that a request is well-formed: it has one body length,
+//! one authority and a target of visible ASCII. It guarantees that a response has correct framing. If a response cannot
+//! be completed, the connection is cut, so that no client takes a part for the whole.
+//!
+//! Where to look:
+//!
+//! ```text
+//! connection/   reading a request, driving the handler, sending the response, closing
+//! request/      the head, its parser and framing; the body and the chunked decoder; Reject
+//! response/     the response, its framing and its encoder
+//! ```
 
 mod connection;
 mod date;

@@ -1,23 +1,25 @@
+//! The limits of a connection.
+
 use std::time::Duration;
 
-/// How much a client may send, and how long it may take.
+/// Limits on how much a client may send, and on how long it may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest head of a request in bytes, and the most bytes of fields in a response. No more than 1 MiB
-    /// is allowed for, whatever is set here.
+    /// Maximum size of a request head, and of the fields of a response, in bytes. Request heads are limited to 1 MiB
+    /// even if this is larger.
     pub max_head: usize,
-    /// The longest body of a request in bytes, its chunked coding taken off.
+    /// Maximum size of a request body in bytes, without its chunked coding.
     pub max_body: u64,
-    /// From a request's first byte to the end of its head.
+    /// Time to receive a request head, from its first byte.
     pub header_timeout: Duration,
-    /// All the time that a handler may spend waiting for bytes of the body. The allowance grows by a second
-    /// for each KiB received, so that a slow but honest client is served.
+    /// Total time that a handler may wait for bytes of the body. It grows by a second for each KiB received, so that a
+    /// slow but steady client is served.
     pub body_timeout: Duration,
-    /// From the end of a response, or the connection's beginning, to the next request's first byte.
+    /// Time from the start of the connection, or the end of a response, to the first byte of the next request.
     pub idle_timeout: Duration,
-    /// How long sending may go without any progress.
+    /// Time that sending may take without progress.
     pub send_timeout: Duration,
-    /// How long the source of a body that is a stream may go without sending anything.
+    /// Time that a streamed body may produce nothing.
     pub stream_timeout: Duration,
 }
 
@@ -35,5 +37,5 @@ impl Default for Limits {
     }
 }
 
-/// The most field lines in a head, of a request and of a response.
+/// Maximum number of field lines in the head of a request or a response.
 pub(crate) const MAX_FIELDS: usize = 128;

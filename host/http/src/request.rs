@@ -1,3 +1,5 @@
+//! A request as the server receives it.
+
 pub(crate) mod authority;
 pub(crate) mod body;
 pub(crate) mod chunked_decoder;
@@ -13,32 +15,32 @@ use self::head::{Head, TargetKind};
 use crate::response::Response;
 use crate::response::body::Body;
 
-/// One request: its head, and its body while that is still on the way.
+/// A request: its head, and a reader for its body.
 #[derive(Debug)]
 pub struct Request {
     pub head: Head,
-    /// None where the request has no content: neither length nor chunks, or a length of 0.
+    /// None if the request has no content, or content of length 0.
     pub body: Option<RequestBody>,
-    /// Fields that the server tells the handler besides, by names in lower case that begin with `belljar-`. They are
-    /// not the client's: what it sends by such names no handler is given.
+    /// Fields that the server adds for the handler. Their names are in lower case and begin with `belljar-`. Handlers
+    /// never see fields of such names that the client sent.
     pub added: Vec<(String, String)>,
 }
 
 impl Request {
-    /// The answer to a request that is not about a resource, and so is the host's to answer: CONNECT and TRACE,
-    /// which are not granted, and `OPTIONS *`. None for all that a handler answers.
+    /// The server's own response to CONNECT and TRACE, which are not supported, and to `OPTIONS *`. None for all other
+    /// requests: a handler answers them.
     pub fn host_answer(&self) -> Option<Response> {
         match (self.head.kind(), self.head.method()) {
             (TargetKind::Tunnel, _) | (_, "CONNECT" | "TRACE") => {
                 Some(Response::error(405).with_field("Allow", ALLOW))
             }
             (TargetKind::Server, _) => {
-                Some(Response::host(204, Body::Empty).with_field("Allow", ALLOW))
+                Some(Response::own(204, Body::Empty).with_field("Allow", ALLOW))
             }
             (TargetKind::Resource, _) => None,
         }
     }
 }
 
-/// The methods that some handler might grant (RFC 9110, section 9.3, and RFC 5789).
+/// The methods that handlers may support (RFC 9110, section 9.3, and RFC 5789).
 const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";

@@ -1,3 +1,5 @@
+//! A response before it is sent.
+
 pub(crate) mod body;
 pub(crate) mod encode;
 pub(crate) mod framing;
@@ -10,18 +12,22 @@ use self::status::reason_phrase;
 use crate::limits::MAX_FIELDS;
 use crate::syntax::{decimal, is_token_byte, is_value_byte};
 
-/// A response whose form was checked. How it is framed is decided when it is sent.
+/// A well-formed response. Its framing is decided when it is sent.
 #[derive(Debug)]
 pub struct Response {
     status: u16,
     fields: Vec<(String, Vec<u8>)>,
     body: Body,
-    /// What the handler said of the length.
+    /// The Content-Length that the handler set.
     declared: Option<u64>,
 }
 
 impl Response {
-    /// Checks what a handler answers. Fields that are the host's own are dropped; see the contract.
+    /// Checks a handler's response, and drops the fields that only the server may set.
+    ///
+    /// # Errors
+    ///
+    /// If the response cannot be sent: see [`InvalidResponse`].
     pub fn new(
         status: u16,
         mut fields: Vec<(String, Vec<u8>)>,
@@ -48,7 +54,11 @@ impl Response {
                 }
             }
         }
-        fields.retain(|(name, _)| !HOST_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)));
+        fields.retain(|(name, _)| {
+            !SERVER_FIELDS
+                .iter()
+                .any(|field| field.eq_ignore_ascii_case(name))
+        });
         let response = Self {
             status,
             fields,
@@ -61,16 +71,16 @@ impl Response {
         Ok(response)
     }
 
-    /// A short page of the host's own that names the status and reflects nothing of the request.
+    /// The server's own error response. It names the status and repeats nothing of the request.
     pub fn error(status: u16) -> Self {
         let text = format!("{status} {}\n", reason_phrase(status));
-        Self::host(status, Body::Bytes(text.into()))
+        Self::own(status, Body::Bytes(text.into()))
             .with_field("Content-Type", "text/plain; charset=utf-8")
             .with_field("X-Content-Type-Options", "nosniff")
             .with_field("Cache-Control", "no-store")
     }
 
-    /// Adds a field of the host's own.
+    /// Adds a field that the server sets.
     pub fn with_field(mut self, name: &'static str, value: &str) -> Self {
         self.fields.push((name.into(), value.into()));
         self
@@ -80,8 +90,8 @@ impl Response {
         self.status
     }
 
-    /// A response of the host's own, which needs no check.
-    pub(crate) fn host(status: u16, body: Body) -> Self {
+    /// The server's own response, which needs no check.
+    pub(crate) fn own(status: u16, body: Body) -> Self {
         Self {
             status,
             fields: Vec::new(),
@@ -107,14 +117,14 @@ impl Response {
         matches!(self.status, 204 | 304)
     }
 
-    /// Whether the body is still being made.
-    pub(crate) fn streams(&self) -> bool {
+    /// Whether the handler is still producing the body.
+    pub(crate) fn is_stream(&self) -> bool {
         matches!(self.body, Body::Stream { .. })
     }
 }
 
-/// The fields of a response that the host owns.
-const HOST_FIELDS: [&str; 10] = [
+/// The fields that only the server may set.
+const SERVER_FIELDS: [&str; 10] = [
     "connection",
     "content-length",
     "date",
@@ -147,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_refused() {
+    fn rejects_responses_that_cannot_be_sent() {
         use InvalidResponse::*;
         let many = vec![field("a", "b"); 129];
         for (status, fields, body, expected) in [
@@ -234,8 +244,8 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_own_fields_are_dropped() {
-        let fields = HOST_FIELDS
+    fn drops_fields_that_only_the_server_may_set() {
+        let fields = SERVER_FIELDS
             .map(|name| field(name, "0"))
             .into_iter()
             .chain([field("X-Own", "\u{e4}\t")]);
@@ -244,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn error_pages_name_the_status() {
+    fn error_responses_name_the_status() {
         let page = Response::error(404);
         assert_eq!(page.status(), 404);
         assert!(

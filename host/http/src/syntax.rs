@@ -1,4 +1,6 @@
-/// Whether `byte` may stand in a token (RFC 9110, section 5.6.2), such as a method or a field's name.
+//! The basic syntax of fields: tokens, values, white space and decimal numbers.
+
+/// Whether a token may contain `byte` (RFC 9110, section 5.6.2). Methods and field names are tokens.
 pub(crate) fn is_token_byte(byte: u8) -> bool {
     matches!(
         byte,
@@ -19,12 +21,12 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
     ) || byte.is_ascii_alphanumeric()
 }
 
-/// Whether `byte` may stand in a field's value (RFC 9110, section 5.5): no control byte but HTAB.
+/// Whether a field value may contain `byte` (RFC 9110, section 5.5): any byte except controls other than HTAB.
 pub(crate) fn is_value_byte(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
-/// Takes white space off both ends: SP and HTAB and nothing else, unlike the standard library's trim.
+/// Removes SP and HTAB from both ends. The standard library's trim would remove other bytes too.
 pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = value {
         value = rest;
@@ -35,7 +37,7 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// `1*DIGIT` that fits 64 bits: no sign, no white space, no list.
+/// Parses `1*DIGIT` that fits 64 bits: no sign, no white space, no list.
 pub(crate) fn decimal(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;

@@ -1,3 +1,5 @@
+//! A timer that is cheap to move to a later deadline.
+
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -5,11 +7,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The one timer of a connection.
+/// The timer of a connection.
 ///
-/// Arming a timer takes a lock of the runtime, too much for each request. So a timer that was armed for an
-/// earlier moment is left as it is: when it fires too soon it is armed anew. At some tens of thousands of
-/// requests a second and timeouts of many seconds, hardly any request arms it.
+/// Arming a timer takes a lock of the runtime, which costs too much for every request. A timer that is armed for an
+/// earlier moment therefore stays armed, and is armed again when it fires too early. With tens of thousands of requests a
+/// second and timeouts of many seconds, hardly any request arms it.
 #[derive(Debug, Default)]
 pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
@@ -34,13 +36,13 @@ impl Timer {
     }
 }
 
-/// The moment `after` from now. A time that the clock cannot hold is as good as never.
+/// The moment `after` from now. If the clock cannot represent it, a moment that never comes.
 pub(crate) fn deadline(after: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(after).unwrap_or_else(|| now + NEVER)
 }
 
-/// Thirty years, which any clock can hold.
+/// Thirty years, which any clock can represent.
 const NEVER: Duration = Duration::from_secs(30 * 365 * 86400);
 
 #[cfg(test)]
@@ -50,7 +52,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn deadlines_may_move_both_ways() {
+    async fn fires_at_deadlines_that_move_both_ways() {
         let mut timer = Timer::default();
         let start = Instant::now();
         for (after, from_now) in [(5, 5), (1, 1), (60, 60), (0, 0), (2, 2)] {
@@ -60,7 +62,7 @@ mod tests {
             assert_eq!((Instant::now() - before).as_secs(), after);
         }
         assert_eq!(start.elapsed().as_secs(), 68);
-        // A deadline that was given up leaves the timer armed: the next one is kept all the same.
+        // An abandoned deadline leaves the timer armed, and the next one still fires in time.
         let long = Instant::now() + Duration::from_secs(60);
         let short = Instant::now() + Duration::from_secs(3);
         poll_fn(|cx| {

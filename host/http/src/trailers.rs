@@ -1,15 +1,17 @@
-/// The fields that follow a chunked body: names and values (RFC 9110, section 6.5).
+//! Trailers: fields that follow the content of a message.
+
+/// The fields after a chunked body: names and values (RFC 9110, section 6.5).
 pub type Trailers = Vec<(String, Vec<u8>)>;
 
-/// Whether a field may come after the content (RFC 9110, section 6.5.1): not where it frames the message, steers,
-/// authenticates or describes what was processed before it came.
+/// Whether a field may be a trailer (RFC 9110, section 6.5.1). Fields are forbidden if they frame the message, route it,
+/// authenticate it or describe content that was processed before they arrive.
 pub(crate) fn is_allowed(name: &str) -> bool {
     !FORBIDDEN
         .iter()
         .any(|field| field.eq_ignore_ascii_case(name))
 }
 
-/// Bytes of the fields as they are sent.
+/// The size of the field lines in bytes, as they are sent.
 pub(crate) fn size(fields: &[(String, Vec<u8>)]) -> usize {
     let lines = fields
         .iter()

@@ -1,3 +1,5 @@
+//! What a connection runs over: TCP, or a pipe in memory for tests.
+
 use std::fs::File;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -9,12 +11,12 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
 
-/// What a connection runs over: a stream of bytes each way, and a way to send a part of a file.
+/// A stream of bytes in each direction that can also send a part of a file.
 ///
-/// A TCP stream should have Nagle's algorithm off (`set_nodelay`): all that belongs together is written at once.
+/// A TCP stream should have Nagle's algorithm off (`set_nodelay`), because a connection writes whole messages at once.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
-    /// Sends at most `length` bytes (at least 1) of `file` from `offset` on, as many as can be sent in one go.
-    /// Returns how many; 0 says that the file has ended.
+    /// Sends at most `length` bytes of `file`, starting at `offset`, as many as one system call accepts. `length` is at
+    /// least 1. Returns the number of bytes sent; 0 means that the file has ended.
     fn send_file(
         &mut self,
         file: &File,
@@ -24,7 +26,7 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
         copy_file(self, file, offset, length)
     }
 
-    /// As `poll_write`, of bytes that [`Self::send_file`] follows: where the transport can, both go out together.
+    /// Like `poll_write`, for bytes that [`Self::send_file`] follows. A transport may send both in one packet.
     fn poll_write_ahead(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -33,8 +35,8 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
         self.poll_write(cx, bytes)
     }
 
-    /// Makes dropping the stream look like a failure to the other side, where the transport can: a response
-    /// that ends with the connection must not look whole when it is not.
+    /// Makes the other side see a failure when the stream is dropped, where the transport can. Otherwise a response that
+    /// ends with the connection would look complete when it is not.
     fn abort(&mut self) {}
 }
 
@@ -43,7 +45,7 @@ impl Transport for DuplexStream {}
 impl Transport for TcpStream {
     #[cfg(target_os = "linux")]
     async fn send_file(&mut self, file: &File, mut offset: u64, length: u64) -> io::Result<u64> {
-        // The kernel would go on for as long as the client reads: let other connections have their turn.
+        // The kernel continues for as long as the client reads, so other connections must get their turn.
         tokio::task::coop::consume_budget().await;
         let count = usize::try_from(length)
             .unwrap_or(usize::MAX)
@@ -85,12 +87,12 @@ impl Transport for TcpStream {
     }
 
     fn abort(&mut self) {
-        // If it fails the other side sees a plain end: nothing more can be done about it.
+        // If this fails, the other side sees an orderly close. Nothing more can be done.
         let _ = self.set_zero_linger();
     }
 }
 
-/// The bytes that a file has. The standard library would ask for more than that (statx(2)), at twice the price.
+/// The size of a file in bytes. The standard library calls statx(2), which takes twice as long.
 #[cfg(unix)]
 pub(crate) fn size_of(file: &File) -> io::Result<u64> {
     let size = rustix::fs::fstat(file)?.st_size;
@@ -102,8 +104,8 @@ pub(crate) fn size_of(file: &File) -> io::Result<u64> {
     Ok(file.metadata()?.len())
 }
 
-/// Appends at most `length` bytes of `file` from `offset` on to `buffer`, in one read. Returns how many; 0 says
-/// that the file has ended.
+/// Appends at most `length` bytes of `file`, starting at `offset`, to `buffer` in one read. Returns the number of bytes
+/// read; 0 means that the file has ended.
 pub(crate) fn read_at(
     file: &File,
     offset: u64,

@@ -1,6 +1,8 @@
+//! The version of a request.
+
 use std::fmt;
 
-/// A version of HTTP that the server speaks.
+/// A version of HTTP that the server supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     Http10,

@@ -112,8 +112,8 @@ fn what_is_wrong_is_told_with_its_place() {
         (
             "[[route]]\npath = \"/a\"\nresponse = { status = 204, body = \"none\" }\n[[route]]\npath = \"/b\"\nresponse = { headers = { \"a b\" = \"c\" } }\n",
             &[
-                "3:12: the response cannot be sent: a response of status 204 has no body",
-                "6:12: the response cannot be sent: header name \"a b\" is no token (RFC 9110, section 5.6.2)",
+                "3:12: the response cannot be sent: a response with status 204 cannot have a body",
+                "6:12: the response cannot be sent: header name \"a b\" is not a token (RFC 9110, section 5.6.2)",
             ],
         ),
         (

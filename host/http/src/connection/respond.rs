@@ -19,7 +19,7 @@ impl<S: Transport> Connection<S> {
         let framing = framing.map_err(SendError::Invalid)?;
         self.check_size(&response)?;
         if let Some(incoming) = &mut self.feeder {
-            incoming.before_final(response.streams());
+            incoming.before_final(response.is_stream());
         }
         let persistent = self.state == ConnectionState::Persistent
             && self.current.persistent

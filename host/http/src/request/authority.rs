@@ -1,11 +1,13 @@
+//! The authority of a request: its host and port.
+
 use std::net::Ipv6Addr;
 
 use super::reject::Reject;
 
-/// Checks that `authority` is `host[:port]` and nothing else (RFC 3986, section 3.2; RFC 9112, section 3.2).
+/// Checks that `authority` is `host[:port]` (RFC 3986, section 3.2; RFC 9112, section 3.2).
 ///
-/// Stricter than the RFC where leniency has no use but confusion: no user information, no comma, no empty host,
-/// no IPvFuture.
+/// The check is stricter than the RFCs where leniency only causes confusion: it allows no user information, no comma, no
+/// empty host and no IPvFuture.
 pub(crate) fn check(authority: &[u8]) -> Result<(), Reject> {
     let (host, port) = match authority {
         [b'[', rest @ ..] => {
@@ -27,7 +29,7 @@ pub(crate) fn check(authority: &[u8]) -> Result<(), Reject> {
     check_port(port)
 }
 
-/// A reg-name of at least one byte. IPv4 addresses are such names too.
+/// Checks a reg-name of at least one byte. IPv4 addresses are reg-names too.
 fn check_name(mut name: &[u8]) -> Result<(), Reject> {
     if name.is_empty() {
         return Err(Reject::Host);
@@ -49,7 +51,7 @@ fn check_name(mut name: &[u8]) -> Result<(), Reject> {
     }
 }
 
-/// Digits, perhaps none (RFC 3986 allows `host:`), that name a port of TCP.
+/// Checks a TCP port. It may be empty, because RFC 3986 allows `host:`.
 fn check_port(port: &[u8]) -> Result<(), Reject> {
     let in_range = || str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok());
     if port.is_empty() || (port.iter().all(u8::is_ascii_digit) && in_range()) {
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accepts_a_host_and_an_optional_port() {
+    fn accepts_host_with_optional_port() {
         for good in [
             "example.com",
             "example.com:80",
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_everything_else() {
+    fn rejects_malformed_authorities() {
         for bad in [
             "",
             ":80",

@@ -1,3 +1,5 @@
+//! The body of a request: its reader, and the channel that passes it from the connection.
+
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,33 +11,33 @@ use super::chunked_decoder::ChunkError;
 use super::reject::Reject;
 use crate::trailers::Trailers;
 
-/// The body of a request, as its reader sees it.
+/// The reader of a request's body.
 ///
-/// Nothing is fed to it before it is asked for here (but what came along with the head), and nothing comes unless
-/// the connection is driven meanwhile: by [`Connection::drive`](crate::Connection::drive), or by a response whose
-/// body is a stream.
+/// The connection reads the body only when this reader asks for it, apart from bytes that arrived with the head. Bytes
+/// arrive only while the connection is driven: by [`Connection::drive`](crate::Connection::drive), or while it sends a
+/// response with a streamed body.
 #[derive(Debug)]
 pub struct RequestBody {
     channel: Arc<BodyChannel>,
 }
 
-/// Why a body could not be read to its end.
+/// Why a body could not be read completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyError {
-    /// The client closed its side before the body's end, or is gone.
+    /// The client closed the connection before the end of the body.
     CutShort,
     /// The chunked coding is malformed.
     Malformed(ChunkError),
-    /// There is more of it than allowed.
+    /// The body exceeds its maximum size.
     TooLarge,
-    /// It did not come in time.
+    /// The body was not received in time.
     TooSlow,
-    /// The request was answered, or its connection given up, before the body was read.
+    /// The request was answered, or its connection closed, before the body was read.
     Answered,
 }
 
 impl RequestBody {
-    /// At least 1 and at most `max` bytes of the body; none at its end. (No bytes at once where `max` is 0.)
+    /// Reads at least 1 and at most `max` bytes. None at the end of the body. If `max` is 0, returns no bytes at once.
     pub fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -56,8 +58,8 @@ impl RequestBody {
         poll_fn(|cx| self.poll_read(cx, max)).await
     }
 
-    /// [`poll_read`](Self::poll_read) without waiting: none if nothing is there yet, in which case the client's
-    /// bytes are asked for.
+    /// [`poll_read`](Self::poll_read) without waiting. None if no bytes have arrived yet; the connection then starts to
+    /// read them.
     pub fn try_read(&mut self, max: usize) -> Option<Result<Option<Bytes>, BodyError>> {
         let mut state = self.channel.lock();
         let outcome = state.take(max);
@@ -67,12 +69,12 @@ impl RequestBody {
         outcome
     }
 
-    /// The fields that came after the content, once it was read to its end.
+    /// The trailers. They are complete once the body has been read to its end.
     pub fn take_trailers(&mut self) -> Trailers {
         std::mem::take(&mut self.channel.lock().trailers)
     }
 
-    /// Ready when a read would be: bytes, the end or a failure are there.
+    /// Ready when a read would return at once, with bytes, the end or an error.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.channel.lock();
         if !state.content.is_empty() || state.end.is_some() {
@@ -96,7 +98,7 @@ impl Drop for RequestBody {
     }
 }
 
-/// What the reader of a body and the connection that feeds it share.
+/// Passes the body from the connection that receives it to its reader.
 #[derive(Debug, Default)]
 pub(crate) struct BodyChannel {
     state: Mutex<ChannelState>,
@@ -104,15 +106,15 @@ pub(crate) struct BodyChannel {
 
 #[derive(Debug, Default)]
 struct ChannelState {
-    /// What the reader was given and has not yet taken.
+    /// Bytes that the reader has not taken yet.
     content: Bytes,
-    /// What comes after it, once that is known.
+    /// The end of the body or an error. It follows `content`, and is none while unknown.
     end: Option<Result<(), BodyError>>,
-    /// Known with the end.
+    /// Complete once `end` is known.
     trailers: Trailers,
-    /// Whether the reader was told of the failure in `end`.
+    /// Whether the reader has seen the error in `end`.
     failure_seen: bool,
-    /// Whether the reader asked for more than there is.
+    /// Whether the reader waits for bytes that have not arrived.
     wanted: bool,
     reader: Option<Waker>,
     feeder: Option<Waker>,
@@ -141,7 +143,7 @@ impl ChannelState {
 }
 
 impl BodyChannel {
-    /// Whether the reader waits for something to be delivered. If not, the task of `cx` is woken when it does.
+    /// Whether the reader waits for a delivery. If not, the task of `cx` is woken once it does.
     pub(crate) fn is_wanted(&self, cx: &mut Context<'_>) -> bool {
         let mut state = self.lock();
         let wanted = state.wanted && state.end.is_none();
@@ -149,19 +151,19 @@ impl BodyChannel {
         wanted
     }
 
-    /// Whether the reader waits for something to be delivered, whoever is told when it does.
+    /// Whether the reader waits for a delivery. Registers no waker.
     pub(crate) fn is_waited_for(&self) -> bool {
         let state = self.lock();
         state.wanted && state.end.is_none()
     }
 
-    /// The feeder is awake and about to look: it need not be woken.
+    /// Tells the channel that the feeder is awake and is about to check it, so that no wake-up is needed.
     pub(crate) fn feeder_is_awake(&self) {
         self.lock().feeder = None;
     }
 
-    /// Hands bytes to the reader, and what comes after them if that is known. `awake` is the task that is
-    /// about to poll the reader anyway.
+    /// Delivers bytes to the reader, and the end of the body or an error if known. `awake` is a task that polls the reader
+    /// anyway, and is not woken.
     pub(crate) fn deliver(
         &self,
         content: Bytes,
@@ -183,12 +185,12 @@ impl BodyChannel {
         }
     }
 
-    /// To be called before the end is delivered.
+    /// Sets the trailers. Must be called before the end is delivered.
     pub(crate) fn set_trailers(&self, trailers: Trailers) {
         self.lock().trailers = trailers;
     }
 
-    /// How reading failed, if the reader knows of it.
+    /// The error of the body, if the reader has seen it.
     pub(crate) fn failure(&self) -> Option<Reject> {
         let state = self.lock();
         match state.end {
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn content_comes_in_order_and_by_at_most_max() {
+    fn delivers_content_in_order_and_at_most_max_bytes() {
         let (channel, mut body) = pair();
         let cx = &mut Context::from_waker(Waker::noop());
         assert!(!channel.is_wanted(cx));
@@ -256,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_counts_once_the_reader_was_told() {
+    fn reports_a_failure_once_the_reader_has_seen_it() {
         let (channel, mut body) = pair();
         channel.deliver("x".into(), Some(Err(BodyError::TooSlow)), None);
         assert_eq!(body.try_read(9), Some(Ok(Some("x".into()))));
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_wanted_once_the_reader_is_gone() {
+    fn wants_nothing_once_the_reader_is_dropped() {
         let (channel, mut body) = pair();
         assert_eq!(body.try_read(9), None);
         drop(body);

@@ -1,3 +1,5 @@
+//! The decoder of the chunked transfer coding.
+
 use std::fmt;
 
 use bytes::{Buf, BytesMut};
@@ -6,21 +8,21 @@ use memchr::memchr;
 use crate::syntax::{is_token_byte, is_value_byte, trim};
 use crate::trailers::{self, Trailers};
 
-/// Takes the chunked coding off a body (RFC 9112, section 7.1).
+/// Decodes the chunked coding of a body (RFC 9112, section 7.1).
 ///
-/// As strict as the grammar, and stricter where leniency was used to smuggle requests: sizes are hexadecimal
-/// digits only, lines end in CRLF only, extensions and trailers are bounded. Extensions are thrown away.
+/// The decoder is as strict as the grammar, and stricter where leniency has been used for request smuggling. Sizes consist
+/// of hexadecimal digits, lines end in CRLF, and the length of extensions and trailers is limited. Extensions are ignored.
 #[derive(Debug, Default)]
 pub struct ChunkedDecoder {
     state: DecoderState,
-    /// Bytes of extensions so far, so that a body cannot consist of them.
+    /// The total length of extensions so far. A limit on it keeps a body from consisting of extensions.
     extensions: usize,
-    /// Bytes of trailers so far.
+    /// The total length of trailer lines so far.
     trailers_length: usize,
     trailers: Trailers,
 }
 
-/// What is expected next.
+/// The part of the coding that the decoder expects next.
 #[derive(Debug, Default, Clone, Copy)]
 enum DecoderState {
     #[default]
@@ -31,26 +33,26 @@ enum DecoderState {
     End,
 }
 
-/// What is wrong with a chunked body.
+/// Why a chunked body is malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChunkError {
     /// The size is not `1*HEXDIG`, or does not fit 64 bits.
     Size,
-    /// The extensions hold a control byte.
+    /// An extension contains a control byte.
     Extension,
     /// The extensions are too long.
     ExtensionTooLong,
     /// A line or a chunk does not end in CRLF.
     LineEnd,
-    /// A trailer is no field line.
+    /// A trailer is not a field line.
     Trailer,
     /// The trailers are too long.
     TrailersTooLong,
 }
 
 impl ChunkedDecoder {
-    /// Moves the content that `input` holds to `content`. Whether the body has come to its end; else `input`
-    /// is used up but for a part of a line, and more is needed.
+    /// Moves the content in `input` to `content`. Returns whether the body is complete. If it is not, more input is needed,
+    /// and `input` holds part of a line at most.
     pub fn decode(
         &mut self,
         input: &mut BytesMut,
@@ -121,15 +123,14 @@ impl ChunkedDecoder {
         }
     }
 
-    /// The fields after the content, once all of it was decoded: their names are in lower case, and those that may
-    /// not come there are left out.
+    /// The trailers of a completely decoded body. Their names are in lower case, and forbidden trailers are left out.
     pub fn take_trailers(&mut self) -> Trailers {
         std::mem::take(&mut self.trailers)
     }
 }
 
-/// The first line of `input` without its end, which is CRLF exactly; none while it is not whole. One of more
-/// than `max` bytes, its end included, is `too_long`.
+/// The first line of `input` without its CRLF. None while the line is incomplete. A line that exceeds `max` bytes,
+/// including its CRLF, is an error: `too_long`.
 fn line(input: &[u8], max: usize, too_long: ChunkError) -> Result<Option<&[u8]>, ChunkError> {
     let window = input.get(..max).unwrap_or(input);
     match memchr(b'\n', window) {
@@ -142,7 +143,7 @@ fn line(input: &[u8], max: usize, too_long: ChunkError) -> Result<Option<&[u8]>,
     }
 }
 
-/// The size that a chunk's first line gives, and how many bytes of extensions follow it.
+/// The size in the first line of a chunk, and the length of the extensions after it.
 fn parse_size(line: &[u8]) -> Result<(u64, usize), ChunkError> {
     let digits = line
         .iter()
@@ -174,32 +175,32 @@ fn field(line: &[u8]) -> Option<(&str, &[u8])> {
 impl fmt::Display for ChunkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Size => "the size of a chunk is no hexadecimal number",
-            Self::Extension => "a control byte in a chunk's extensions",
+            Self::Size => "the size of a chunk is not a hexadecimal number",
+            Self::Extension => "an extension of a chunk contains a control byte",
             Self::ExtensionTooLong => "the extensions of the chunks are too long",
-            Self::LineEnd => "a line or chunk does not end in CRLF",
-            Self::Trailer => "malformed trailer",
+            Self::LineEnd => "a line or a chunk does not end in CRLF",
+            Self::Trailer => "a trailer is malformed",
             Self::TrailersTooLong => "the trailers are too long",
         })
     }
 }
 
 const CRLF: usize = 2;
-/// The most bytes of a line with a chunk's size, its end included.
+/// Maximum length of a line with the size of a chunk, including its CRLF.
 const MAX_SIZE_LINE: usize = 256;
-/// The most bytes of extensions in one body.
+/// Maximum total length of the extensions of a body.
 const MAX_EXTENSIONS: usize = 16 << 10;
-/// The most bytes of trailers, the empty line included.
+/// Maximum total length of the trailers of a body, including the empty line.
 const MAX_TRAILERS: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The content, and what is left after it; none where more is needed.
+    /// The content and the bytes after it. None if more input is needed.
     type Decoded = Option<(Vec<u8>, Vec<u8>)>;
 
-    /// Feeds `body` in pieces of `step` bytes.
+    /// Decodes `body` in pieces of `step` bytes.
     fn decode(body: &[u8], step: usize) -> Result<Decoded, ChunkError> {
         let (mut decoder, mut input, mut content) =
             (ChunkedDecoder::default(), BytesMut::new(), BytesMut::new());
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_is_the_same_however_it_is_split() {
+    fn decodes_the_same_content_however_it_is_split() {
         let trailers = format!("0\r\n{}\r\n", "a: b\r\n".repeat(1300));
         let long = format!("{}5\r\nhello\r\n0\r\n\r\n", "0".repeat(200));
         for (body, content, rest) in [
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn trailers_are_kept_but_for_those_that_may_not_come_there() {
+    fn leaves_out_forbidden_trailers() {
         let body = b"0\r\nX-One: a b \r\nContent-Length: 5\r\nx-two:\r\nHOST: h\r\n\r\n";
         let (mut decoder, mut content) = (ChunkedDecoder::default(), BytesMut::new());
         assert_eq!(
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_bodies_are_refused_however_they_are_split() {
+    fn rejects_malformed_bodies_however_they_are_split() {
         let extension = |length| format!("1;{}\r\nx\r\n", "e".repeat(length));
         let many = extension(200).repeat(90);
         let trailers = format!("0\r\n{}\r\n", "a: bcdefgh\r\n".repeat(700));
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_end_needs_more() {
+    fn asks_for_more_until_the_body_ends() {
         for body in [
             "5",
             "5\r",

@@ -1,8 +1,10 @@
+//! The framing of a request: where its body ends, and whether the connection stays open.
+
 use super::reject::Reject;
 use crate::syntax::{decimal, trim};
 use crate::version::Version;
 
-/// How long a request's body is, and what follows it on the connection.
+/// The length of a request's body, and what the request says about the connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RequestFraming {
     pub(crate) length: BodyLength,
@@ -10,22 +12,23 @@ pub(crate) struct RequestFraming {
     pub(crate) persistent: bool,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub(crate) expects_continue: bool,
-    /// Whether the client takes fields after the content of the response (RFC 9110, section 10.1.4).
+    /// Whether the client accepts trailers in the response (RFC 9110, section 10.1.4).
     pub(crate) accepts_trailers: bool,
 }
 
 /// The length of a request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyLength {
-    /// In bytes; 0 for a request without content.
+    /// The length in bytes. It is 0 for a request without content.
     Known(u64),
     Chunked,
 }
 
 impl RequestFraming {
-    /// Reads the fields that bear on framing (RFC 9112, sections 6.3 and 9.3; RFC 9110, section 10.1.1).
+    /// Parses the fields that determine the framing (RFC 9112, sections 6.3 and 9.3; RFC 9110, section 10.1.1).
     ///
-    /// Whatever two recipients might read in two ways is refused: that is how requests are smuggled.
+    /// Refuses everything that two recipients could interpret differently, because such requests can be used for request
+    /// smuggling.
     pub(crate) fn of<'a>(
         version: Version,
         fields: impl Iterator<Item = (&'a str, &'a [u8])>,
@@ -62,7 +65,7 @@ impl RequestFraming {
                 if !value.eq_ignore_ascii_case(b"100-continue") {
                     return Err(Reject::Expectation);
                 }
-                // RFC 9110, section 10.1.1: a server ignores it in a request of HTTP/1.0.
+                // RFC 9110, section 10.1.1: a server ignores this expectation in an HTTP/1.0 request.
                 expects_continue = version == Version::Http11;
             }
         }
@@ -93,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_length_or_none() {
+    fn accepts_one_body_length_at_most() {
         use BodyLength::{Chunked, Known};
         for (fields, expected) in [
             (&[][..], Ok(Known(0))),
@@ -180,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn persistence_follows_the_version_and_the_connection_field() {
+    fn derives_persistence_from_version_and_connection_field() {
         use Version::{Http10, Http11};
         for (version, fields, expected) in [
             (Http11, &[][..], true),
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn trailers_are_taken_by_those_who_say_so() {
+    fn accepts_trailers_only_if_te_lists_them() {
         for (te, expected) in [
             ("trailers", true),
             ("gzip;q=0.5, Trailers", true),
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_expectation_is_known() {
+    fn rejects_unknown_expectations() {
         let expects = |version, value| {
             framing(version, &[("expect", value)]).map(|framing| framing.expects_continue)
         };

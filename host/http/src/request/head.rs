@@ -1,3 +1,5 @@
+//! The head of a request, and its parser.
+
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -10,7 +12,7 @@ use crate::limits::MAX_FIELDS;
 use crate::syntax::is_token_byte;
 use crate::version::Version;
 
-/// The head of a request, whose form was checked: the bytes as sent, and where its parts are in them.
+/// The head of a well-formed request: its bytes as sent, and the ranges of its parts.
 #[derive(Debug)]
 pub struct Head {
     bytes: Vec<u8>,
@@ -24,7 +26,7 @@ pub struct Head {
     fields: Vec<(Span, Span)>,
 }
 
-/// What the target stands for.
+/// What the request target identifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TargetKind {
     Resource,
@@ -47,14 +49,14 @@ impl Head {
         self.text(self.target)
     }
 
-    /// Host and optional port: of an absolute target, else of the Host field. None in a request of HTTP/1.0
-    /// that names neither.
+    /// Host and optional port, from an absolute target or else from the Host field. None in an HTTP/1.0 request
+    /// that has neither.
     pub fn authority(&self) -> Option<&str> {
         self.authority.map(|span| self.text(span))
     }
 
-    /// The path as sent, still percent-encoded. It begins with `/`; only for `OPTIONS *` and CONNECT, which are
-    /// answered by [`Request::host_answer`](crate::Request::host_answer), is it empty.
+    /// The path as sent, still percent-encoded. It begins with `/`. It is empty only for `OPTIONS *` and CONNECT, which
+    /// [`Request::host_answer`](crate::Request::host_answer) answers.
     pub fn path(&self) -> &str {
         match self.text(self.path) {
             "" if self.kind == TargetKind::Resource => "/",
@@ -62,32 +64,32 @@ impl Head {
         }
     }
 
-    /// What follows the first `?` of the target, as sent.
+    /// The part of the target after the first `?`, as sent.
     pub fn query(&self) -> Option<&str> {
         self.query.map(|span| self.text(span))
     }
 
-    /// The whole head as sent, its last empty line included. After [`lowercase_names`](Self::lowercase_names)
-    /// the names of its fields are in lower case.
+    /// The complete head as sent, including the empty line at its end. After
+    /// [`lowercase_names`](Self::lowercase_names) the field names in it are in lower case.
     pub fn raw(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// All field lines in the order they came: the name as sent, and the value without white space around it.
+    /// All field lines in the order sent: names as sent, and values without surrounding white space.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields
             .iter()
             .map(|&(name, value)| (self.text(name), self.slice(value)))
     }
 
-    /// The value of the first field line of that name, in whatever case.
+    /// The value of the first field line with this name. Case is ignored.
     pub fn field(&self, name: &str) -> Option<&[u8]> {
         self.fields()
             .find(|(given, _)| given.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 
-    /// Puts the names of the fields in lower case, in place.
+    /// Converts the field names to lower case, in place.
     pub fn lowercase_names(&mut self) {
         for (name, _) in &self.fields {
             if let Some(name) = self.bytes.get_mut(name.range()) {
@@ -96,18 +98,18 @@ impl Head {
         }
     }
 
-    /// The field lines that a handler is given: all but those of the framing, which the host has dealt with, and those
-    /// that only the host may tell a handler.
+    /// The field lines for a handler: all except those of the connection and the framing, and those whose names are
+    /// reserved for the server.
     pub fn handler_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields().filter(|(name, _)| {
-            !is_own(name)
-                && !FRAMING_FIELDS
+            !is_reserved(name)
+                && !CONNECTION_FIELDS
                     .iter()
-                    .any(|own| own.eq_ignore_ascii_case(name))
+                    .any(|field| field.eq_ignore_ascii_case(name))
         })
     }
 
-    /// Parses a whole head, as [`HeadScanner`](super::head_scanner::HeadScanner) found it: no line in it ends in a bare LF.
+    /// Parses a complete head, as [`HeadScanner`](super::head_scanner::HeadScanner) found it: no line ends in a bare LF.
     pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, RequestFraming), Reject> {
         let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let mut request = httparse::Request::new(&mut []);
@@ -185,13 +187,13 @@ impl Head {
         self.bytes.get(span.range()).unwrap_or_default()
     }
 
-    /// A part that was found to be ASCII.
+    /// A part that the parser has checked to be ASCII.
     fn text(&self, span: Span) -> &str {
         str::from_utf8(self.slice(span)).unwrap_or_default()
     }
 }
 
-/// The value of the one Host field, checked (RFC 9112, section 3.2).
+/// The value of the only Host field, checked (RFC 9112, section 3.2).
 fn host<'a>(
     version: Version,
     fields: impl Iterator<Item = (&'a str, &'a [u8])>,
@@ -205,7 +207,7 @@ fn host<'a>(
     }
 }
 
-/// What is wrong with a malformed request line. `HTTP/2.0` deserves another answer than `HTTP/x`.
+/// Why a request line is malformed. `HTTP/2.0` gets another status than `HTTP/x`.
 fn line_fault(head: &[u8]) -> Reject {
     let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let mut words = line
@@ -228,18 +230,18 @@ fn line_fault(head: &[u8]) -> Reject {
     }
 }
 
-/// Whether a field's name is one by which the host tells a handler something.
-fn is_own(name: &str) -> bool {
+/// Whether a field name is reserved for the fields that the server adds for handlers.
+fn is_reserved(name: &str) -> bool {
     name.as_bytes()
-        .get(..OWN_FIELDS.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(OWN_FIELDS))
+        .get(..RESERVED_PREFIX.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX))
 }
 
-/// How the names of the host's own fields begin.
-const OWN_FIELDS: &[u8] = b"belljar-";
+/// The prefix of reserved field names.
+const RESERVED_PREFIX: &[u8] = b"belljar-";
 
-/// What of a request belongs to the connection, not to the message: the host's own affair.
-const FRAMING_FIELDS: [&str; 8] = [
+/// Fields that concern the connection and not the message. Only the server uses them.
+const CONNECTION_FIELDS: [&str; 8] = [
     "connection",
     "keep-alive",
     "proxy-connection",
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_are_where_they_should_be() {
+    fn finds_the_parts_of_a_head() {
         let text = "POST /a%20b?c HTTP/1.1\r\nHost:\t h:1 \t\r\nX-Y: \u{e9} \r\nTE: x\r\nEmpty:\r\nx-y: 2\r\n\r\n";
         let mut head = parse(text).unwrap();
         assert_eq!(
@@ -281,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn no_client_speaks_for_the_host() {
+    fn drops_reserved_fields_from_clients() {
         let text =
             "GET / HTTP/1.1\r\nHost: h\r\nBelljar-Route: /\r\nbelljar-: x\r\nbelljar: y\r\n\r\n";
         let head = parse(text).unwrap();
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn the_authority_of_an_absolute_target_wins() {
+    fn prefers_the_authority_of_an_absolute_target() {
         let head = parse("GET http://a:1?q HTTP/1.1\r\nHost: b\r\n\r\n").unwrap();
         assert_eq!(
             (head.authority(), head.path(), head.query()),
@@ -301,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_heads_are_told_apart() {
+    fn rejects_malformed_heads_with_a_reason() {
         use Reject::*;
         for (line, expected) in [
             ("GET / HTTP/2.0", Version),
@@ -351,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fields_are_counted() {
+    fn rejects_too_many_fields() {
         let head = |count| format!("GET / HTTP/1.0\r\n{}\r\n", "a: b\r\n".repeat(count));
         assert!(parse(&head(128)).is_ok());
         assert_eq!(parse(&head(129)).map(|_| ()), Err(Reject::TooManyFields));

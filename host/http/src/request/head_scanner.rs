@@ -1,22 +1,24 @@
+//! Finds the end of a request head.
+
 use memchr::{memchr, memchr_iter};
 
 use super::reject::Reject;
 use crate::syntax::is_token_byte;
 
-/// Looks for the end of a head as its bytes come in, each byte once.
+/// Searches arriving bytes for the end of a head, and looks at each byte once.
 ///
-/// The head is parsed only when it is whole: how its bytes were split into packets can then make no difference
-/// to the outcome, and sending them one by one costs the server no more than sending them at once.
+/// The head is parsed only when it is complete. So the outcome cannot depend on how its bytes are split into packets, and
+/// a client that sends single bytes costs the server no more than others.
 #[derive(Debug, Default)]
 pub(crate) struct HeadScanner {
     searched: usize,
 }
 
 impl HeadScanner {
-    /// The length of the head in `bytes`, its empty line included; none while it is not yet whole. `max` is
-    /// the most bytes that a head may have.
+    /// The length of the head in `bytes`, including the empty line. None while the head is incomplete. `max` is the
+    /// maximum length of a head.
     pub(crate) fn find_end(&mut self, bytes: &[u8], max: usize) -> Result<Option<usize>, Reject> {
-        // Whoever speaks another protocol, such as TLS, learns so at the first byte.
+        // A client that speaks another protocol, such as TLS, is refused at the first byte.
         if bytes.first().is_some_and(|&first| !is_token_byte(first)) {
             return Err(Reject::RequestLine);
         }
@@ -47,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_outcome_is_the_same_however_the_bytes_come() {
+    fn finds_the_same_end_however_the_bytes_are_split() {
         let cases: &[(&str, Result<Option<usize>, Reject>)] = &[
             ("", Ok(None)),
             ("GET / HTTP/1.1\r\n\r", Ok(None)),

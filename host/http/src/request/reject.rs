@@ -1,56 +1,58 @@
+//! The reasons to refuse a request, and the status of each.
+
 use std::fmt;
 
 use super::chunked_decoder::ChunkError;
 
-/// Why a request was refused for its form. Nobody but the host answers it, and the connection is closed.
+/// Why the server refuses a request. The server answers it itself and closes the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reject {
     /// The request line is not `method SP target SP version`.
     RequestLine,
-    /// The request line alone is longer than a head may be.
+    /// The request line alone exceeds the maximum size of a head.
     TargetTooLong,
-    /// The target has a form or a byte that is not allowed.
+    /// The target has a form or contains a byte that is not allowed.
     Target,
-    /// The version is of the form `HTTP/d.d`, but neither 1.0 nor 1.1.
+    /// The version has the form `HTTP/d.d`, but is neither 1.0 nor 1.1.
     Version,
-    /// The head is longer than it may be.
+    /// The head exceeds its maximum size.
     HeadTooLarge,
-    /// The head has more field lines than it may have.
+    /// The head has more than 128 field lines.
     TooManyFields,
     /// A line ends in LF without CR.
     BareLineFeed,
-    /// A field line is malformed: its name is no token, it is folded, or its value has a control byte.
+    /// A field line is malformed: its name is not a token, it is folded, or its value contains a control byte.
     Field,
-    /// HTTP/1.1 without a Host field.
+    /// An HTTP/1.1 request has no Host field.
     HostMissing,
-    /// More than one Host field.
+    /// The head has more than one Host field.
     HostTwice,
-    /// The Host field, or the target's authority, is not `host[:port]`.
+    /// The Host field or the authority of the target is not `host[:port]`.
     Host,
     /// Content-Length is not a single decimal number that fits 64 bits.
     ContentLength,
     /// Transfer-Encoding is not a single `chunked`.
     TransferEncoding,
-    /// Both Content-Length and Transfer-Encoding.
+    /// The head has both Content-Length and Transfer-Encoding.
     TwoLengths,
-    /// Transfer-Encoding in a request of HTTP/1.0.
+    /// An HTTP/1.0 request has a Transfer-Encoding.
     TransferEncodingInHttp10,
     /// Expect names something other than `100-continue`.
     Expectation,
-    /// The head did not end in time.
+    /// The head was not complete in time.
     HeadTimeout,
-    /// The body is longer than it may be.
+    /// The body exceeds its maximum size.
     BodyTooLarge,
-    /// The body did not come in time.
+    /// The body was not received in time.
     BodyTimeout,
     /// The chunked coding of the body is malformed.
     BodyMalformed(ChunkError),
-    /// The client closed its side before the body's end.
+    /// The client closed its side before the end of the body.
     BodyCutShort,
 }
 
 impl Reject {
-    /// The status to answer with.
+    /// The status of the response.
     pub fn status(&self) -> u16 {
         match self {
             Self::Version => 505,
@@ -67,27 +69,27 @@ impl Reject {
 impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::RequestLine => "malformed request line",
-            Self::TargetTooLong => "the request line is longer than a head may be",
-            Self::Target => "malformed request target",
-            Self::Version => "a version of HTTP other than 1.0 and 1.1",
-            Self::HeadTooLarge => "the head is too large",
-            Self::TooManyFields => "too many field lines",
-            Self::BareLineFeed => "a line ends in LF without CR",
-            Self::Field => "malformed field line",
-            Self::HostMissing => "no Host field",
-            Self::HostTwice => "more than one Host field",
-            Self::Host => "malformed Host field or authority",
-            Self::ContentLength => "malformed or repeated Content-Length",
-            Self::TransferEncoding => "a Transfer-Encoding other than chunked",
-            Self::TwoLengths => "Content-Length and Transfer-Encoding together",
-            Self::TransferEncodingInHttp10 => "Transfer-Encoding in HTTP/1.0",
-            Self::Expectation => "an expectation other than 100-continue",
-            Self::HeadTimeout => "the head did not come in time",
-            Self::BodyTooLarge => "the body is too large",
-            Self::BodyTimeout => "the body did not come in time",
-            Self::BodyMalformed(error) => return write!(f, "malformed body: {error}"),
-            Self::BodyCutShort => "the body was cut short",
+            Self::RequestLine => "the request line is malformed",
+            Self::TargetTooLong => "the request line exceeds the maximum size of a head",
+            Self::Target => "the request target is malformed",
+            Self::Version => "the HTTP version is neither 1.0 nor 1.1",
+            Self::HeadTooLarge => "the head exceeds its maximum size",
+            Self::TooManyFields => "the head has too many field lines",
+            Self::BareLineFeed => "a line of the head ends in LF without CR",
+            Self::Field => "a field line is malformed",
+            Self::HostMissing => "the Host field is missing",
+            Self::HostTwice => "there is more than one Host field",
+            Self::Host => "the Host field or the authority of the target is malformed",
+            Self::ContentLength => "Content-Length is malformed or repeated",
+            Self::TransferEncoding => "Transfer-Encoding is not a single `chunked`",
+            Self::TwoLengths => "the request has both Content-Length and Transfer-Encoding",
+            Self::TransferEncodingInHttp10 => "Transfer-Encoding is not allowed in HTTP/1.0",
+            Self::Expectation => "the expectation is not 100-continue",
+            Self::HeadTimeout => "the head was not received in time",
+            Self::BodyTooLarge => "the body exceeds its maximum size",
+            Self::BodyTimeout => "the body was not received in time",
+            Self::BodyMalformed(error) => return write!(f, "the body is malformed: {error}"),
+            Self::BodyCutShort => "the client closed the connection before the end of the body",
         })
     }
 }

@@ -1,6 +1,8 @@
+//! Ranges of the bytes of a head.
+
 use std::ops::Range;
 
-/// A range of a head's bytes: half the size of a `Range<usize>`, and `Copy`.
+/// A range of a head's bytes. It is half the size of a `Range<usize>`, and `Copy`.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Span {
     pub(crate) start: u32,
@@ -9,14 +11,14 @@ pub(crate) struct Span {
 
 impl Span {
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        // Heads are bounded far below 4 GiB: see `Limits::max_head`.
+        // Heads are at most 1 MiB long: see `Limits::max_head`.
         Self {
             start: start as u32,
             end: end as u32,
         }
     }
 
-    /// Where `part`, a slice of `whole`, lies in it.
+    /// The range of `part` in `whole`, of which it must be a slice.
     pub(crate) fn of(part: &[u8], whole: &[u8]) -> Self {
         let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
         Self::new(start, start.wrapping_add(part.len()))

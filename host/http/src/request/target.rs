@@ -1,9 +1,11 @@
+//! Parses the target of a request line.
+
 use std::ops::Range;
 
 use super::authority;
 use super::reject::Reject;
 
-/// Where the parts of a request target are, as ranges into it (RFC 9112, section 3.2).
+/// The form of a request target, and the ranges of its parts (RFC 9112, section 3.2).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RequestTarget {
     /// `/path?query`, or `http://authority/path?query`. An empty path stands for `/`.
@@ -14,7 +16,7 @@ pub(crate) enum RequestTarget {
     },
     /// `OPTIONS *`
     Server,
-    /// `CONNECT host:port`, or whatever else follows CONNECT: no such request is granted.
+    /// The target of CONNECT, in any form: the server refuses all such requests.
     Tunnel,
 }
 
@@ -49,7 +51,7 @@ impl RequestTarget {
             .map_or(target.len(), |length| start + length);
         authority::check(&target[start..end])?;
         if end == target.len() && method == "OPTIONS" {
-            // RFC 9112, section 3.2.4: what a proxy was told in this form means `*`.
+            // RFC 9112, section 3.2.4: in a request to a proxy, this form means `*`.
             return Ok(Self::Server);
         }
         Ok(Self::resource(Some(start..end), end, target))
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_the_forms_apart() {
+    fn parses_all_forms() {
         for (method, target, expected) in [
             ("GET", "/", "- / -"),
             ("GET", "/a/b?c=d?e", "- /a/b c=d?e"),
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_other_forms_and_bytes() {
+    fn rejects_other_forms_and_bytes() {
         for target in [
             "",
             "*",

@@ -1,3 +1,5 @@
+//! The content of a response.
+
 use std::fs::File;
 use std::sync::Arc;
 
@@ -11,14 +13,14 @@ use crate::trailers::Trailers;
 pub enum Body {
     Empty,
     Bytes(Bytes),
-    /// `length` bytes of a regular file from `offset` on.
+    /// `length` bytes of a regular file, starting at `offset`.
     File {
         file: Arc<File>,
         offset: u64,
         length: u64,
     },
-    /// Bytes as they come. Chunked for HTTP/1.1, unless the `length` is known here or from a Content-Length. The
-    /// sender must send [`Frame::End`] or [`Frame::Trailers`]: a channel that closes without it cuts the connection.
+    /// A stream of bytes. It is sent chunked in HTTP/1.1, unless `length` or a Content-Length gives its length. It must end
+    /// with [`Frame::End`] or [`Frame::Trailers`]: if the channel closes without either, the connection is cut.
     Stream {
         frames: Receiver<Frame>,
         length: Option<u64>,
@@ -26,7 +28,7 @@ pub enum Body {
 }
 
 impl Body {
-    /// The length of the body, where the body itself tells.
+    /// The length in bytes. None for a stream of unknown length.
     pub(crate) fn length(&self) -> Option<u64> {
         match self {
             Self::Empty => Some(0),
@@ -37,12 +39,12 @@ impl Body {
     }
 }
 
-/// A part of a body that is a stream.
+/// A part of a streamed body.
 #[derive(Debug)]
 pub enum Frame {
     Data(Bytes),
-    /// The end, with fields that are sent after the content where the client takes them and the body is chunked. Those
-    /// that may not come there are left out (RFC 9110, section 6.5).
+    /// The end, with trailers. They are sent if the body is chunked and the client accepts trailers. Forbidden trailers are
+    /// left out (RFC 9110, section 6.5).
     Trailers(Trailers),
     End,
 }

@@ -1,3 +1,5 @@
+//! The encoder of responses: heads, chunks and trailers.
+
 use std::io::Write;
 
 use super::Response;
@@ -7,12 +9,12 @@ use crate::date;
 use crate::syntax::{is_token_byte, is_value_byte};
 use crate::trailers::{self, Trailers};
 
-/// What the head says of the connection (RFC 9112, section 9.3).
+/// What the head says about the connection (RFC 9112, section 9.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Persistence {
-    /// It stays open, as is the rule in HTTP/1.1.
+    /// The connection stays open, which is the default in HTTP/1.1.
     Silent,
-    /// It stays open, which a client of HTTP/1.0 has to be told.
+    /// The connection stays open, and an HTTP/1.0 client must be told so.
     KeepAlive,
     Close,
 }
@@ -51,13 +53,13 @@ pub(crate) fn head(
     });
 }
 
-/// Appends what comes before a chunk of `length` bytes (RFC 9112, section 7.1). `CRLF` comes after it.
+/// Appends the line before a chunk of `length` bytes (RFC 9112, section 7.1). The caller appends CRLF after the chunk.
 pub(crate) fn chunk_size(length: usize, output: &mut Vec<u8>) {
     // Writing to a vector does not fail.
     let _ = write!(output, "{length:x}\r\n");
 }
 
-/// Appends the end of a chunked body. Trailers that may not be sent are left out.
+/// Appends the end of a chunked body. Malformed and forbidden trailers are left out.
 pub(crate) fn last_chunk(trailers: &Trailers, output: &mut Vec<u8>) {
     output.extend_from_slice(b"0\r\n");
     for (name, value) in trailers {
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_have_the_hosts_fields_and_the_handlers() {
+    fn encodes_the_fields_of_server_and_handler() {
         let fields = vec![
             ("ETag".into(), b"\"x\"".to_vec()),
             ("a".into(), b"".to_vec()),
@@ -135,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn a_status_without_a_phrase_keeps_its_space() {
+    fn keeps_the_space_after_a_status_without_phrase() {
         let response = Response::new(299, Vec::new(), Body::Empty).unwrap();
         let text = text(&response, ResponseFraming::Length(0), Persistence::Silent);
         assert!(text.starts_with("HTTP/1.1 299 \r\n"), "{text}");
     }
 
     #[test]
-    fn the_last_chunk_has_the_trailers_that_may_be_sent() {
+    fn encodes_allowed_trailers_in_the_last_chunk() {
         let field = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
         let trailers = vec![
             field("X-Sum", "7"),
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn chunk_sizes_are_hexadecimal() {
+    fn encodes_chunk_sizes_in_hexadecimal() {
         let mut output = Vec::new();
         chunk_size(0xabcd, &mut output);
         assert_eq!(output, b"abcd\r\n");

@@ -1,21 +1,27 @@
+//! The framing of a response.
+
 use super::Response;
 use super::body::Body;
 use super::invalid::InvalidResponse;
 use crate::version::Version;
 
-/// How the end of a response is told, as its head says it (RFC 9112, section 6.3).
+/// How a response marks its end (RFC 9112, section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResponseFraming {
-    /// Nothing is said, and there is no body.
+    /// There is no body, and the head does not mention one.
     None,
     Length(u64),
     Chunked,
-    /// The body ends with the connection: for clients of HTTP/1.0.
+    /// The body ends with the connection, for HTTP/1.0 clients.
     Close,
 }
 
 impl Response {
-    /// How the response to a request of that version, and to HEAD or not, is framed.
+    /// The framing of the response to a request of this version. `head_only` is true for HEAD.
+    ///
+    /// # Errors
+    ///
+    /// If the Content-Length differs from the length of the body.
     pub(crate) fn framing(
         &self,
         version: Version,
@@ -24,9 +30,9 @@ impl Response {
         if self.is_bodiless() {
             return Ok(ResponseFraming::None);
         }
-        let stands_in = head_only && matches!(self.body, Body::Empty);
+        let has_no_content = head_only && matches!(self.body, Body::Empty);
         match (self.body().length(), self.declared) {
-            (_, declared) if stands_in => {
+            (_, declared) if has_no_content => {
                 Ok(declared.map_or(ResponseFraming::None, ResponseFraming::Length))
             }
             (Some(actual), Some(declared)) if actual != declared => {
@@ -60,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn the_framing_follows_body_method_status_and_version() {
+    fn derives_framing_from_body_method_status_and_version() {
         use ResponseFraming::{Chunked, Close, Length, None as Nothing};
         use Version::{Http10, Http11};
         let mismatch = |declared, actual| Err(InvalidResponse::LengthMismatch { declared, actual });

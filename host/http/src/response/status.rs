@@ -1,4 +1,6 @@
-/// The phrase that goes with a status (RFC 9110, section 15, and the registry of IANA); empty for others.
+//! The reason phrases of status codes.
+
+/// The reason phrase of a status (RFC 9110, section 15, and the IANA registry). Empty for an unknown status.
 pub(crate) fn reason_phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",
