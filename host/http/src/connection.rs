@@ -1,12 +1,15 @@
+//! The state of a client's connection. Each of the files below implements one step of its protocol.
+
 pub(crate) mod body_feeder;
 mod close;
 pub(crate) mod drive;
 pub(crate) mod read_buffer;
 mod read_request;
 mod respond;
-mod send;
+mod send_body;
 pub(crate) mod send_error;
 mod send_stream;
+mod write;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,48 +22,50 @@ use crate::timer::Timer;
 use crate::transport::Transport;
 use crate::version::Version;
 
-/// One connection of a client: requests come out of it, one after the other, and responses go into it.
+/// A connection of one client. It reads requests one after another, and sends a response to each.
 ///
-/// See the [module](super) for the order in which it is used. Sending is in the file `respond.rs`.
+/// The [crate's documentation](crate) shows the order in which its methods are called.
 #[derive(Debug)]
 pub struct Connection<S> {
-    pub(crate) stream: S,
-    pub(crate) limits: Arc<Limits>,
+    stream: S,
+    limits: Arc<Limits>,
     pub(crate) read_buffer: ReadBuffer,
-    /// What is sent, and where the final head is in it.
+    /// Bytes of the current response.
     pub(crate) write_buffer: Vec<u8>,
-    pub(crate) sent_head: Range<usize>,
-    pub(crate) timer: Timer,
-    /// Beside `timer`, for the source of a stream.
-    pub(crate) stream_timer: Timer,
-    pub(crate) feeder: Option<BodyFeeder>,
-    pub(crate) current: CurrentRequest,
-    pub(crate) state: ConnectionState,
-    /// No more requests are taken after the current one.
-    pub(crate) finishing: bool,
+    /// The range of the final head in `write_buffer`.
+    sent_head: Range<usize>,
+    timer: Timer,
+    /// Limits how long a streamed body produces nothing. It runs at the same time as `timer`.
+    stream_timer: Timer,
+    feeder: Option<BodyFeeder>,
+    current: CurrentRequest,
+    state: ConnectionState,
+    /// Whether the current request is the last one.
+    finishing: bool,
 }
 
-/// What the response has to know of the request that it answers.
+/// What the response must know of its request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CurrentRequest {
-    pub(crate) version: Version,
-    pub(crate) head_only: bool,
-    pub(crate) persistent: bool,
-    pub(crate) accepts_trailers: bool,
+struct CurrentRequest {
+    version: Version,
+    head_only: bool,
+    persistent: bool,
+    accepts_trailers: bool,
 }
 
-/// What may still happen on a connection.
+/// Whether the connection can still be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ConnectionState {
+enum ConnectionState {
     Persistent,
-    /// The last response is, or was, sent.
+    /// The current response is the last one.
     Closing,
-    /// It failed, or a response could not be brought to its end: nothing may be sent any more, not even an
-    /// orderly end.
+    /// The connection failed, or a response could not be completed. Nothing may be sent any more, not even an orderly
+    /// close.
     Cut,
 }
 
 impl<S: Transport> Connection<S> {
+    /// A connection over `stream` that has not received anything yet.
     pub fn new(stream: S, limits: Arc<Limits>) -> Self {
         Self {
             stream,
@@ -82,8 +87,8 @@ impl<S: Transport> Connection<S> {
         }
     }
 
-    /// How the request's body failed, if its reader ran into it. The response is then this one, whatever the
-    /// handler says.
+    /// Why the request's body could not be read, if its reader saw the error. The server must then reject the request,
+    /// whatever the handler answered.
     pub fn body_failure(&self) -> Option<Reject> {
         self.feeder.as_ref()?.failure()
     }
@@ -93,12 +98,12 @@ impl<S: Transport> Connection<S> {
         self.state == ConnectionState::Persistent
     }
 
-    /// Lets no request follow the current one: the next response says so. For an orderly end of the server.
+    /// Makes the current request the last one: its response closes the connection. For an orderly stop of the server.
     pub fn finish(&mut self) {
         self.finishing = true;
     }
 
-    /// The head of the last response as it was sent. Kept until the next request is waited for.
+    /// The head of the last response as sent. It is kept until [`idle`](Self::idle) is called.
     pub fn sent_head(&self) -> &[u8] {
         self.write_buffer
             .get(self.sent_head.clone())

@@ -1,3 +1,5 @@
+//! The connection's side of a request body: receiving, decoding and delivering it, and `100 Continue`.
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,26 +16,26 @@ use crate::request::framing::BodyLength;
 use crate::request::reject::Reject;
 use crate::timer::{Timer, deadline};
 
-/// The body of the current request, as the connection sees it: it feeds a [`RequestBody`], or throws away what
-/// nobody read.
+/// The body of the current request on the side of the connection. It feeds a [`RequestBody`], or discards what the handler
+/// did not read.
 #[derive(Debug)]
 pub(crate) struct BodyFeeder {
     channel: Arc<BodyChannel>,
     decoder: Decoder,
     interim: Interim,
-    /// Whether an interim response that is still owed goes out ahead of the final one.
+    /// Whether the interim response that is still owed is sent just before the final one.
     interim_ahead: bool,
     max_length: u64,
     received: u64,
     discarded: u64,
-    /// How long the reader waited for the client, the present wait not counted.
+    /// How long the reader has waited for the client, without the current wait.
     waited: Duration,
     waiting_since: Option<Instant>,
 }
 
 #[derive(Debug)]
 enum Decoder {
-    /// Bytes that are still to come.
+    /// The number of bytes that have not arrived yet.
     Length(u64),
     Chunked(ChunkedDecoder),
     End,
@@ -44,15 +46,15 @@ enum Decoder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Interim {
     NotExpected,
-    /// The client waits for it; it is sent on the first read.
+    /// The client waits for it. It is sent when the handler first reads the body.
     Owed,
-    /// What is left of it to send.
+    /// The bytes of it that are still to be sent.
     Sending(&'static [u8]),
-    /// The final response came first.
+    /// The final response was sent instead.
     Withheld,
 }
 
-/// What feeding needs of the connection.
+/// The parts of the connection that feeding needs.
 pub(crate) struct ClientStream<'a, S> {
     pub(crate) stream: &'a mut S,
     pub(crate) input: &'a mut ReadBuffer,
@@ -60,8 +62,8 @@ pub(crate) struct ClientStream<'a, S> {
 }
 
 impl BodyFeeder {
-    /// A body whose head has come, and its reader. What of it is in `input` is handed over at once, so that it
-    /// can be read without waiting.
+    /// The feeder and the reader of a body. Bytes of the body in `input` are delivered at once, so that the handler can
+    /// read them without waiting.
     pub(crate) fn new(
         length: BodyLength,
         expects_continue: bool,
@@ -70,7 +72,7 @@ impl BodyFeeder {
     ) -> (Self, RequestBody) {
         let channel = Arc::new(BodyChannel::default());
         let body = RequestBody::new(channel.clone());
-        let mut incoming = Self {
+        let mut feeder = Self {
             channel,
             decoder: match length {
                 BodyLength::Known(length) => Decoder::Length(length),
@@ -89,18 +91,18 @@ impl BodyFeeder {
             waiting_since: None,
         };
         if !expects_continue {
-            incoming.deliver(input, None);
+            feeder.deliver(input, None);
         }
-        (incoming, body)
+        (feeder, body)
     }
 
-    /// The feeder is awake and about to look: the reader need not wake it.
+    /// Tells the reader that the feeder is awake and is about to check the channel, so that no wake-up is needed.
     pub(crate) fn is_awake(&self) {
         self.channel.feeder_is_awake();
     }
 
-    /// Feeds the reader, if it waits. Ready when it was given something: the task of `cx`, which polls the
-    /// reader, is to poll it again.
+    /// Feeds the reader if it waits. Ready after a delivery: the task of `cx`, which polls the reader, must then poll it
+    /// again.
     pub(crate) fn poll_feed<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         source: ClientStream<'_, S>,
@@ -139,7 +141,7 @@ impl BodyFeeder {
         }
     }
 
-    /// Throws away what the reader left. Ready with whether the body came to its end within a small bound.
+    /// Discards what the reader left. Ready with whether the body ended within a small bound.
     pub(crate) fn poll_discard<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
@@ -150,8 +152,8 @@ impl BodyFeeder {
             match self.decode(input) {
                 Ok((content, end)) => {
                     self.discarded += content.len() as u64;
-                    if end || self.discarded > DISCARDED {
-                        return Poll::Ready(end && self.discarded <= DISCARDED);
+                    if end || self.discarded > MAX_DISCARDED {
+                        return Poll::Ready(end && self.discarded <= MAX_DISCARDED);
                     }
                 }
                 Err(_) => return Poll::Ready(false),
@@ -162,20 +164,20 @@ impl BodyFeeder {
         }
     }
 
-    /// How the body failed while it was read, if the reader was told so.
+    /// Why the body failed, if the reader has seen the error.
     pub(crate) fn failure(&self) -> Option<Reject> {
         self.channel.failure()
     }
 
-    /// Whether all of it was taken from the connection.
+    /// Whether the complete body was received.
     pub(crate) fn is_at_end(&self) -> bool {
         matches!(self.decoder, Decoder::End)
     }
 
-    /// Whether what is left may be small enough to throw away, and is certain to come.
+    /// Whether the rest of the body may be small enough to discard, and is certain to arrive.
     pub(crate) fn is_discardable(&self) -> bool {
         let small = match &self.decoder {
-            Decoder::Length(rest) => *rest <= DISCARDED,
+            Decoder::Length(rest) => *rest <= MAX_DISCARDED,
             Decoder::Chunked(_) | Decoder::End => true,
             Decoder::Failed => false,
         };
@@ -183,13 +185,13 @@ impl BodyFeeder {
         small && is_asked_for && self.interim != Interim::Withheld
     }
 
-    /// A final response is about to be sent, whose source reads the body on if it `streams`: where it has begun to, it
-    /// is late but not too late to ask the client for it.
-    pub(crate) fn before_final(&mut self, streams: bool) {
-        self.interim_ahead = streams && self.is_interim_owed() && self.channel.is_waited_for();
+    /// Must be called before a final response is sent. If the response is a stream whose handler already waits for the
+    /// body, the interim response can still go out ahead of the final one.
+    pub(crate) fn before_final(&mut self, is_stream: bool) {
+        self.interim_ahead = is_stream && self.is_interim_owed() && self.channel.is_waited_for();
     }
 
-    /// What is to be sent before the final response: an interim one, or the rest of it.
+    /// The interim response, or the rest of it, that must be sent before the final response.
     pub(crate) fn unsent_interim(&self) -> &'static [u8] {
         match self.interim {
             _ if self.interim_ahead => CONTINUE,
@@ -198,7 +200,7 @@ impl BodyFeeder {
         }
     }
 
-    /// The final response is being sent: no interim one may follow.
+    /// Must be called when the final response is being sent: no interim response may follow it.
     pub(crate) fn withhold_interim(&mut self) {
         self.interim = match self.interim {
             _ if self.interim_ahead => Interim::NotExpected,
@@ -209,7 +211,7 @@ impl BodyFeeder {
         self.interim_ahead = false;
     }
 
-    /// Whether the client waits for an interim response of which it has not got a byte.
+    /// Whether the client waits for an interim response and has not received a byte of it.
     fn is_interim_owed(&self) -> bool {
         match self.interim {
             Interim::Owed => true,
@@ -218,7 +220,7 @@ impl BodyFeeder {
         }
     }
 
-    /// Hands the reader what `input` holds. Whether there was anything: bytes, the end or a failure.
+    /// Delivers what `input` holds to the reader. Returns whether there was anything: bytes, the end or an error.
     fn deliver(&mut self, input: &mut ReadBuffer, cx: Option<&mut Context<'_>>) -> bool {
         let (content, end) = match self.decode(input) {
             Ok((content, end)) => (content, end.then_some(Ok(()))),
@@ -284,15 +286,15 @@ impl BodyFeeder {
         while let Interim::Sending(rest) = self.interim {
             self.interim = match ready!(Pin::new(&mut *stream).poll_write(cx, rest)) {
                 Ok(sent @ 1..) if sent < rest.len() => Interim::Sending(&rest[sent..]),
-                // Whoever cannot be written to will be found out when the response is sent.
+                // A failed write shows again when the response is sent.
                 _ => Interim::NotExpected,
             };
         }
         Poll::Ready(())
     }
 
-    /// When the present wait is too long. All waits together are counted: a client that sends a byte now and
-    /// then gains nothing by it.
+    /// The moment at which the current wait becomes too long. All waits together count, so that a client gains nothing by
+    /// sending single bytes now and then.
     fn deadline(&mut self, timeout: Duration) -> Instant {
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
         let allowance = timeout.saturating_add(Duration::from_secs(self.received >> 10));
@@ -315,8 +317,8 @@ impl BodyFeeder {
     }
 }
 
-/// Takes the first `length` bytes off `input`, never so that both share memory: a reader that holds on to a few
-/// bytes must not hold the connection's buffer, nor the other way round.
+/// Removes the first `length` bytes from `input`. Both never share memory: a reader that keeps a few bytes must not keep the
+/// connection's buffer alive, nor the other way round.
 fn take(input: &mut BytesMut, length: usize) -> Bytes {
     if length == input.len() && length > COPIED {
         return std::mem::take(input).freeze();
@@ -328,14 +330,14 @@ fn take(input: &mut BytesMut, length: usize) -> Bytes {
 
 impl Drop for BodyFeeder {
     fn drop(&mut self) {
-        // A reader that outlives the request is told so, rather than left waiting.
+        // A reader that outlives the request gets an error instead of waiting for ever.
         self.channel
             .deliver(Bytes::new(), Some(Err(BodyError::Answered)), None);
     }
 }
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-/// The most bytes of a body that are read only to be thrown away, so that the connection can be kept.
-const DISCARDED: u64 = 64 << 10;
-/// Up to this many bytes are copied rather than handed over with the buffer they came in.
+/// Maximum number of unread bytes of a body that are discarded to keep the connection open.
+const MAX_DISCARDED: u64 = 64 << 10;
+/// Up to this many bytes are copied instead of handed over with their buffer.
 const COPIED: usize = 4 << 10;

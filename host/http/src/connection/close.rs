@@ -1,3 +1,5 @@
+//! Closing a connection without losing its last response.
+
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
@@ -9,9 +11,10 @@ use crate::timer::deadline;
 use crate::transport::Transport;
 
 impl<S: Transport> Connection<S> {
-    /// Closes the connection. Where the client may still be sending, what it sends is read for a while and
-    /// thrown away: closing at once would reset the connection, and the last response with it (RFC 9112,
-    /// section 9.6).
+    /// Closes the connection in an orderly way.
+    ///
+    /// If the client may still be sending, its bytes are read and discarded for a while. Closing at once would reset the
+    /// connection, and the client could lose the last response (RFC 9112, section 9.6).
     pub async fn close(mut self) {
         if self.state == ConnectionState::Cut {
             return;
@@ -44,6 +47,7 @@ impl<S: Transport> Connection<S> {
     }
 }
 
-/// How long, and how many bytes, a connection is read only for the sake of an orderly end.
+/// How long a connection is read only for an orderly close.
 const LINGER: Duration = Duration::from_secs(3);
+/// How many bytes are read only for an orderly close.
 const LINGER_BYTES: usize = 16 << 20;

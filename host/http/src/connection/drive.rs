@@ -1,3 +1,5 @@
+//! Running a handler while the connection feeds it the request's body.
+
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -10,15 +12,19 @@ use super::{Connection, ConnectionState};
 use crate::timer::deadline;
 use crate::transport::Transport;
 
-/// The client went away.
+/// The client closed the connection before it was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientGone;
 
 impl<S: Transport> Connection<S> {
-    /// Runs `answer` to its end. Meanwhile it feeds the request's body to its reader, and watches whether the
-    /// client goes away; what the client sends ahead is kept, up to a bound.
+    /// Runs `answer` to completion. Meanwhile it feeds the request's body to its reader, buffers what the client sends
+    /// ahead, and watches for the client to close the connection.
     ///
-    /// A client that closes only its own side may still be reading: it is given a second of grace.
+    /// A client that closes only its own side may still read. It gets a second of grace.
+    ///
+    /// # Errors
+    ///
+    /// If the client closed the connection. `answer` is then dropped before it completes.
     pub async fn drive<F: Future + Unpin>(
         &mut self,
         mut answer: F,
@@ -26,8 +32,8 @@ impl<S: Transport> Connection<S> {
         let mut grace = None;
         poll_fn(|cx| {
             loop {
-                if let Some(incoming) = &self.feeder {
-                    incoming.is_awake();
+                if let Some(feeder) = &self.feeder {
+                    feeder.is_awake();
                 }
                 if let Poll::Ready(output) = Pin::new(&mut answer).poll(cx) {
                     return Poll::Ready(Ok(output));
@@ -52,13 +58,13 @@ impl<S: Transport> Connection<S> {
                     return Poll::Pending;
                 }
             };
-            let over = match peer {
+            let gone = match peer {
                 Peer::Gone => Poll::Ready(()),
                 _ => self
                     .timer
                     .poll(*grace.get_or_insert_with(|| deadline(GRACE)), cx),
             };
-            over.map(|()| {
+            gone.map(|()| {
                 self.state = ConnectionState::Cut;
                 Err(ClientGone)
             })
@@ -67,7 +73,7 @@ impl<S: Transport> Connection<S> {
     }
 
     fn poll_feed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(incoming) = &mut self.feeder else {
+        let Some(feeder) = &mut self.feeder else {
             return Poll::Pending;
         };
         let source = ClientStream {
@@ -75,7 +81,7 @@ impl<S: Transport> Connection<S> {
             input: &mut self.read_buffer,
             timer: &mut self.timer,
         };
-        incoming.poll_feed(source, self.limits.body_timeout, cx)
+        feeder.poll_feed(source, self.limits.body_timeout, cx)
     }
 }
 
@@ -87,5 +93,5 @@ impl fmt::Display for ClientGone {
 
 impl std::error::Error for ClientGone {}
 
-/// How long a client that closed its own side is taken to be reading still.
+/// How long a client that closed its own side is assumed to read.
 const GRACE: Duration = Duration::from_secs(1);

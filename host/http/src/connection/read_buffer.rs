@@ -1,3 +1,5 @@
+//! The buffer for bytes received from the client.
+
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -6,10 +8,11 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// What came from the client and was not yet used.
+/// Bytes received from the client that are not parsed yet.
 ///
-/// Bytes are read into the stack and copied, so that a connection which waits holds no buffer: ten thousand idle
-/// ones cost little, and the copy of a request's few hundred bytes costs nothing beside the system call.
+/// Bytes are read into an array on the stack and then copied, so that a waiting connection holds no buffer. Ten thousand
+/// idle connections therefore need little memory. Copying the few hundred bytes of a request costs nothing beside the
+/// system call.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBuffer {
     pub(crate) bytes: BytesMut,
@@ -17,20 +20,21 @@ pub(crate) struct ReadBuffer {
     empty_lines: usize,
 }
 
-/// What is known of the client's side of the connection.
+/// The state of the client's side of the connection.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
     #[default]
     Open,
-    /// It sends no more; it may still be reading.
+    /// The client sends no more, but may still read.
     HalfClosed,
-    /// Reading failed: it is gone.
+    /// Reading failed: the client is gone.
     Gone,
 }
 
 impl ReadBuffer {
-    /// Reads once, so that no more than `bound` bytes (of which at least one is free) are held.
-    /// Ready with the state of the other side: bytes came while it is [`Peer::Open`].
+    /// Reads once, up to a total of `bound` bytes in the buffer, but at least one byte.
+    ///
+    /// Ready with the state of the client. If it is [`Peer::Open`], bytes have arrived.
     pub(crate) fn poll_fill<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
@@ -51,8 +55,8 @@ impl ReadBuffer {
         Poll::Ready(self.peer)
     }
 
-    /// Takes off the empty lines that some clients send after a body (RFC 9112, section 2.2), a few at most.
-    /// Whether the first byte of a request is there.
+    /// Whether the first byte of a request has arrived. Removes a few empty lines before it, which some clients send after
+    /// a body (RFC 9112, section 2.2).
     pub(crate) fn has_request(&mut self) -> bool {
         while self.bytes.starts_with(b"\r\n") && self.empty_lines < MAX_EMPTY_LINES {
             self.bytes.advance(2);
@@ -61,24 +65,24 @@ impl ReadBuffer {
         !matches!(&self.bytes[..], b"" | b"\r")
     }
 
-    /// Takes off a head of `length` bytes.
+    /// Removes a parsed head of `length` bytes.
     pub(crate) fn take_head(&mut self, length: usize) {
         self.bytes.advance(length);
         self.empty_lines = 0;
     }
 
-    /// Gives memory back while there is nothing to hold. A little is kept: it would be asked for again.
+    /// Frees the memory of an empty buffer. A small buffer is kept, because the next request would allocate it again.
     pub(crate) fn release(&mut self) {
-        // The capacity that the buffer tells does not count what was taken off its front.
+        // The reported capacity does not include bytes that were removed from the front.
         if self.bytes.is_empty() && self.bytes.try_reclaim(KEPT + 1) {
             self.bytes = BytesMut::new();
         }
     }
 }
 
-/// The most bytes held of what a client sends ahead.
+/// Maximum number of bytes buffered of what a client sends ahead.
 pub(crate) const READ_AHEAD: usize = 64 << 10;
-/// The most bytes that an idle connection keeps in a buffer.
+/// Maximum size of a buffer that an idle connection keeps, in bytes.
 pub(crate) const KEPT: usize = 1 << 10;
 const SCRATCH: usize = 16 << 10;
 const MAX_EMPTY_LINES: usize = 4;

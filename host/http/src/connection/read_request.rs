@@ -1,3 +1,5 @@
+//! Reading the next request: waiting for it, and its head.
+
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
@@ -16,9 +18,10 @@ use crate::transport::Transport;
 use crate::version::Version;
 
 impl<S: Transport> Connection<S> {
-    /// Waits until the client has sent at least a byte of a next request; what it sent ahead counts. False if
-    /// there is none to come: the client closed or failed, stayed idle for too long, or the connection is not
-    /// persistent. Cancel-safe.
+    /// Waits for the first byte of the next request, which may have arrived already. Cancel-safe.
+    ///
+    /// Returns false if there is no next request: the client closed the connection, was idle for too long, or the
+    /// connection is not persistent.
     pub async fn idle(&mut self) -> bool {
         if !self.discard().await {
             return false;
@@ -45,8 +48,12 @@ impl<S: Transport> Connection<S> {
         .await
     }
 
-    /// Reads and checks the head of the next request. None if the client went away before its end, or sent
-    /// nothing at all: there is nobody to answer.
+    /// Reads and checks the head of the next request. None if the client closed the connection before the head was
+    /// complete, so that no response is possible.
+    ///
+    /// # Errors
+    ///
+    /// Why the request must be [rejected](Self::reject).
     pub async fn next_request(&mut self) -> Result<Option<Request>, Reject> {
         if !self.discard().await {
             return Ok(None);
@@ -94,8 +101,8 @@ impl<S: Transport> Connection<S> {
                     Poll::Ready(Peer::HalfClosed | Peer::Gone) => return Poll::Ready(Ok(None)),
                     Poll::Pending => {
                         let until = *until.get_or_insert_with(|| deadline(timeout));
-                        let something_came = self.read_buffer.has_request();
-                        return self.timer.poll(until, cx).map(|()| match something_came {
+                        let has_started = self.read_buffer.has_request();
+                        return self.timer.poll(until, cx).map(|()| match has_started {
                             true => Err(Reject::HeadTimeout),
                             false => Ok(None),
                         });
@@ -125,24 +132,24 @@ impl<S: Transport> Connection<S> {
             return Ok(Some((head, None)));
         }
         let expects_continue = framing.expects_continue;
-        let (incoming, body) = BodyFeeder::new(
+        let (feeder, body) = BodyFeeder::new(
             framing.length,
             expects_continue,
             max_body,
             &mut self.read_buffer,
         );
-        self.feeder = Some(incoming);
+        self.feeder = Some(feeder);
         Ok(Some((head, Some(body))))
     }
 
-    /// Throws away what is left of the last request's body. Whether another request may follow. Cancel-safe.
+    /// Discards the rest of the last request's body. Returns whether another request may follow. Cancel-safe.
     async fn discard(&mut self) -> bool {
-        if let Some(incoming) = &mut self.feeder
+        if let Some(feeder) = &mut self.feeder
             && self.state == ConnectionState::Persistent
         {
-            let until = deadline(LINGER);
+            let until = deadline(DISCARD_TIMEOUT);
             let complete = poll_fn(|cx| {
-                match incoming.poll_discard(&mut self.stream, &mut self.read_buffer, cx) {
+                match feeder.poll_discard(&mut self.stream, &mut self.read_buffer, cx) {
                     Poll::Ready(complete) => Poll::Ready(complete),
                     Poll::Pending => self.timer.poll(until, cx).map(|()| false),
                 }
@@ -158,7 +165,7 @@ impl<S: Transport> Connection<S> {
     }
 }
 
-/// The most that `Limits::max_head` can allow for.
+/// The upper bound of `Limits::max_head` in bytes.
 const MAX_HEAD: usize = 1 << 20;
-/// How long the rest of a body is waited for.
-const LINGER: Duration = Duration::from_secs(3);
+/// How long to wait for the rest of a body that is discarded.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,4 +1,7 @@
-use super::send::copied;
+//! Sending a response.
+
+use super::body_feeder::BodyFeeder;
+use super::send_body::inline_length;
 use super::send_error::{SendError, Sent};
 use super::{Connection, ConnectionState};
 use crate::request::reject::Reject;
@@ -12,23 +15,24 @@ use crate::transport::Transport;
 use crate::version::Version;
 
 impl<S: Transport> Connection<S> {
-    /// Sends the response to the current request. Where the error says that nothing was sent, another may be
-    /// tried; after any other error nothing more can be done with the connection.
+    /// Sends the response to the current request.
+    ///
+    /// # Errors
+    ///
+    /// If [nothing was sent](SendError::nothing_sent), another response may be sent. After any other error, the connection
+    /// cannot be used any more.
     pub async fn respond(&mut self, response: Response) -> Result<Sent, SendError> {
         let framing = response.framing(self.current.version, self.current.head_only);
         let framing = framing.map_err(SendError::Invalid)?;
         self.check_size(&response)?;
-        if let Some(incoming) = &mut self.feeder {
-            incoming.before_final(response.is_stream());
+        if let Some(feeder) = &mut self.feeder {
+            feeder.before_final(response.is_stream());
         }
         let persistent = self.state == ConnectionState::Persistent
             && self.current.persistent
             && !self.finishing
             && framing != ResponseFraming::Close
-            && self
-                .feeder
-                .as_ref()
-                .is_none_or(|body| body.is_discardable());
+            && self.feeder.as_ref().is_none_or(BodyFeeder::is_discardable);
         let persistence = match (persistent, self.current.version) {
             (false, _) => Persistence::Close,
             (true, Version::Http11) => Persistence::Silent,
@@ -36,12 +40,17 @@ impl<S: Transport> Connection<S> {
         };
         let has_body = !self.current.head_only && !response.is_bodiless();
         self.write_buffer.clear();
-        // At once, and not by doubling: a buffer that is not small is given back whenever the connection is idle.
-        self.write_buffer
-            .reserve(HEAD + if has_body { copied(response.body()) } else { 0 });
-        if let Some(incoming) = &self.feeder {
-            self.write_buffer
-                .extend_from_slice(incoming.unsent_interim());
+        // Reserved at once rather than by doubling, because an idle connection frees all but small buffers.
+        self.write_buffer.reserve(
+            TYPICAL_HEAD
+                + if has_body {
+                    inline_length(response.body())
+                } else {
+                    0
+                },
+        );
+        if let Some(feeder) = &self.feeder {
+            self.write_buffer.extend_from_slice(feeder.unsent_interim());
         }
         let start = self.write_buffer.len();
         encode::head(&response, framing, persistence, &mut self.write_buffer);
@@ -66,7 +75,7 @@ impl<S: Transport> Connection<S> {
                 if !persistent {
                     self.state = ConnectionState::Closing;
                 }
-                if self.feeder.as_ref().is_some_and(|body| body.is_at_end()) {
+                if self.feeder.as_ref().is_some_and(BodyFeeder::is_at_end) {
                     self.feeder = None;
                 }
             }
@@ -77,7 +86,11 @@ impl<S: Transport> Connection<S> {
         })
     }
 
-    /// Answers a request that cannot be accepted. No other may follow.
+    /// Refuses a request: sends the error response for `reject` and makes the request the last one.
+    ///
+    /// # Errors
+    ///
+    /// If the response could not be sent.
     pub async fn reject(&mut self, reject: &Reject) -> Result<Sent, SendError> {
         self.finishing = true;
         self.respond(Response::error(reject.status())).await
@@ -93,5 +106,5 @@ impl<S: Transport> Connection<S> {
     }
 }
 
-/// Bytes that hold most heads.
-const HEAD: usize = 512;
+/// A size in bytes that holds most response heads.
+const TYPICAL_HEAD: usize = 512;

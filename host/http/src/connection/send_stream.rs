@@ -1,3 +1,5 @@
+//! Sending a streamed body.
+
 use std::future::poll_fn;
 use std::task::Poll;
 
@@ -5,8 +7,8 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::Connection;
-use super::send::{COPIED, Next};
 use super::send_error::{Cut, SendError};
+use super::write::{COPIED, Next};
 use crate::limits::MAX_FIELDS;
 use crate::response::body::Frame;
 use crate::response::encode;
@@ -16,7 +18,8 @@ use crate::trailers::{self, Trailers};
 use crate::transport::Transport;
 
 impl<S: Transport> Connection<S> {
-    /// Sends frames as they come: as many in one write as are there, and none held back while waiting.
+    /// Sends frames as they arrive. All frames that are ready go out in one write, and none is held back while waiting.
+    /// Returns the length of the body.
     pub(super) async fn send_stream(
         &mut self,
         mut frames: Receiver<Frame>,
@@ -31,9 +34,11 @@ impl<S: Transport> Connection<S> {
         loop {
             let frame = match frames.try_recv() {
                 Ok(frame) => frame,
-                Err(TryRecvError::Disconnected) => return Err(cut(started, Cut::StreamUnfinished)),
+                Err(TryRecvError::Disconnected) => {
+                    return Err(failed(started, Cut::StreamUnfinished));
+                }
                 Err(TryRecvError::Empty) => {
-                    self.send(unsent, &[], Next::Other).await?;
+                    self.write(unsent, &[], Next::Other).await?;
                     self.write_buffer.truncate(self.sent_head.end);
                     (started, unsent) = (true, self.write_buffer.len());
                     self.next_frame(&mut frames).await?
@@ -44,7 +49,7 @@ impl<S: Transport> Connection<S> {
                 Frame::Data(data) => {
                     body_bytes += data.len() as u64;
                     if length.is_some_and(|length| body_bytes > length) {
-                        return Err(cut(started, Cut::StreamLength));
+                        return Err(failed(started, Cut::StreamLength));
                     }
                     if chunked {
                         encode::chunk_size(data.len(), &mut self.write_buffer);
@@ -52,7 +57,7 @@ impl<S: Transport> Connection<S> {
                     if data.len() <= COPIED {
                         self.write_buffer.extend_from_slice(&data);
                     } else {
-                        self.send(unsent, &data, Next::Other).await?;
+                        self.write(unsent, &data, Next::Other).await?;
                         self.write_buffer.truncate(self.sent_head.end);
                         (started, unsent) = (true, self.write_buffer.len());
                     }
@@ -60,7 +65,7 @@ impl<S: Transport> Connection<S> {
                         self.write_buffer.extend_from_slice(b"\r\n");
                     }
                     if self.write_buffer.len() > BATCH {
-                        self.send(unsent, &[], Next::Other).await?;
+                        self.write(unsent, &[], Next::Other).await?;
                         self.write_buffer.truncate(self.sent_head.end);
                         (started, unsent) = (true, self.write_buffer.len());
                     }
@@ -68,10 +73,10 @@ impl<S: Transport> Connection<S> {
                 Frame::Trailers(_) | Frame::End
                     if length.is_some_and(|length| body_bytes < length) =>
                 {
-                    return Err(cut(started, Cut::StreamLength));
+                    return Err(failed(started, Cut::StreamLength));
                 }
                 Frame::Trailers(_) | Frame::End if !chunked => {
-                    self.send(unsent, &[], Next::Other).await?;
+                    self.write(unsent, &[], Next::Other).await?;
                     return Ok(body_bytes);
                 }
                 frame => {
@@ -82,17 +87,17 @@ impl<S: Transport> Connection<S> {
                     if trailers::size(&trailers) > self.limits.max_head
                         || trailers.len() > MAX_FIELDS
                     {
-                        return Err(cut(started, Cut::TrailersTooLarge));
+                        return Err(failed(started, Cut::TrailersTooLarge));
                     }
                     encode::last_chunk(&trailers, &mut self.write_buffer);
-                    self.send(unsent, &[], Next::Other).await?;
+                    self.write(unsent, &[], Next::Other).await?;
                     return Ok(body_bytes);
                 }
             }
         }
     }
 
-    /// Waits for a frame. Its source may be reading the request's body meanwhile.
+    /// Waits for a frame. The handler may read the request's body meanwhile.
     async fn next_frame(&mut self, frames: &mut Receiver<Frame>) -> Result<Frame, SendError> {
         let mut timer = std::mem::take(&mut self.stream_timer);
         let until = deadline(self.limits.stream_timeout);
@@ -110,8 +115,8 @@ impl<S: Transport> Connection<S> {
     }
 }
 
-/// What a stream that fails comes to: while its head is still here, another response can be sent.
-fn cut(started: bool, cut: Cut) -> SendError {
+/// The error of a stream that fails. If its head was not sent yet, another response can be sent.
+fn failed(started: bool, cut: Cut) -> SendError {
     if started {
         SendError::Cut(cut)
     } else {
@@ -119,5 +124,5 @@ fn cut(started: bool, cut: Cut) -> SendError {
     }
 }
 
-/// How many bytes of small frames are gathered for one write.
+/// Small frames are gathered up to this many bytes for one write.
 const BATCH: usize = 64 << 10;
