@@ -1,16 +1,17 @@
-//! belljar: an HTTP server whose every request is answered by a WebAssembly component in a sandbox of its own.
+//! belljar is an HTTP server. A WebAssembly component answers each request, in a sandbox of its own.
 //!
-//! A request's way, each step a module that can be read alone:
+//! A request passes through these modules, each of which can be read on its own:
 //!
 //! ```text
 //! server::listener -> belljar_http::Connection -> routing::Table -> belljar_sandbox::Handler -> Connection::respond
 //! ```
 //!
-//! - [`belljar_http`] is HTTP/1.1 over any stream. It knows nothing of WebAssembly.
-//! - [`belljar_sandbox`] is instances, grants and limits. It knows nothing of sockets.
-//! - [`server`] is where the two meet, and nowhere else.
-//!
-//! Which handler answers which request is said by a [`config`], kept live by [`deploy`], and looked up in [`routing`].
+//! - [`belljar_http`] implements HTTP/1.1 over any stream. It does not know WebAssembly.
+//! - [`belljar_sandbox`] runs handlers with their grants and limits. It does not know sockets or HTTP status codes.
+//! - [`server`] connects the two: it calls handlers and sends their responses.
+//! - [`config`] reads the configuration, which maps routes to handlers.
+//! - [`deploy`] loads the handlers and replaces them when they change.
+//! - [`routing`] finds the route of a request.
 
 pub mod config;
 pub mod deploy;

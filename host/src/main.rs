@@ -1,4 +1,4 @@
-//! The command `belljar`.
+//! The `belljar` command.
 
 mod cli;
 

@@ -63,7 +63,7 @@ pub(super) async fn wait_for_batch() {
     });
     // tokio resumes a task that yields after all ready tasks and a poll of the sockets.
     yield_now().await;
-    // The task may resume on another thread. That thread then forgets how long its own responses have waited, no more.
+    // The task may resume on another thread. The only effect there is that its overdue responses wait longer.
     BATCH.set(Batch {
         waiting_since: None,
         ..BATCH.get()

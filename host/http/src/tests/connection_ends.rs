@@ -1,4 +1,4 @@
-//! How connections end: clients that go away, are slow, or do not listen.
+//! Tests of how connections end: with clients that disconnect, are slow, or do not read.
 
 use tokio::time::Instant;
 
@@ -6,8 +6,8 @@ use super::*;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
-/// What the server says to a client that sends `request` and then nothing more, and after how many seconds it
-/// closes the connection.
+/// Sends `request` and then nothing more. Returns a summary of the responses, and the seconds until the server closes the
+/// connection.
 async fn silent_after(request: &str) -> (String, u64) {
     let (mut client, server) = start();
     let start = Instant::now();
@@ -24,7 +24,7 @@ async fn silent_after(request: &str) -> (String, u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_falls_silent_is_not_waited_for_for_ever() {
+async fn closes_when_a_client_falls_silent() {
     for (request, expected, seconds) in [
         ("", "", 60),
         ("\r\n", "", 60),
@@ -63,7 +63,7 @@ async fn a_client_that_falls_silent_is_not_waited_for_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_trickles_gains_nothing_by_it() {
+async fn times_out_a_client_that_sends_single_bytes() {
     for (start_of_request, seconds) in [
         ("GET / HTTP/1.1\r\nx: ", 10),
         (
@@ -100,7 +100,7 @@ async fn a_client_that_trickles_gains_nothing_by_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_but_steady_body_is_read_to_its_end() {
+async fn reads_a_slow_but_steady_body_to_its_end() {
     let (client, server) = start();
     let (mut reader, mut writer) = tokio::io::split(client);
     writer
@@ -119,7 +119,7 @@ async fn a_slow_but_steady_body_is_read_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_is_given_up() {
+async fn closes_when_a_client_does_not_read() {
     let (mut client, server) = duplex(1000);
     let server = tokio::spawn(serve(server, Arc::new(Limits::default())));
     let start = Instant::now();
@@ -134,7 +134,7 @@ async fn a_client_that_does_not_read_is_given_up() {
     assert_eq!(start.elapsed().as_secs(), 30);
 }
 
-/// How the wait for a handler ends, in how many milliseconds, when the client does `act` after its request.
+/// Runs a handler for 5 s while the client does `act`. Returns the outcome, and the milliseconds until it.
 async fn driven(
     act: impl AsyncFnOnce(DuplexStream) -> Option<DuplexStream>,
 ) -> (Result<(), ClientGone>, u128) {
@@ -150,7 +150,7 @@ async fn driven(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_is_given_up_when_its_client_is_gone() {
+async fn stops_driving_when_the_client_is_gone() {
     assert_eq!(driven(async |client| Some(client)).await, (Ok(()), 5000));
     let half_closed = driven(async |mut client: DuplexStream| {
         sleep(Duration::from_millis(100)).await;
@@ -172,12 +172,12 @@ async fn a_handler_is_given_up_when_its_client_is_gone() {
     assert_eq!(
         backlog.await,
         (Ok(()), 5000),
-        "a client with a full backlog is there"
+        "the server cannot notice a close behind a full read buffer"
     );
 }
 
 #[tokio::test]
-async fn a_reset_is_noticed_at_once() {
+async fn notices_a_reset_at_once() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap())
         .await
@@ -196,7 +196,7 @@ async fn a_reset_is_noticed_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_closed_clients_get_their_answers() {
+async fn answers_half_closed_clients() {
     for path in ["/", "/slow", "/stream", "/many-bytes"] {
         let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").repeat(3);
         assert_eq!(
@@ -215,7 +215,7 @@ async fn half_closed_clients_get_their_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_stream_notices_that_its_client_is_gone() {
+async fn notices_a_disconnect_while_a_stream_is_idle() {
     let (mut client, server) = duplex(1 << 10);
     client.write_all(GET).await.unwrap();
     let mut connection = Connection::new(server, Arc::new(Limits::default()));
@@ -238,7 +238,7 @@ async fn an_idle_stream_notices_that_its_client_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_can_be_cancelled_and_taken_up_again() {
+async fn idle_is_cancel_safe() {
     let (mut client, server) = duplex(1 << 10);
     let mut connection = Connection::new(server, Arc::new(Limits::default()));
     for byte in GET {
@@ -264,7 +264,7 @@ async fn waiting_can_be_cancelled_and_taken_up_again() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_still_sending_gets_the_answer_rather_than_a_reset() {
+async fn sends_the_response_while_the_client_is_still_sending() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap())
         .await

@@ -1,4 +1,4 @@
-//! The connection as a client sees it, over a pipe in memory and with a clock that does not make anyone wait.
+//! Tests of a connection from the client's side, over a pipe in memory and with a paused clock.
 
 mod connection_ends;
 mod request_bodies;
@@ -16,11 +16,11 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 
-/// A response as the client got it.
+/// A response as the client received it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Received {
     status: u16,
-    /// Names in lower case. Without Date and Server, which are checked on the way.
+    /// Names are in lower case. Date and Server are checked and removed by the parser.
     fields: Vec<(String, String)>,
     body: Vec<u8>,
 }
@@ -40,8 +40,8 @@ impl Received {
     }
 }
 
-/// What a server with `handler` sends to a client that sends `request` in pieces of `step` bytes, a moment
-/// apart, and then closes its side.
+/// Sends `request` in pieces of `step` bytes, with a pause after each, and closes the client's side. Returns all bytes that
+/// the server sends.
 async fn exchange(request: &[u8], step: usize, limits: &Limits) -> Vec<u8> {
     let (client, server) = duplex(1 << 20);
     let server = tokio::spawn(serve(server, Arc::new(limits.clone())));
@@ -49,7 +49,7 @@ async fn exchange(request: &[u8], step: usize, limits: &Limits) -> Vec<u8> {
     let pieces: Vec<_> = request.chunks(step).map(Bytes::copy_from_slice).collect();
     let sender = tokio::spawn(async move {
         for piece in pieces {
-            // The server may be gone by now.
+            // The server may have closed the connection.
             let _ = writer.write_all(&piece).await;
             sleep(Duration::from_micros(100)).await;
         }
@@ -65,7 +65,7 @@ async fn exchange(request: &[u8], step: usize, limits: &Limits) -> Vec<u8> {
     answer
 }
 
-/// The responses to `request`, which must be the same however its bytes are split.
+/// The responses to `request`. They must be the same however its bytes are split.
 async fn responses(request: &str) -> Vec<Received> {
     responses_within(request, &Limits::default()).await
 }
@@ -84,7 +84,7 @@ async fn responses_within(request: &str, limits: &Limits) -> Vec<Received> {
     whole
 }
 
-/// The responses to `request` and one more that follows it, in short: `200, 200` or `400 close`.
+/// A summary of the responses to `request` and to a second request after it, such as `200, 200` or `400 close`.
 async fn summary(request: &str) -> String {
     let request = format!("{request}GET /after HTTP/1.1\r\nHost: h\r\n\r\n");
     summarise(&responses(&request).await)
@@ -98,14 +98,14 @@ fn summarise(responses: &[Received]) -> String {
         .join(", ")
 }
 
-/// Takes apart what a server sent in answer to `request`, all of which must be whole.
+/// Parses all bytes that a server sent in response to `request`. Every response must be complete.
 fn parse_all(mut bytes: &[u8], request: &str) -> Vec<Received> {
     let mut responses = Vec::new();
     let mut head_only = request.starts_with("HEAD ");
     while !bytes.is_empty() {
         let (response, rest) = parse_one(bytes, head_only).unwrap_or_else(|| {
             panic!(
-                "not a whole response: {:?}, to {request:?}",
+                "incomplete response {:?} to {request:?}",
                 String::from_utf8_lossy(bytes)
             )
         });
@@ -139,12 +139,12 @@ fn parse_one(bytes: &[u8], head_only: bool) -> Option<(Received, &[u8])> {
         let date = fields
             .iter()
             .position(|(name, _)| name == "date")
-            .expect("no Date");
+            .expect("the response has no Date field");
         assert!(httpdate::parse_http_date(&fields.remove(date).1).is_ok());
         let server = fields
             .iter()
             .position(|(name, _)| name == "server")
-            .expect("no Server");
+            .expect("the response has no Server field");
         assert_eq!(fields.remove(server).1, "belljar");
     }
     let mut received = Received {
@@ -175,7 +175,7 @@ fn parse_one(bytes: &[u8], head_only: bool) -> Option<(Received, &[u8])> {
     Some((received, &[]))
 }
 
-/// What a host does with a connection.
+/// Serves a connection as the server does.
 async fn serve<S: Transport>(stream: S, limits: Arc<Limits>) {
     let mut connection = Connection::new(stream, limits);
     while connection.idle().await {
@@ -210,13 +210,13 @@ async fn serve<S: Transport>(stream: S, limits: Arc<Limits>) {
     connection.close().await;
 }
 
-/// A handler that does what its path says.
+/// A handler whose behaviour depends on the path.
 async fn handle(mut request: Request) -> Response {
     let fields = |name: &str, value: &str| vec![(name.to_owned(), value.as_bytes().to_vec())];
     let ok = |body: Body| Response::new(200, Vec::new(), body).unwrap();
     let body = request.body.take();
     match request.head.path() {
-        // The whole body, or what the host answers if it cannot be read.
+        // Sends the body back. If it cannot be read, the server must reject the request, whatever the handler answers.
         "/echo" => match read_all(body).await {
             Ok(content) => ok(Body::Bytes(content.into())),
             Err(_) => ok(Body::Bytes("the handler hides the failure".into())),
@@ -283,7 +283,7 @@ fn data(text: &str) -> Frame {
     Frame::Data(Bytes::copy_from_slice(text.as_bytes()))
 }
 
-/// A stream that takes its time, so that its head is sent before its frames.
+/// A stream with a pause before each frame, so that the head is sent first.
 fn stream(length: Option<u64>, source: Vec<Frame>) -> Body {
     let (sender, frames) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -298,7 +298,7 @@ fn stream(length: Option<u64>, source: Vec<Frame>) -> Body {
     Body::Stream { frames, length }
 }
 
-/// A stream that sends the request's body back while it comes.
+/// A stream that sends the request's body back while it arrives.
 fn echo(body: Option<RequestBody>) -> Body {
     let (sender, frames) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -319,7 +319,7 @@ fn echo(body: Option<RequestBody>) -> Body {
     }
 }
 
-/// A client and the task of a server with the default limits.
+/// Starts a server with the default limits, and returns its client.
 fn start() -> (DuplexStream, tokio::task::JoinHandle<()>) {
     let (client, server) = duplex(1 << 16);
     (
@@ -328,7 +328,7 @@ fn start() -> (DuplexStream, tokio::task::JoinHandle<()>) {
     )
 }
 
-/// Reads from `client` until `end` has come.
+/// Reads from `client` until `end` has arrived.
 async fn read_until(client: &mut DuplexStream, end: &str) -> String {
     let mut text = Vec::new();
     while !text.ends_with(end.as_bytes()) {
@@ -343,5 +343,5 @@ async fn read_until(client: &mut DuplexStream, end: &str) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// Longer than any limit, by the paused clock.
+/// Longer than every limit, on the paused clock.
 const HANGING: Duration = Duration::from_secs(1000);

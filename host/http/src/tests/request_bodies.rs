@@ -1,4 +1,4 @@
-//! Bodies of requests: what a handler reads, what the host says of those that fail.
+//! Tests of request bodies: what handlers read, and how the server answers bodies that fail.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn post(path: &str, fields: &str, body: &str) -> String {
 const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_reads_the_content() {
+async fn delivers_the_content_to_the_handler() {
     let large = "0123456789".repeat(20_000);
     let length = |content: &str| format!("Content-Length: {}\r\n", content.len());
     for (fields, body, content) in [
@@ -38,7 +38,7 @@ async fn a_handler_reads_the_content() {
             let request = post(path, fields, body) + "GET /after HTTP/1.1\r\nHost: h\r\n\r\n";
             let responses = responses(&request).await;
             if path == "/stream-echo" && content.len() > 64 << 10 {
-                // Whether the rest is small enough to keep the connection is said before it has come.
+                // The server decides whether to keep the connection before the rest of the body arrives.
                 assert_eq!(responses[0].body, content.as_bytes());
                 continue;
             }
@@ -50,7 +50,7 @@ async fn a_handler_reads_the_content() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_fails_is_answered_for_the_handler() {
+async fn rejects_a_body_that_fails_whatever_the_handler_answers() {
     let limits = Limits {
         max_body: 10,
         ..Limits::default()
@@ -87,7 +87,7 @@ async fn a_body_that_fails_is_answered_for_the_handler() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn once_the_head_was_sent_a_failing_body_cuts_the_connection() {
+async fn cuts_the_connection_when_a_body_fails_after_the_head() {
     let request = post("/stream-echo", CHUNKED, "5\r\nhello\r\nx\r\n");
     let answer = exchange(request.as_bytes(), 1, &Limits::default()).await;
     let answer = String::from_utf8(answer).unwrap();
@@ -97,7 +97,7 @@ async fn once_the_head_was_sent_a_failing_body_cuts_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_read_is_thrown_away_up_to_a_bound() {
+async fn discards_unread_bodies_up_to_a_bound() {
     let content = |length: usize| (format!("Content-Length: {length}\r\n"), "x".repeat(length));
     let chunks = |length: usize| format!("{length:x}\r\n{}\r\n0\r\n\r\n", "x".repeat(length));
     let (small, small_body) = content(5);
@@ -109,12 +109,12 @@ async fn what_was_not_read_is_thrown_away_up_to_a_bound() {
         ("/ignore", &large, &large_body, "200 close"),
         ("/first-byte", &small, &small_body, "200, 200"),
         ("/ignore", CHUNKED, &chunks(5), "200, 200"),
-        // That a chunked body is too large shows only after the response.
+        // A chunked body turns out to be too large only after the response.
         ("/ignore", CHUNKED, &chunks(200 << 10), "200"),
         ("/ignore", CHUNKED, "5\r\nhello\r\nx\r\n", "200"),
     ] {
         let request = post(path, fields, body);
-        // A malformed beginning that is there at once is known before the response, one that comes later is not.
+        // The server notices a malformed body before the response only if its bytes arrive at once.
         let request = format!("{request}GET /after HTTP/1.1\r\nHost: h\r\n\r\n");
         let limits = Limits::default();
         for step in [97, request.len()] {
@@ -127,7 +127,7 @@ async fn what_was_not_read_is_thrown_away_up_to_a_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn continue_is_sent_on_the_first_read() {
+async fn sends_100_continue_on_the_first_read() {
     let fields = "Content-Length: 5\r\nExpect: 100-continue\r\n";
     let (mut client, server) = start();
     client
@@ -150,25 +150,25 @@ async fn continue_is_sent_on_the_first_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn expectations_and_what_becomes_of_the_connection() {
+async fn closes_the_connection_when_100_continue_was_withheld() {
     let fields = "Content-Length: 5\r\nExpect: 100-Continue\r\n";
     for (request, expected) in [
-        // Read: the body may have been sent without waiting.
+        // The handler reads the body, which the client sent without waiting.
         (post("/echo", fields, "hello"), "100, 200, 200"),
         (post("/first-byte", fields, "hello"), "100, 200, 200"),
-        // Never read: whether the body comes nobody can know.
+        // The handler never reads, so the server cannot know whether the body follows.
         (post("/ignore", fields, "hello"), "200 close"),
         (post("/ignore", fields, ""), "200 close"),
-        // Without a body there is nothing to wait for.
+        // A request without a body needs no 100 Continue.
         (post("/echo", "Expect: 100-continue\r\n", ""), "200, 200"),
         (post("/echo", "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), "100, 200, 200"),
-        // A client of HTTP/1.0 does not know of it.
+        // HTTP/1.0 has no 100 Continue.
         (
             "POST /echo HTTP/1.0\r\nContent-Length: 5\r\nConnection: keep-alive\r\nExpect: 100-continue\r\n\r\nhello"
                 .into(),
             "200 keep-alive, 200",
         ),
-        // A stream's head goes out first, and no interim response may follow it.
+        // The head of a stream is sent first, and no interim response may follow it.
         (post("/stream-echo", fields, "hello"), "200 close"),
     ] {
         assert_eq!(summary(&request).await, expected, "{request:?}");
@@ -176,7 +176,7 @@ async fn expectations_and_what_becomes_of_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_may_be_read_in_another_task() {
+async fn delivers_a_body_to_another_task() {
     let (mut client, server) = duplex(64);
     let server = tokio::spawn(async move {
         let mut connection = Connection::new(server, Arc::new(Limits::default()));
@@ -208,7 +208,7 @@ async fn a_body_may_be_read_in_another_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_came_with_the_head_is_there_at_once() {
+async fn delivers_bytes_that_arrived_with_the_head_at_once() {
     let (mut client, server) = duplex(1 << 10);
     let mut connection = Connection::new(server, Arc::new(Limits::default()));
     client
@@ -225,7 +225,7 @@ async fn what_came_with_the_head_is_there_at_once() {
     assert_eq!(body.try_read(2), Some(Ok(Some("he".into()))));
     assert_eq!(body.try_read(9), Some(Ok(Some("llo".into()))));
     assert_eq!(body.try_read(9), None);
-    // A reader that outlives the request is told so.
+    // A reader that outlives the request gets an error.
     connection.respond(Response::error(404)).await.unwrap();
     assert_eq!(body.try_read(9), None);
     drop(connection);

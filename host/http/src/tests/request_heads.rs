@@ -1,9 +1,9 @@
-//! The form of a request's head: each row of the behaviour table, with several inputs.
+//! Tests of request heads: which are accepted, and which status the others get.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn requests_of_good_form_are_answered() {
+async fn answers_well_formed_requests() {
     for head in [
         "GET / HTTP/1.1\r\nHost: h",
         "GET / HTTP/1.1\r\nhOST:h:80",
@@ -29,7 +29,7 @@ async fn requests_of_good_form_are_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_hosts_own_answers() {
+async fn answers_connect_trace_and_options_itself() {
     for (line, expected) in [
         ("CONNECT example.com:443 HTTP/1.1", "405, 200"),
         ("CONNECT / HTTP/1.1", "405, 200"),
@@ -50,7 +50,7 @@ async fn the_hosts_own_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn heads_of_bad_form_are_refused_and_the_connection_closed() {
+async fn rejects_malformed_heads_and_closes() {
     let long = "x".repeat(40_000);
     let many = "a: b\r\n".repeat(127);
     for (head, expected) in [
@@ -228,7 +228,7 @@ async fn a_head_may_be_as_long_as_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn persistence_is_what_the_client_asks_for() {
+async fn keeps_the_connection_as_the_client_asks() {
     for (head, expected) in [
         (
             "GET / HTTP/1.1\r\nHost: h\r\nConnection: close",
@@ -270,7 +270,7 @@ async fn persistence_is_what_the_client_asks_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pipelined_requests_are_answered_in_order() {
+async fn answers_pipelined_requests_in_order() {
     let requests: String = (0..200)
         .map(|number| match number % 4 {
             0 => format!("GET /{number} HTTP/1.1\r\nHost: h\r\n\r\n"),
@@ -291,10 +291,10 @@ async fn pipelined_requests_are_answered_in_order() {
     }
 }
 
-/// Requests with bytes changed, dropped and doubled at random: whatever comes of them, it does not depend on how
-/// their bytes are split, every response is whole, and nothing panics or hangs.
+/// Sends requests with bytes changed, dropped and duplicated at random. The outcome must not depend on how the bytes are
+/// split, every response must be complete, and nothing may panic or hang.
 #[tokio::test(start_paused = true)]
-async fn damaged_requests_have_one_meaning() {
+async fn answers_damaged_requests_the_same_however_they_are_split() {
     let sound = "POST /echo?a=b HTTP/1.1\r\nHost: h:80\r\nTransfer-Encoding: chunked\r\n\r\n5;a\r\nhello\r\n0\r\nt: u\r\n\r\n\
         POST http://h/echo HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello\
         GET / HTTP/1.1\r\nHost: [::1]\r\n\r\n";

@@ -1,4 +1,4 @@
-//! Responses: their framing, and what becomes of those that cannot be brought to their end.
+//! Tests of responses: their framing, and the outcome when a body fails.
 
 use std::fs::File;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn framing_and_content() {
+async fn sends_framing_and_content() {
     let streamed = format!("a{}c", "b".repeat(20_000));
     for (method, path, status, length, body) in [
         ("GET", "/x", 200, Some("6"), "GET /x"),
@@ -76,7 +76,7 @@ async fn framing_and_content() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_without_its_end_is_cut() {
+async fn cuts_the_connection_when_a_stream_does_not_end() {
     for (path, version, start) in [
         ("/stream-cut", "1.1", "\r\n\r\n4\r\npart\r\n"),
         ("/stream-cut", "1.0", "\r\n\r\npart"),
@@ -93,7 +93,7 @@ async fn a_stream_without_its_end_is_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_fails_before_anything_was_sent_can_be_replaced() {
+async fn replaces_a_stream_that_fails_before_anything_was_sent() {
     let (client, server) = duplex(1 << 10);
     let mut connection = Connection::new(server, Arc::new(Limits::default()));
     for source in [
@@ -128,7 +128,7 @@ async fn a_stream_that_fails_before_anything_was_sent_can_be_replaced() {
     assert_eq!(summarise(&parse_all(&answer, "")), "500 close");
 }
 
-/// A connection over a pipe or a socket, with a request for a file on its way.
+/// A connection that has received a request for a file.
 async fn requested<S: Transport>(stream: S) -> Connection<S> {
     let mut connection = Connection::new(stream, Arc::new(Limits::default()));
     assert!(connection.idle().await);
@@ -164,7 +164,7 @@ async fn tcp_pair() -> (tokio::net::TcpStream, tokio::net::TcpStream) {
 const GET: &[u8] = b"GET /file HTTP/1.1\r\nHost: h\r\n\r\n";
 
 #[tokio::test]
-async fn files_are_sent_from_any_offset() {
+async fn sends_files_from_any_offset() {
     for (size, offset, length) in [
         (10usize, 0usize, 10usize),
         (10, 3, 4),
@@ -210,7 +210,7 @@ async fn files_are_sent_from_any_offset() {
         outcomes.2.unwrap();
         outcomes.3.unwrap();
         for answer in [first, second] {
-            let (received, rest) = parse_one(&answer, false).expect("a whole response");
+            let (received, rest) = parse_one(&answer, false).expect("the response is complete");
             assert!(
                 received.body == expected && rest.is_empty(),
                 "{size} {offset} {length}"
@@ -220,7 +220,7 @@ async fn files_are_sent_from_any_offset() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_too_short_is_found_out_before_the_head_is_sent() {
+async fn detects_a_short_file_before_sending_the_head() {
     for (size, offset, length) in [
         (10, 0, 11),
         (10, 10, 1),
@@ -250,7 +250,7 @@ async fn a_file_that_is_too_short_is_found_out_before_the_head_is_sent() {
 }
 
 #[tokio::test]
-async fn a_file_that_shrinks_while_it_is_sent_cuts_the_connection() {
+async fn cuts_the_connection_when_a_file_shrinks() {
     let size = 20_000_000;
     let file = temporary(size);
     let (mut client, server) = tcp_pair().await;
@@ -269,7 +269,7 @@ async fn a_file_that_shrinks_while_it_is_sent_cuts_the_connection() {
         connection.close().await;
         outcome
     });
-    // The socket's buffers are full long before the file's end.
+    // The socket's buffers fill up long before the end of the file.
     let mut answer = vec![0; 1000];
     client.read_exact(&mut answer).await.unwrap();
     file.set_len(1000).unwrap();
@@ -283,7 +283,7 @@ async fn a_file_that_shrinks_while_it_is_sent_cuts_the_connection() {
 }
 
 #[tokio::test]
-async fn a_directory_cannot_be_sent() {
+async fn rejects_a_directory_as_body() {
     let (mut client, server) = duplex(1 << 10);
     client.write_all(GET).await.unwrap();
     let mut connection = requested(server).await;
@@ -303,7 +303,7 @@ async fn a_directory_cannot_be_sent() {
 }
 
 #[tokio::test]
-async fn a_response_that_ends_with_the_connection_is_reset_when_it_is_cut() {
+async fn resets_the_connection_when_a_response_without_length_is_cut() {
     let (mut client, server) = tcp_pair().await;
     client
         .write_all(b"GET /stream-cut HTTP/1.0\r\n\r\n")
