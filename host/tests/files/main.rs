@@ -1,4 +1,4 @@
-//! The default guest: the files of a folder, as clients and browsers see them.
+//! Tests of the default guest, which serves the files of a folder.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,11 +1,11 @@
-//! Request bodies on their way to the handler: codings, `100 Continue`, and what is malformed or cut short.
+//! Tests of request bodies: chunked coding, `100 Continue`, malformed and incomplete bodies.
 
 use std::time::Duration;
 
 use crate::support::{Server, head, post, post_chunked, shown};
 
 #[test]
-fn well_formed_chunks_arrive_as_one_body() {
+fn decodes_well_formed_chunks() {
     for (coded, body) in [
         ("0\r\n\r\n", ""),
         ("5\r\nhello\r\n0\r\n\r\n", "hello"),
@@ -41,7 +41,7 @@ fn well_formed_chunks_arrive_as_one_body() {
                 "{}",
                 shown(coded.as_bytes())
             );
-            // The body's end was found exactly: the next request is understood.
+            // The server found the exact end of the body, so that it can parse the next request.
             assert_eq!(
                 client.get("/hello").text(),
                 "hello\n",
@@ -52,9 +52,9 @@ fn well_formed_chunks_arrive_as_one_body() {
     }
 }
 
-/// The handler says 200 to all of these. The host knows better, and closes.
+/// The handler answers 200 to each of these requests. The server sends 400 instead and closes the connection.
 #[test]
-fn malformed_chunks_are_answered_400_whatever_the_handler_says() {
+fn rejects_malformed_chunks_whatever_the_handler_answers() {
     let long_extension = format!("5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(100_000));
     let many_trailers = format!("5\r\nhello\r\n0\r\n{}\r\n", "X: y\r\n".repeat(50_000));
     for coded in [
@@ -117,7 +117,7 @@ fn malformed_chunks_are_answered_400_whatever_the_handler_says() {
 }
 
 #[test]
-fn a_body_cut_short_is_answered_400() {
+fn rejects_incomplete_bodies() {
     for request in [
         "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhello",
         "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n",
@@ -129,7 +129,7 @@ fn a_body_cut_short_is_answered_400() {
         let mut client = server.connect();
         client.send(request);
         client.finish_sending();
-        // A client that is gone for good need not be answered; one that is told 200 was told a lie.
+        // The client may still read. A response of 200 would be wrong, because the body is incomplete.
         match client.try_response(false) {
             Ok(answer) => assert_eq!((answer.status, answer.closes()), (400, true), "{request:?}"),
             Err(broken) => panic!("{request:?}: {broken:?}"),
@@ -138,9 +138,9 @@ fn a_body_cut_short_is_answered_400() {
     }
 }
 
-/// RFC 9110, section 10.1.1: the client is told to go on when the handler first reads, and not before.
+/// RFC 9110, section 10.1.1. The server sends 100 when the handler first reads the body, and not before.
 #[test]
-fn continue_is_sent_when_the_handler_reads() {
+fn sends_100_continue_when_the_handler_reads() {
     let server = Server::shared();
     for value in ["100-continue", "100-Continue"] {
         let mut client = server.connect();
@@ -162,7 +162,7 @@ fn continue_is_sent_when_the_handler_reads() {
         assert_eq!(
             client.get("/hello").text(),
             "hello\n",
-            "the connection goes on"
+            "the connection must stay usable"
         );
     }
     let mut client = server.connect();
@@ -177,7 +177,7 @@ fn continue_is_sent_when_the_handler_reads() {
 }
 
 #[test]
-fn continue_is_not_sent_when_the_handler_does_not_read() {
+fn sends_no_100_continue_when_the_handler_does_not_read() {
     let server = Server::shared();
     let mut client = server.connect();
     client.send(head(
@@ -190,19 +190,19 @@ fn continue_is_not_sent_when_the_handler_does_not_read() {
         (answer.status, answer.text().as_str()),
         (200, "the body was ignored\n")
     );
-    // Whether the five bytes will still come is unknown, so nothing after them can be understood.
+    // The server cannot know whether the five bytes will follow, so it cannot parse anything after them.
     assert!(answer.closes(), "{}", answer.head);
     client.assert_closed("an answer instead of 100");
 }
 
 #[test]
-fn continue_is_not_sent_where_it_would_confuse() {
+fn sends_no_100_continue_without_body_or_in_http_1_0() {
     let server = Server::shared();
-    // No body to wait for.
+    // The request has no body to wait for.
     let mut client = server.connect();
     client.send(head("GET", "/hello", &[("Expect", "100-continue")]));
     assert_eq!(client.response().status, 200);
-    // HTTP/1.0 knows no interim answers.
+    // HTTP/1.0 has no interim responses.
     let mut client = server.connect();
     client.send("POST /echo HTTP/1.0\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello");
     let answer = client.response();
@@ -210,7 +210,7 @@ fn continue_is_not_sent_where_it_would_confuse() {
 }
 
 #[test]
-fn another_expectation_fails() {
+fn rejects_unknown_expectations() {
     let server = Server::shared();
     for value in ["200-ok", "100-continue, other", "100", "continue"] {
         let mut client = server.connect();
@@ -223,9 +223,9 @@ fn another_expectation_fails() {
     }
 }
 
-/// The handler answers without a look at the body: a small rest is read away, and the connection goes on.
+/// The handler answers without reading the body. The server discards a small body and keeps the connection.
 #[test]
-fn a_small_unread_body_is_read_away() {
+fn discards_small_unread_bodies() {
     let server = Server::shared();
     for request in [
         post("/ignore-body", &[b'x'; 1000]),
@@ -250,9 +250,9 @@ fn a_small_unread_body_is_read_away() {
     }
 }
 
-/// A large rest is not worth waiting for: the answer arrives whole, and the connection is closed.
+/// The server does not wait for a large body. The response arrives complete, and the connection closes.
 #[test]
-fn a_large_unread_body_ends_the_connection() {
+fn closes_after_a_large_unread_body() {
     let server = Server::shared();
     let mut client = server.connect();
     client.send(head(
@@ -271,9 +271,9 @@ fn a_large_unread_body_ends_the_connection() {
     server.assert_alive("an unread body");
 }
 
-/// The client goes on sending and reads only afterwards: the answer must not be lost to a reset.
+/// The client keeps sending and reads only afterwards. A reset must not lose the response.
 #[test]
-fn the_answer_reaches_a_client_that_is_still_sending() {
+fn delivers_the_response_to_a_client_that_is_still_sending() {
     let server = Server::shared();
     for _ in 0..5 {
         let mut client = server.connect();

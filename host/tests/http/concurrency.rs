@@ -1,5 +1,5 @@
-//! Many at once, and none at the expense of another. Nothing here measures time: what must not wait is answered
-//! while what it must not wait for is still unanswered.
+//! Tests of concurrent requests: none may delay another. No test measures time. Each checks that one request is answered
+//! while another one is still unanswered.
 
 use std::io::{Read, Write};
 use std::thread;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::{Client, Server, Site, head};
 
 #[test]
-fn a_thousand_connections_at_once() {
+fn serves_a_thousand_connections_at_once() {
     raise_the_limit_of_open_files();
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::options()
@@ -32,7 +32,7 @@ fn a_thousand_connections_at_once() {
 }
 
 #[test]
-fn sleepers_do_not_delay_others() {
+fn sleeping_handlers_delay_no_other_requests() {
     let server = Server::of_untrusted("--timeout 60s");
     let mut sleepers = send_to_all(&server, 10, "/sleep?ms=59000");
     for _ in 0..20 {
@@ -42,10 +42,10 @@ fn sleepers_do_not_delay_others() {
 }
 
 #[test]
-fn endless_loops_do_not_delay_others() {
+fn endless_loops_delay_no_other_requests() {
     let server = Server::of_untrusted("--timeout 60s --cpu 60s");
     let mut loops = send_to_all(&server, 10, "/loop");
-    // One of them may have to be found out first; after that, and all along, others are served.
+    // The server may need a moment to notice the first loop. Other requests must be answered all the time.
     for _ in 0..20 {
         server.assert_alive("ten loops");
     }
@@ -53,7 +53,7 @@ fn endless_loops_do_not_delay_others() {
 }
 
 #[test]
-fn many_hostile_handlers_at_once() {
+fn hostile_handlers_delay_no_other_requests() {
     let server = Server::of_untrusted("--timeout 5s --cpu 300ms --memory 16MiB");
     let targets = [
         "/loop",
@@ -91,7 +91,7 @@ fn many_hostile_handlers_at_once() {
 }
 
 #[test]
-fn ten_megabytes_in_small_pieces_arrive_whole() {
+fn receives_ten_megabytes_in_small_pieces() {
     let server = Server::of_untrusted("--memory 128MiB --cpu 60s --timeout 2m");
     let body: Vec<u8> = (0..10_000_000_u32)
         .map(|number| (number % 251) as u8)
@@ -140,14 +140,14 @@ fn ten_megabytes_in_small_pieces_arrive_whole() {
         assert_eq!(
             client.get("/hello").text(),
             "hello\n",
-            "the connection is in step"
+            "the next response must belong to the next request"
         );
     }
 }
 
-/// A slow client is cut off in its time, and between any two of its bytes others are served.
+/// A slow client is cut off when its timeout ends. Between any two of its bytes, others are served.
 #[test]
-fn a_client_of_one_byte_at_a_time_holds_nobody_up() {
+fn a_client_that_sends_single_bytes_delays_no_other_requests() {
     let server = Server::of_untrusted("--header-timeout 1s --body-timeout 1s");
     for beginning in [
         "GET /hello HTTP/1.1\r\nX: ",
@@ -166,9 +166,9 @@ fn a_client_of_one_byte_at_a_time_holds_nobody_up() {
     }
 }
 
-/// Slow readers of large answers, all at once, and one quick reader among them.
+/// Many clients read large responses slowly, while one client reads quickly.
 #[test]
-fn clients_that_do_not_read_hold_nobody_up() {
+fn clients_that_do_not_read_delay_no_other_requests() {
     let site = Site::new(&[("file.txt", "content")]);
     site.sparse("big.bin", 64 * 1024 * 1024);
     let server = Server::of_site(&site);
@@ -176,21 +176,21 @@ fn clients_that_do_not_read_hold_nobody_up() {
     for _ in 0..20 {
         assert_eq!(server.get("/file.txt").text(), "content");
     }
-    // Each of them is still being answered, and gets all of it in the end.
+    // The slow clients still receive their complete responses.
     for client in slow.iter_mut().take(3) {
         let length: u64 = client
             .try_head()
-            .expect("a head")
+            .expect("the head arrives")
             .need("content-length")
             .parse()
-            .expect("a number");
+            .expect("the value is a number");
         assert_eq!(client.skip(length), length);
     }
 }
 
-/// A handler that answers while its client is still sending, and a client that never stops.
+/// The handler answers while its client is still sending, and the client never stops.
 #[test]
-fn a_client_that_never_stops_sending_is_cut_off() {
+fn cuts_off_a_client_that_never_stops_sending() {
     let server = Server::of_untrusted("--body-timeout 1s --idle-timeout 2s");
     let mut client = server.connect();
     client.send(head(
@@ -206,7 +206,10 @@ fn a_client_that_never_stops_sending_is_cut_off() {
     let mut sent = 0_u64;
     while stream.write_all(piece.as_bytes()).is_ok() {
         sent += 1;
-        assert!(sent < 2_000_000, "2 GB were swallowed");
+        assert!(
+            sent < 2_000_000,
+            "the server read 2 GB without closing the connection"
+        );
     }
     server.assert_alive("a torrent");
     let mut rest = Vec::new();
@@ -225,12 +228,12 @@ fn assert_unanswered(clients: &mut [Client]) {
     for (number, client) in clients.iter_mut().enumerate() {
         assert!(
             client.is_silent_for(GLANCE),
-            "client {number} was answered before its time"
+            "client {number} was answered too early"
         );
     }
 }
 
-/// A thousand sockets of ours beside those of the other tests; the server must do so for itself.
+/// This test needs a thousand sockets in addition to those of other tests. The server raises its own limit.
 fn raise_the_limit_of_open_files() {
     #[cfg(unix)]
     {

@@ -1,11 +1,11 @@
-//! Handlers that fail or attack, each with its one answer, and after each the server is as it was before.
+//! Tests of handlers that fail or attack: the status of each failure, and that the server keeps working.
 
 use std::time::Duration;
 
 use crate::support::{Response, Server, Site, head, post};
 
 #[test]
-fn a_handler_that_ends_without_an_answer_is_500() {
+fn answers_500_when_a_handler_ends_without_a_response() {
     let server = Server::of_untrusted("");
     for target in [
         "/trap",
@@ -21,9 +21,9 @@ fn a_handler_that_ends_without_an_answer_is_500() {
         assert_eq!(answer.status, 500, "{target}");
         assert!(
             !answer.text().contains("wasm") && !answer.text().contains("unreachable"),
-            "the reason is not the client's"
+            "the client must not see the reason"
         );
-        // The failure was the instance's alone: the connection goes on.
+        // The failure only ends the instance. The connection stays open.
         assert_eq!(client.get("/count").text(), "1\n", "after {target}");
         server.assert_alive(target);
     }
@@ -33,7 +33,7 @@ fn a_handler_that_ends_without_an_answer_is_500() {
 }
 
 #[test]
-fn why_a_handler_failed_is_in_the_log() {
+fn logs_why_a_handler_failed() {
     let server = Server::of_untrusted("--cpu 300ms");
     for (target, status, reason) in [
         ("/trap", 500, "unreachable"),
@@ -43,18 +43,18 @@ fn why_a_handler_failed_is_in_the_log() {
         ("/loop", 504, "cpu"),
     ] {
         assert_eq!(server.get(target).status, status, "{target}");
-        // The path as well as the reason: which handler call failed must be seen.
-        let told = |line: &str| {
+        // The log must show the reason and the path of the request that failed.
+        let has_reason = |line: &str| {
             line.to_ascii_lowercase()
                 .contains(&reason.to_ascii_lowercase())
         };
-        server.wait_for_log(&format!("{reason} (for {target})"), told);
+        server.wait_for_log(&format!("{reason} (for {target})"), has_reason);
         server.wait_for_log(target, |line| line.contains(target));
     }
 }
 
 #[test]
-fn an_answer_that_cannot_be_sent_is_500() {
+fn answers_500_when_a_response_cannot_be_sent() {
     let server = Server::shared();
     for (target, status) in [
         ("/content-length-lie?n=500", 500),
@@ -101,13 +101,13 @@ fn an_answer_that_cannot_be_sent_is_500() {
         assert_eq!(
             client.get("/hello").text(),
             "hello\n",
-            "the connection is in step after {target}"
+            "the next response must belong to the next request after {target}"
         );
     }
 }
 
 #[test]
-fn the_framing_is_the_hosts() {
+fn drops_connection_fields_set_by_the_handler() {
     let server = Server::shared();
     let mut client = server.connect();
     let answer = client.get("/framing");
@@ -133,7 +133,7 @@ fn the_framing_is_the_hosts() {
 }
 
 #[test]
-fn a_part_of_a_file_is_sent_and_nothing_outside_of_it() {
+fn sends_only_the_requested_part_of_a_file() {
     let site = Site::new(&[("ten.txt", "0123456789"), ("folder/x.txt", "x")]);
     let server = Server::options()
         .arg(site.path())
@@ -188,7 +188,7 @@ fn a_part_of_a_file_is_sent_and_nothing_outside_of_it() {
 }
 
 #[test]
-fn a_file_that_shrank_before_the_head_was_sent_is_500() {
+fn answers_500_when_a_file_shrank_before_the_head_was_sent() {
     let site = Site::new(&[]);
     let server = Server::options()
         .dir(&site.path(), "::/:rw")
@@ -214,7 +214,7 @@ fn a_file_that_shrank_before_the_head_was_sent_is_500() {
 }
 
 #[test]
-fn a_handler_that_never_ends_is_504() {
+fn answers_504_when_a_handler_never_ends() {
     let server = Server::of_untrusted(SHORT);
     for target in ["/loop", "/flood-stdout"] {
         let mut client = server.connect();
@@ -226,7 +226,7 @@ fn a_handler_that_never_ends_is_504() {
         504
     );
     server.assert_alive("handlers without an end");
-    // A handler may print; it may not fill the operator's disk.
+    // A handler may print, but must not fill the operator's disk.
     assert!(
         server.log().len() < 4 * 1024 * 1024,
         "{} bytes of log",
@@ -235,21 +235,21 @@ fn a_handler_that_never_ends_is_504() {
 }
 
 #[test]
-fn a_handler_that_sleeps_past_its_deadline_is_504() {
+fn answers_504_when_a_handler_sleeps_past_its_deadline() {
     let server = Server::of_untrusted("--timeout 300ms");
     assert_eq!(server.get("/sleep?ms=600000").status, 504);
     server.assert_alive("a sleeper");
 }
 
 #[test]
-fn memory_has_a_cap_and_the_handler_may_live_with_it() {
+fn limits_memory_without_ending_the_handler() {
     let server = Server::of_untrusted("--memory 8MiB --cpu 10s");
     let size: u64 = server
         .get("/memory-report")
         .text()
         .trim()
         .parse()
-        .expect("a number");
+        .expect("the value is a number");
     assert!((1024 * 1024..=8 * 1024 * 1024).contains(&size), "{size}");
     let answer = server.get("/memory");
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -264,16 +264,16 @@ fn memory_has_a_cap_and_the_handler_may_live_with_it() {
 }
 
 #[test]
-fn timers_without_end_are_stopped() {
+fn stops_handlers_that_create_endless_timers() {
     let server = Server::of_untrusted("--cpu 500ms --timeout 5s");
     let status = server.get("/spawn-many-pollables").status;
     assert!(matches!(status, 500 | 504), "{status}");
     server.assert_alive("timers");
 }
 
-/// The open files of one request must not use up what the others need.
+/// The open files of one request must leave enough for other requests.
 #[test]
-fn open_files_without_end_leave_some_for_others() {
+fn limits_the_open_files_of_a_handler() {
     let site = Site::new(&[("index.html", "page")]);
     let server = Server::options()
         .arg(site.path())
@@ -288,15 +288,15 @@ fn open_files_without_end_leave_some_for_others() {
         assert_eq!(
             server.get("/file?path=/index.html").text(),
             "page",
-            "files can still be opened by others"
+            "other requests must still be able to open files"
         );
     }
 }
 
-/// Opening a FIFO waits for a writer: that must not take the threads that others need.
+/// Opening a FIFO waits for a writer. It must not block the threads that other requests need.
 #[cfg(unix)]
 #[test]
-fn a_fifo_stops_nobody_else() {
+fn a_fifo_blocks_no_other_requests() {
     let site = Site::new(&[("index.html", "page")]);
     site.fifo("fifo");
     let server = Server::options()
@@ -326,7 +326,7 @@ fn a_fifo_stops_nobody_else() {
 
 #[cfg(unix)]
 #[test]
-fn no_path_leads_out_of_the_folder() {
+fn keeps_paths_inside_the_folder() {
     let site = Site::new(&[("index.html", "page"), ("folder/x.txt", "x")]);
     std::fs::write(site.around().join("secret.txt"), "secret").expect("the secret can be written");
     site.symlink("/etc/passwd", "absolute-link");
@@ -347,7 +347,7 @@ fn no_path_leads_out_of_the_folder() {
 }
 
 #[test]
-fn writing_needs_a_grant() {
+fn refuses_to_write_without_a_grant() {
     let site = Site::new(&[("index.html", "page")]);
     for grant in ["::/", "::/:rw"] {
         let server = Server::options()
@@ -358,7 +358,7 @@ fn writing_needs_a_grant() {
         let writable = grant.ends_with("rw");
         assert_eq!(report.lines().count(), 6, "{report}");
         for line in report.lines() {
-            // The file was renamed away before it could be removed.
+            // The file was renamed before it could be removed.
             let allowed = writable && !line.starts_with("remove");
             assert_eq!(line.contains(": ALLOWED"), allowed, "{grant}: {line}");
         }
@@ -380,7 +380,7 @@ fn writing_needs_a_grant() {
 }
 
 #[test]
-fn there_is_no_network_in_the_jar() {
+fn refuses_network_access() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("the port has a number");
     let server = Server::shared();
@@ -392,12 +392,15 @@ fn there_is_no_network_in_the_jar() {
     listener
         .set_nonblocking(true)
         .expect("the socket takes an option");
-    assert!(listener.accept().is_err(), "a connection came through");
+    assert!(
+        listener.accept().is_err(),
+        "the handler opened a connection"
+    );
 }
 
-/// Nothing of the server's surroundings is seen, and what a handler prints is for the log alone.
+/// A handler sees only the environment that it was granted. Its output goes to the log only.
 #[test]
-fn a_handler_sees_what_it_was_given() {
+fn a_handler_sees_only_its_own_environment() {
     let server = Server::options()
         .handler("untrusted")
         .args("--env NAME=value --env EMPTY= --env A=b=c")
@@ -418,19 +421,19 @@ fn a_handler_sees_what_it_was_given() {
     });
     assert!(
         !server.log().contains('\u{1b}'),
-        "an escape sequence of the handler's reached the terminal"
+        "an escape sequence of the handler reached the terminal"
     );
 }
 
-/// With one instance only, the next request is answered because the one before was given up.
+/// There is only one instance. The next request is answered because the server cancelled the previous one.
 #[test]
-fn a_client_that_leaves_frees_its_instance() {
+fn frees_the_instance_when_the_client_disconnects() {
     let server =
         Server::of_untrusted("--max-instances 1 --queue-timeout 25s --timeout 10m --cpu 10m");
     for target in ["/loop", "/sleep?ms=600000"] {
         let mut client = server.connect();
         client.send(head("GET", target, &[]));
-        // Long enough for the handler to have begun; should it not have, the test is weaker, not wrong.
+        // This is usually long enough for the handler to start. If it is not, the test is weaker but not wrong.
         std::thread::sleep(Duration::from_millis(300));
         drop(client);
         server.assert_alive(target);
@@ -444,7 +447,7 @@ fn a_client_that_leaves_frees_its_instance() {
     assert_eq!(
         client.response().status,
         100,
-        "the handler waits for the body"
+        "the handler must wait for the body"
     );
     drop(client);
     server.assert_alive("a reader whose client left");

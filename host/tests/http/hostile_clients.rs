@@ -1,14 +1,14 @@
-//! Clients that take all they can get. After each the server is as it was: it answers, its one instance is free, no
-//! file stays open, and its memory has a bound.
+//! Tests of clients that try to exhaust the server. After each attack the server answers, its only instance is free, no
+//! file stays open, and its memory use is bounded.
 
 use std::time::Duration;
 
 use crate::support::{Client, Server, ServerOptions, Site, head};
 use rustix::net::sockopt::set_socket_linger;
 
-/// Sockets that are connected and say nothing, or part of something, and then go.
+/// Clients connect, send nothing or part of a request, and disconnect.
 #[test]
-fn crowds_that_never_finish_a_request() {
+fn survives_clients_that_never_finish_a_request() {
     let server = one_instance(Server::options(), "--header-timeout 60s --body-timeout 60s");
     let before = settled(&server);
     for part in [
@@ -31,15 +31,15 @@ fn crowds_that_never_finish_a_request() {
     }
 }
 
-/// While they are there, others are served, and each costs little.
+/// While the clients are connected, others are served, and each connection uses little memory.
 #[test]
-fn a_crowd_that_stays_costs_little() {
+fn idle_connections_use_little_memory() {
     let server = one_instance(Server::options(), "--header-timeout 60s");
     let before = settled(&server);
     let memory = server.memory();
     let mut crowd: Vec<Client> = (0..800).map(|_| server.connect()).collect();
     for (number, client) in crowd.iter_mut().enumerate() {
-        // A head that is nearly as large as it may be, without its end.
+        // An incomplete head that is nearly as large as allowed.
         let line = "x".repeat(if number % 2 == 0 { 0 } else { 30_000 });
         client.send(format!(
             "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: {line}"
@@ -55,9 +55,9 @@ fn a_crowd_that_stays_costs_little() {
     server.assert_alive("a crowd that stayed");
 }
 
-/// Ten thousand requests in a row, and not an answer read: what is held of either is bounded.
+/// A client sends ten thousand requests and reads no response. The buffered bytes of both are bounded.
 #[test]
-fn a_pipeline_without_a_reader() {
+fn bounds_the_memory_of_an_unread_pipeline() {
     let server = one_instance(Server::options(), "--send-timeout 2s");
     let before = settled(&server);
     let memory = server.memory();
@@ -79,9 +79,9 @@ fn a_pipeline_without_a_reader() {
     server.wait_for_open_files(before, "a pipeline");
 }
 
-/// One that waits for such a client does not keep its instance meanwhile.
+/// A response that waits for its client does not hold an instance.
 #[test]
-fn pipelines_without_readers_hold_no_instance() {
+fn unread_pipelines_hold_no_instance() {
     let server = Server::of_untrusted("--max-instances 2 --queue-timeout 5s --send-timeout 10m");
     let mut stuck: Vec<Client> = (0..4).map(|_| server.connect()).collect();
     let requests = head("GET", "/big-body?n=8000", &[]).repeat(1_500);
@@ -90,10 +90,10 @@ fn pipelines_without_readers_hold_no_instance() {
             .stream()
             .set_nonblocking(true)
             .expect("the socket takes an option");
-        // More than the kernel takes, in answers if not in requests.
+        // The requests or their responses exceed the buffers of the kernel.
         client.send(&requests);
     }
-    // Nothing moves any more once no request is logged for a while.
+    // All clients are stuck once no request is logged for a while.
     let mut logged = 0;
     loop {
         std::thread::sleep(Duration::from_millis(300));
@@ -106,9 +106,9 @@ fn pipelines_without_readers_hold_no_instance() {
     server.assert_alive("clients that do not read");
 }
 
-/// Whoever reads in the end gets all of it, in order.
+/// A client that reads late receives all responses in order.
 #[test]
-fn a_pipeline_with_a_late_reader() {
+fn answers_a_pipeline_that_is_read_late() {
     let server = Server::shared();
     let mut client = server.connect();
     let mut sender = client.stream();
@@ -129,9 +129,9 @@ fn a_pipeline_with_a_late_reader() {
     });
 }
 
-/// A reset in the middle of everything.
+/// Clients reset the connection at various points of a request.
 #[test]
-fn resets() {
+fn survives_connection_resets() {
     let site = Site::new(&[("small.txt", "content")]);
     site.sparse("big.bin", 10_000_000);
     let options = Server::options().arg(site.path());
@@ -166,9 +166,9 @@ fn resets() {
     assert_eq!(server.get("/file?path=small.txt").text(), "content");
 }
 
-/// Answers of 10 MB that nobody reads hold neither an instance nor, after their time, a connection.
+/// Unread responses of 10 MB hold no instance, and no connection once the send timeout ends.
 #[test]
-fn large_answers_that_nobody_reads() {
+fn unread_responses_hold_no_instance_or_connection() {
     let site = Site::new(&[]);
     site.sparse("big.bin", 10_000_000);
     let options = Server::options().arg(site.path());
@@ -187,9 +187,9 @@ fn large_answers_that_nobody_reads() {
     }
 }
 
-/// An upload that the handler does not want: its answer comes at once, and the client is not read to the end.
+/// The handler ignores an upload. The response is sent at once, and the server does not read the whole upload.
 #[test]
-fn an_upload_that_is_not_wanted() {
+fn answers_an_ignored_upload_at_once() {
     let server = one_instance(Server::options(), "--idle-timeout 60s");
     let before = settled(&server);
     for target in [
@@ -220,15 +220,15 @@ fn an_upload_that_is_not_wanted() {
     server.wait_for_open_files(before, "uploads that are not wanted");
 }
 
-/// Clients who only connect must not use up the open files that requests need.
+/// Clients that only connect must not use up the open files that requests need.
 #[test]
-fn connections_leave_files_for_others() {
+fn connections_leave_open_files_for_requests() {
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::options_under("-n 80")
         .arg(site.path())
         .args("--idle-timeout 10m --header-timeout 10m")
         .start();
-    server.wait_for_log("how many connections there may be", |line| {
+    server.wait_for_log("the maximum number of connections", |line| {
         line.contains("at most 60 connections")
     });
     let crowd: Vec<Client> = (0..200).map(|_| server.connect()).collect();
@@ -247,20 +247,20 @@ fn one_instance(options: ServerOptions, arguments: &str) -> Server {
         .start()
 }
 
-/// The number of open files once the server has done a little of everything.
+/// The number of open files after the server has used each of its parts once.
 fn settled(server: &Server) -> usize {
-    // Enough work for the slow lane to start its threads, which keep a few files open.
+    // The loop makes the slow lane start its threads, which keep a few files open.
     let mut busy = server.connect();
     busy.send(head("GET", "/loop", &[]));
     assert!(busy.is_silent_for(Duration::from_millis(100)));
     drop(busy);
     server.assert_alive("nothing yet");
-    // The connection of that request may be on its way out.
+    // The connection of that request may still be closing.
     std::thread::sleep(Duration::from_millis(100));
     server.open_files()
 }
 
-/// Closes so that the other side gets a reset.
+/// Closes the connection with a reset.
 fn reset(client: Client) {
     let stream = client.stream();
     set_socket_linger(&stream, Some(Duration::ZERO)).expect("the socket takes an option");

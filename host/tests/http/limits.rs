@@ -1,39 +1,39 @@
-//! Every limit has a flag, and every flag is kept. The limits are short here, so that the tests are.
+//! Tests of the limits: the server enforces the value of each flag. The limits are short to keep the tests short.
 
 use std::time::Duration;
 
 use crate::support::{Broken, Client, Server, Site, handler_of, head, post, post_chunked};
 
 #[test]
-fn timeout_is_the_wall_clock_and_cpu_is_work() {
+fn timeout_limits_wall_clock_and_cpu_limits_work() {
     let server = Server::of_untrusted("--timeout 400ms --cpu 60s");
     assert_eq!(
         server.get("/sleep?ms=600000").status,
         504,
-        "sleep against the wall clock"
+        "sleeping must exceed the timeout"
     );
     assert_eq!(
         server.get("/loop").status,
         504,
-        "work against the wall clock"
+        "working must exceed the timeout"
     );
     server.assert_alive("the deadline");
     let server = Server::of_untrusted("--timeout 60s --cpu 300ms");
     assert_eq!(
         server.get("/loop").status,
         504,
-        "work against the CPU budget"
+        "working must exceed the CPU limit"
     );
     assert_eq!(
         server.get("/sleep?ms=1500").text(),
         "slept\n",
-        "sleep is no work"
+        "sleeping must not count as CPU time"
     );
     server.assert_alive("the CPU budget");
 }
 
 #[test]
-fn max_body_is_what_a_body_may_have() {
+fn max_body_limits_request_bodies() {
     let server = Server::of_untrusted("--max-body 1KiB");
     let exact = [b'x'; 1024];
     let over = [b'x'; 1025];
@@ -68,7 +68,7 @@ fn max_body_is_what_a_body_may_have() {
         );
         client.assert_closed("a body too large");
     }
-    // Known too large before the first byte of it: no 100, and no waiting.
+    // The size is known before the first byte of the body, so the server rejects the request without 100 Continue.
     let mut client = server.connect();
     client.send(head(
         "POST",
@@ -76,7 +76,7 @@ fn max_body_is_what_a_body_may_have() {
         &[("Content-Length", "1025"), ("Expect", "100-continue")],
     ));
     assert_eq!(client.response().status, 413);
-    // Chunks without end.
+    // A chunked body that never ends.
     let mut client = server.connect();
     client.send(head("POST", "/echo", &[("Transfer-Encoding", "chunked")]));
     while client
@@ -92,7 +92,7 @@ fn max_body_is_what_a_body_may_have() {
 }
 
 #[test]
-fn max_head_is_what_a_head_may_have() {
+fn max_head_limits_request_heads() {
     let server = Server::of_untrusted("--max-head 1KiB");
     for (request, status) in [
         (
@@ -115,7 +115,7 @@ fn max_head_is_what_a_head_may_have() {
             client.assert_closed("a head too large");
         }
     }
-    // Never ending, byte by byte.
+    // A head that never ends, sent byte by byte.
     let mut client = server.connect();
     client.send_bytewise(
         format!(
@@ -128,9 +128,9 @@ fn max_head_is_what_a_head_may_have() {
 }
 
 #[test]
-fn there_are_128_fields_at_most() {
+fn rejects_more_than_128_fields() {
     let server = Server::shared();
-    // Host is one of them.
+    // The Host field counts too.
     for (count, status) in [(127, 200), (128, 431), (1_000, 431)] {
         let request = head("GET", "/headers", &vec![("X", "y"); count]);
         assert_eq!(
@@ -153,16 +153,16 @@ fn header_timeout_cuts_off_a_slow_head() {
         client.send(part);
         assert_slow(&mut client, part);
     }
-    // The same on a connection that has already had an answer.
+    // The limit also applies to the second request on a connection.
     let mut client = server.connect();
     assert_eq!(client.get("/hello").status, 200);
     client.send("GET /hello HTTP/1.1\r\n");
     assert_slow(&mut client, "a second head");
 }
 
-/// A byte now and then is no progress: the time runs from the first byte to the head's end.
+/// The time runs from the first byte to the end of the head, even if bytes keep arriving.
 #[test]
-fn header_timeout_is_not_fooled_by_a_trickle() {
+fn header_timeout_cuts_off_a_client_that_sends_single_bytes() {
     let server = Server::of_untrusted("--header-timeout 500ms --idle-timeout 60s");
     let mut client = server.connect();
     client.send("GET /hello HTTP/1.1\r\nHost: localhost\r\nX: ");
@@ -170,7 +170,7 @@ fn header_timeout_is_not_fooled_by_a_trickle() {
     while client.is_silent_for(Duration::from_millis(50)) {
         client.send("x");
         sent += 1;
-        assert!(sent < 600, "the trickle was never cut off");
+        assert!(sent < 600, "the slow client was never cut off");
     }
     assert_eq!(client.response().status, 408);
 }
@@ -194,14 +194,14 @@ fn body_timeout_cuts_off_a_slow_body() {
     while client.is_silent_for(Duration::from_millis(50)) {
         client.send("x");
         sent += 1;
-        assert!(sent < 600, "the trickle was never cut off");
+        assert!(sent < 600, "the slow client was never cut off");
     }
     assert_eq!(client.response().status, 408);
     server.assert_alive("slow bodies");
 }
 
 #[test]
-fn idle_timeout_closes_without_a_word() {
+fn idle_timeout_closes_without_a_response() {
     let server = Server::of_untrusted("--idle-timeout 300ms");
     let mut silent = server.connect();
     assert_eq!(silent.try_response(false).err(), Some(Broken::Closed));
@@ -210,10 +210,9 @@ fn idle_timeout_closes_without_a_word() {
     client.assert_closed("an answer and then nothing");
 }
 
-/// The client asks for much and reads nothing: its place is given to the next one.
-/// Slower than the kernel's buffer empties, but never still.
+/// The client reads slowly but never stops.
 #[test]
-fn send_timeout_lets_a_slow_reader_be() {
+fn send_timeout_allows_a_slow_reader() {
     let site = Site::new(&[]);
     let length = 64 * 1024 * 1024;
     site.sparse("big.bin", length);
@@ -223,7 +222,7 @@ fn send_timeout_lets_a_slow_reader_be() {
         .start();
     let mut slow = server.connect();
     slow.send(head("GET", "/big.bin", &[]));
-    slow.try_head().expect("a head");
+    slow.try_head().expect("the head arrives");
     let mut received = 0;
     while received < 9 * 1024 * 1024 {
         let count = slow.skip(64 * 1024);
@@ -233,8 +232,9 @@ fn send_timeout_lets_a_slow_reader_be() {
     }
 }
 
+/// The client requests a large response and reads nothing. Its connection must go to the next client.
 #[test]
-fn send_timeout_drops_a_client_that_does_not_read() {
+fn send_timeout_cuts_off_a_client_that_does_not_read() {
     let site = Site::new(&[("small.txt", "content")]);
     let length = 256 * 1024 * 1024;
     site.sparse("big.bin", length);
@@ -251,25 +251,25 @@ fn send_timeout_drops_a_client_that_does_not_read() {
         stuck.send(head("GET", target, &[]));
         let promised: u64 = stuck
             .try_head()
-            .expect("a head")
+            .expect("the head arrives")
             .need("content-length")
             .parse()
-            .expect("a number");
+            .expect("the value is a number");
         let mut next = server.connect();
         assert!(
             matches!(next.get("/small.txt").status, 200 | 404),
-            "the place is free again"
+            "the next client must get the connection"
         );
         assert!(
             stuck.skip(promised) < promised,
-            "{target}: the rest came all the same"
+            "{target}: the response was not cut"
         );
     }
 }
 
-/// Two memories of 8 MiB each would be twice what was granted.
+/// The component has two memories. Together they may use 8 MiB, not each.
 #[test]
-fn memory_is_the_sum_of_all_memories() {
+fn memory_limits_all_memories_together() {
     let site = Site::new(&[]);
     let component = handler_of(include_str!("../support/two_memories.wat"));
     let file = site.write("two_memories.wasm", &component);
@@ -289,9 +289,9 @@ fn memory_is_the_sum_of_all_memories() {
     }
 }
 
-/// Both places are taken by requests under way; the third waits or is turned away, but is not served.
+/// Requests in flight use both connections. A third client waits or is refused, but is not served.
 #[test]
-fn max_connections() {
+fn max_connections_limits_open_connections() {
     let server = Server::of_untrusted("--max-connections 2");
     let mut first = reading(&server);
     let second = reading(&server);
@@ -300,7 +300,11 @@ fn max_connections() {
     if third.is_silent_for(MOMENT) {
         finish(&mut first);
         drop(first);
-        assert_eq!(third.response().text(), "hello\n", "a place became free");
+        assert_eq!(
+            third.response().text(),
+            "hello\n",
+            "the client must be served once a connection is free"
+        );
     } else if let Ok(answer) = third.try_response(false) {
         assert_eq!(answer.status, 503);
         drop(first);
@@ -309,13 +313,16 @@ fn max_connections() {
     server.assert_alive("too many connections");
 }
 
-/// As many as there are places, and nobody waiting: none of them is in anyone's way.
+/// No client is closed as long as the maximum number of connections is not exceeded.
 #[test]
-fn max_connections_are_all_served() {
+fn serves_max_connections_at_once() {
     let server = Server::of_untrusted("--max-connections 2 --idle-timeout 60s");
     let mut clients = [server.connect(), server.connect()];
     for client in &mut clients {
-        assert!(client.is_silent_for(MOMENT), "closed before it could ask");
+        assert!(
+            client.is_silent_for(MOMENT),
+            "the connection was closed before its first request"
+        );
     }
     for round in 0..10 {
         for client in &mut clients {
@@ -324,9 +331,9 @@ fn max_connections_are_all_served() {
     }
 }
 
-/// Who is idle makes room for who is not.
+/// Idle connections close when a new client connects.
 #[test]
-fn idle_connections_give_way() {
+fn evicts_idle_connections_for_new_clients() {
     let server = Server::of_untrusted("--max-connections 2 --idle-timeout 10m");
     let mut idle = [server.connect(), server.connect()];
     for client in &mut idle {
@@ -338,7 +345,7 @@ fn idle_connections_give_way() {
 }
 
 #[test]
-fn max_instances_and_queue_timeout() {
+fn answers_503_when_no_instance_is_free_in_time() {
     let server = Server::of_untrusted("--max-instances 2 --queue-timeout 300ms");
     let mut first = reading(&server);
     let mut second = reading(&server);
@@ -357,9 +364,9 @@ fn max_instances_and_queue_timeout() {
     server.assert_alive("a full house");
 }
 
-/// One that waits gets its turn; with all of them waiting, all get it.
+/// All requests in the queue are answered once the instance is free.
 #[test]
-fn the_queue_is_served() {
+fn answers_all_requests_in_the_queue() {
     let server = Server::of_untrusted("--max-instances 1 --queue-timeout 25s");
     let mut first = reading(&server);
     let mut waiting: Vec<Client> = (0..20).map(|_| server.connect()).collect();
@@ -368,7 +375,7 @@ fn the_queue_is_served() {
     }
     assert!(
         waiting[0].is_silent_for(MOMENT),
-        "answered although no instance was free"
+        "the request was answered although no instance was free"
     );
     finish(&mut first);
     for client in &mut waiting {
@@ -376,9 +383,9 @@ fn the_queue_is_served() {
     }
 }
 
-/// As many wait as may; one more is turned away at once, while the others still wait.
+/// The queue is full. One more request is refused at once, while the others still wait.
 #[test]
-fn max_queue() {
+fn max_queue_limits_waiting_requests() {
     let server = Server::of_untrusted("--max-instances 1 --max-queue 2 --queue-timeout 10min");
     let mut first = reading(&server);
     let mut waiting = [server.connect(), server.connect()];
@@ -392,7 +399,7 @@ fn max_queue() {
         assert_eq!(answer.need("retry-after"), "1");
     }
     server.wait_for_log("the limit", |line| line.contains("(max-queue)"));
-    // One that waited goes away, and there is room for another.
+    // One client in the queue disconnects, so that another request can wait.
     let [mut stays, goes] = waiting;
     drop(goes);
     let mut other = server.connect();
@@ -410,9 +417,9 @@ fn max_queue() {
     server.assert_alive("a queue");
 }
 
-/// It is used up before the instances are, and given back by those that end.
+/// Memory runs out before instances do, and instances that end give their memory back.
 #[test]
-fn total_memory() {
+fn total_memory_limits_all_instances_together() {
     for reuse in ["", "--reuse 100"] {
         let server = Server::of_untrusted(&format!("--total-memory 8MiB {reuse}"));
         let used = server.get("/hello");
@@ -430,7 +437,7 @@ fn total_memory() {
                 100 => readers.push(client),
                 _ => break answer,
             }
-            assert!(readers.len() < 100, "memory without end");
+            assert!(readers.len() < 100, "the memory limit was never reached");
         };
         assert_eq!((refused.status, refused.need("retry-after")), (503, "1"));
         server.wait_for_log("the limit", |line| line.contains("(total-memory)"));
@@ -442,9 +449,9 @@ fn total_memory() {
     }
 }
 
-/// The default guest is a guest like others: its limits are the same flags.
+/// The same flags limit the default guest.
 #[test]
-fn the_default_guest_is_limited_too() {
+fn limits_apply_to_the_default_guest() {
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::options()
         .arg(site.path())
@@ -460,7 +467,7 @@ fn the_default_guest_is_limited_too() {
     assert_eq!(server.get("/file.txt").text(), "content");
 }
 
-/// A request whose handler has begun and waits for the body.
+/// Starts a request whose handler runs and waits for the body.
 fn reading(server: &Server) -> Client {
     let mut client = server.connect();
     client.send(head(
@@ -472,7 +479,7 @@ fn reading(server: &Server) -> Client {
     client
 }
 
-/// Lets that request end.
+/// Completes the request of `reading`.
 fn finish(client: &mut Client) {
     client.send("hello");
     assert_eq!(client.response().text(), "hello");

@@ -1,4 +1,4 @@
-//! The connection: the form of requests, their bodies, limits and failures, as a client sees them.
+//! Tests of HTTP connections from the client's side: syntax, bodies, limits and failures.
 
 #[path = "../support/mod.rs"]
 mod support;

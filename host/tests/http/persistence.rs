@@ -1,10 +1,10 @@
-//! How long a connection lives, and several requests on one.
+//! Tests of persistent connections and pipelining.
 
 use crate::support::{Server, head, post};
 
 #[test]
-fn a_connection_persists_unless_asked_otherwise() {
-    // Version, Connection field, whether the connection persists.
+fn keeps_connections_open_unless_asked_otherwise() {
+    // Version, Connection field, and whether the connection persists.
     for (version, connection, persists) in [
         ("HTTP/1.1", "", true),
         ("HTTP/1.1", "Connection: keep-alive\r\n", true),
@@ -51,7 +51,7 @@ fn a_connection_persists_unless_asked_otherwise() {
 }
 
 #[test]
-fn nothing_behind_a_request_that_closes_is_answered() {
+fn ignores_requests_after_one_that_closes() {
     let server = Server::shared();
     let mut client = server.connect();
     client.send(head("GET", "/hello", &[("Connection", "close")]) + &head("GET", "/hello", &[]));
@@ -60,7 +60,7 @@ fn nothing_behind_a_request_that_closes_is_answered() {
 }
 
 #[test]
-fn a_hundred_pipelined_requests_are_answered_in_order() {
+fn answers_pipelined_requests_in_order() {
     let server = Server::shared();
     let mut requests = Vec::new();
     for number in 0..100 {
@@ -90,13 +90,13 @@ fn a_hundred_pipelined_requests_are_answered_in_order() {
     assert_eq!(
         client.get("/hello").text(),
         "hello\n",
-        "and nothing was left over"
+        "no bytes may be left over"
     );
 }
 
-/// A client that closes its side after its requests has a right to the answers.
+/// A client that closes its side after its requests still receives the responses.
 #[test]
-fn pipelined_requests_before_a_half_close_are_answered() {
+fn answers_pipelined_requests_before_a_half_close() {
     let server = Server::shared();
     let mut client = server.connect();
     client.send(head("GET", "/hello", &[]).repeat(5));
@@ -108,7 +108,7 @@ fn pipelined_requests_before_a_half_close_are_answered() {
 }
 
 #[test]
-fn every_request_is_answered_by_an_instance_of_its_own() {
+fn answers_each_request_in_its_own_instance() {
     let server = Server::shared();
     let mut client = server.connect();
     let mut numbers = std::collections::HashSet::new();
@@ -122,7 +122,7 @@ fn every_request_is_answered_by_an_instance_of_its_own() {
 }
 
 #[test]
-fn head_is_get_without_the_body() {
+fn answers_head_like_get_without_the_body() {
     let server = Server::shared();
     for target in [
         "/hello",
@@ -147,7 +147,7 @@ fn head_is_get_without_the_body() {
             "{target}"
         );
     }
-    // And the connection is not out of step after it.
+    // The next response on the connection must belong to the next request.
     let mut client = server.connect();
     for _ in 0..3 {
         let request = head("HEAD", "/hello", &[]);

@@ -1,10 +1,10 @@
-//! `--rate` and `--client-rate`: a bucket of tokens, for all requests and for each client's. The rates here are by the
-//! hour, so that no token comes while a test runs.
+//! Tests of `--rate` and `--client-rate`, which limit all requests and those of each client. The rates are per hour, so
+//! that no new request is allowed while a test runs.
 
 use crate::support::{Client, Response, Server, post};
 
 #[test]
-fn a_burst_is_answered_and_no_more() {
+fn answers_a_burst_and_refuses_the_next_request() {
     for (arguments, burst) in [
         (["--rate", "3/h"], 3),
         (["--rate", "3/h burst 5"], 5),
@@ -23,7 +23,7 @@ fn a_burst_is_answered_and_no_more() {
 }
 
 #[test]
-fn the_wait_is_told_in_whole_seconds() {
+fn rounds_retry_after_up_to_whole_seconds() {
     for (rate, seconds) in [
         ("1/h", 3_540..=3_600),
         ("1/min", 1..=60),
@@ -31,18 +31,18 @@ fn the_wait_is_told_in_whole_seconds() {
     ] {
         let server = started(&["--rate", rate]);
         let mut client = server.connect();
-        // Tokens of the third come while it is asked.
+        // The third rate allows new requests while the test runs.
         let refused = (0..1_000)
             .map(|_| client.get("/hello"))
             .find(|answer| answer.status != 200);
-        let wait: u64 = assert_refused(&refused.expect("a refusal"));
+        let wait: u64 = assert_refused(&refused.expect("a request is refused"));
         assert!(seconds.contains(&wait), "{rate}: {wait}");
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn each_client_has_its_own() {
+fn limits_each_client_on_its_own() {
     let server = started(&["--client-rate", "2/h", "--rate", "5/h"]);
     for (source, answered) in [
         ([127, 0, 0, 2], 2),
@@ -58,9 +58,9 @@ fn each_client_has_its_own() {
     server.wait_for_log("the other limit", |line| line.contains("5/h (rate)"));
 }
 
-/// All places are taken, and nobody is to wait for one who is refused anyway.
+/// The only instance is busy. Refused requests must not wait for it.
 #[test]
-fn a_refusal_takes_no_place() {
+fn refused_requests_wait_for_no_instance() {
     let server = started(&[
         "--rate",
         "1/h",
@@ -80,9 +80,9 @@ fn a_refusal_takes_no_place() {
     assert_eq!(reading.response().text(), "hello");
 }
 
-/// The connection is as good as before, also where the request had a body.
+/// The connection stays usable after a refusal, even if the request had a body.
 #[test]
-fn a_refusal_leaves_the_connection_open() {
+fn keeps_the_connection_open_after_a_refusal() {
     let server = started(&["--rate", "1/h"]);
     let mut client = server.connect();
     assert_eq!(client.get("/hello").status, 200);
@@ -93,7 +93,7 @@ fn a_refusal_leaves_the_connection_open() {
 }
 
 #[test]
-fn what_is_no_rate_is_refused() {
+fn rejects_malformed_rates() {
     for rate in [
         "",
         "5",
@@ -119,12 +119,15 @@ fn started(arguments: &[&str]) -> Server {
     options.start()
 }
 
-/// After how many seconds the client may come again.
+/// Checks a refusal and returns its Retry-After in seconds.
 #[track_caller]
 fn assert_refused(answer: &Response) -> u64 {
     assert_eq!(answer.status, 429, "{}", answer.head);
     assert!(!answer.closes(), "{}", answer.head);
-    let wait: u64 = answer.need("retry-after").parse().expect("a number");
+    let wait: u64 = answer
+        .need("retry-after")
+        .parse()
+        .expect("the value is a number");
     assert!(wait >= 1);
     wait
 }

@@ -1,13 +1,13 @@
-//! What the server answers to a request's form: the first table of the HTTP behaviour, row by row.
+//! Tests of the syntax of requests.
 //!
-//! Every input is sent twice: in one piece, and byte by byte. Behind each one that must be refused comes a
-//! second request, which nobody may answer: it is what a smuggler would have hidden there.
+//! Every input is sent twice: in one piece, and byte by byte. A second request follows each input that must be refused.
+//! The server must not answer it, because an attacker could have smuggled it.
 
 use crate::support::{Response, Server, head, shown};
 
-/// Transfer-Encoding other than a single final `chunked` (RFC 9112, section 6.1).
+/// Transfer-Encoding must be a single `chunked` (RFC 9112, section 6.1).
 #[test]
-fn transfer_encoding_is_chunked_once_or_refused() {
+fn rejects_transfer_encoding_other_than_chunked() {
     for lines in [
         "Transfer-Encoding: gzip",
         "Transfer-Encoding: identity",
@@ -36,7 +36,7 @@ fn transfer_encoding_is_chunked_once_or_refused() {
         );
     }
     for value in ["chunked", "Chunked", "CHUNKED", "\tchunked ", ""] {
-        // The empty one stands for no body at all.
+        // The empty value stands for a request without a body.
         let line = if value.is_empty() {
             String::new()
         } else {
@@ -55,9 +55,9 @@ fn transfer_encoding_is_chunked_once_or_refused() {
     }
 }
 
-/// Content-Length and Transfer-Encoding together: the classic of smuggling.
+/// A request with both fields is the classic attack of request smuggling.
 #[test]
-fn content_length_with_transfer_encoding_is_refused() {
+fn rejects_content_length_with_transfer_encoding() {
     for lines in [
         "Content-Length: 5\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: chunked\r\nContent-Length: 5",
@@ -72,7 +72,7 @@ fn content_length_with_transfer_encoding_is_refused() {
 }
 
 #[test]
-fn transfer_encoding_in_http_1_0_is_refused() {
+fn rejects_transfer_encoding_in_http_1_0() {
     refused(
         400,
         "POST /echo HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -83,9 +83,9 @@ fn transfer_encoding_in_http_1_0_is_refused() {
     );
 }
 
-/// RFC 9112, section 6.3: a Content-Length that is no plain number leaves the end of the body unknown.
+/// RFC 9112, section 6.3: if Content-Length is not a plain number, the end of the body is unknown.
 #[test]
-fn content_length_is_one_plain_number_or_refused() {
+fn rejects_malformed_or_repeated_content_length() {
     for lines in [
         "Content-Length: 5\r\nContent-Length: 5",
         "Content-Length: 5\r\nContent-Length: 6",
@@ -115,7 +115,7 @@ fn content_length_is_one_plain_number_or_refused() {
             &format!("POST /echo HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\nhello"),
         );
     }
-    // The largest number is a number: it is the cap on bodies that it exceeds.
+    // The largest number is well-formed, but exceeds the maximum size of a body.
     refused(
         413,
         "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 18446744073709551615\r\n\r\n",
@@ -129,7 +129,7 @@ fn content_length_is_one_plain_number_or_refused() {
 }
 
 #[test]
-fn versions() {
+fn accepts_http_1_0_and_1_1_only() {
     for version in ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "HTTP/3.1", "HTTP/9.9"] {
         refused(
             505,
@@ -168,7 +168,7 @@ fn versions() {
 }
 
 #[test]
-fn connect_and_trace_are_not_allowed() {
+fn rejects_connect_and_trace() {
     for request in [
         "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n",
         "TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -177,13 +177,16 @@ fn connect_and_trace_are_not_allowed() {
         each_way(request, |answer| {
             assert_eq!(answer.status, 405, "{request}");
             assert!(!answer.list("allow").is_empty(), "{}", answer.head);
-            assert!(!answer.text().contains("secret"), "TRACE must not reflect");
+            assert!(
+                !answer.text().contains("secret"),
+                "TRACE must not reflect the request"
+            );
         });
     }
 }
 
 #[test]
-fn options_for_the_server_as_a_whole() {
+fn answers_options_for_the_whole_server() {
     each_way("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", |answer| {
         assert_eq!((answer.status, answer.body.len()), (204, 0));
         assert!(
@@ -195,7 +198,7 @@ fn options_for_the_server_as_a_whole() {
 }
 
 #[test]
-fn a_target_is_a_path_or_absolute() {
+fn rejects_targets_other_than_paths_and_urls() {
     for (method, target) in [
         ("GET", "*"),
         ("POST", "*"),
@@ -224,9 +227,9 @@ fn a_target_is_a_path_or_absolute() {
     }
 }
 
-/// RFC 9112, section 3.2.2: the target's authority counts, the Host field does not.
+/// RFC 9112, section 3.2.2: the authority of the target replaces the Host field.
 #[test]
-fn an_absolute_target_wins_over_host() {
+fn prefers_an_absolute_target_over_host() {
     for (target, authority, path, query) in [
         (
             "http://other.example/headers",
@@ -262,7 +265,7 @@ fn an_absolute_target_wins_over_host() {
             },
         );
     }
-    // An empty path is `/`, which the handler does not know.
+    // An empty path means `/`, for which the handler has no answer.
     for target in ["http://other.example", "http://other.example?x=1"] {
         each_way(
             &format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
@@ -276,7 +279,7 @@ fn an_absolute_target_wins_over_host() {
 
 /// RFC 9112, section 3.2.
 #[test]
-fn host_is_there_once_and_well_formed() {
+fn rejects_missing_repeated_or_malformed_host() {
     for lines in [
         "",
         "Host: localhost\r\nHost: localhost\r\n",
@@ -346,7 +349,7 @@ fn host_is_there_once_and_well_formed() {
 }
 
 #[test]
-fn lines_end_in_crlf_and_fields_are_well_formed() {
+fn rejects_malformed_lines_and_fields() {
     for request in [
         "GET /hello HTTP/1.1\nHost: localhost\r\n\r\n",
         "GET /hello HTTP/1.1\r\nHost: localhost\n\r\n",
@@ -386,9 +389,9 @@ fn lines_end_in_crlf_and_fields_are_well_formed() {
     }
 }
 
-/// Bytes of 0x80 and more are allowed in a value, and HTAB within one; blanks around it are no part of it.
+/// A value may contain HTAB and bytes from 0x80 on. Surrounding white space does not belong to it.
 #[test]
-fn values_arrive_as_bytes() {
+fn delivers_field_values_as_bytes() {
     let request = b"GET /headers HTTP/1.1\r\nHost: localhost\r\nX-Bytes: \t a\tb\x80\xff \t\r\nX-None:\r\n\r\n";
     for bytewise in [false, true] {
         let answer = answer_to(request, bytewise);
@@ -402,7 +405,7 @@ fn values_arrive_as_bytes() {
 }
 
 #[test]
-fn a_target_is_made_of_visible_ascii() {
+fn rejects_targets_with_bytes_other_than_visible_ascii() {
     for target in [
         "/hello#x",
         "/hello?a#b",
@@ -418,7 +421,7 @@ fn a_target_is_made_of_visible_ascii() {
             &format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
         );
     }
-    // The raw byte 0xff, which is no UTF-8 at all.
+    // The raw byte 0xff, which is not UTF-8.
     for bytewise in [false, true] {
         let answer = answer_to(
             b"GET /hello\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -437,7 +440,7 @@ fn a_target_is_made_of_visible_ascii() {
 }
 
 #[test]
-fn a_few_empty_lines_may_come_first() {
+fn ignores_a_few_empty_lines_before_a_request() {
     for lines in ["\r\n", "\r\n\r\n"] {
         accepted(
             &format!("{lines}GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"),
@@ -446,7 +449,7 @@ fn a_few_empty_lines_may_come_first() {
             },
         );
     }
-    // Many are an attack; whether it is answered or just cut off is the server's choice.
+    // Many empty lines are an attack. The server may answer the request or just close the connection.
     let server = Server::shared();
     let mut client = server.connect();
     client.send("\r\n".repeat(100_000) + "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -457,7 +460,7 @@ fn a_few_empty_lines_may_come_first() {
 }
 
 #[test]
-fn methods_are_case_sensitive_tokens() {
+fn treats_methods_as_case_sensitive_tokens() {
     for method in [
         "get",
         "M-SEARCH",
@@ -472,7 +475,7 @@ fn methods_are_case_sensitive_tokens() {
 }
 
 #[test]
-fn upgrade_is_ignored() {
+fn ignores_upgrade() {
     for lines in [
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
         "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n",
@@ -489,9 +492,9 @@ fn upgrade_is_ignored() {
     assert!(matches!(preface.status, 400 | 505), "{}", preface.head);
 }
 
-/// The handler sees the fields as they came, in lower case, without those that speak of the connection.
+/// The handler sees the fields in the order sent, with names in lower case and without those of the connection.
 #[test]
-fn the_framing_is_hidden_from_the_handler() {
+fn hides_connection_fields_from_the_handler() {
     let request = "GET /headers HTTP/1.1\r\nHost: localhost\r\nCONNECTION: Keep-Alive, X-Hop\r\nKeep-Alive: 5\r\n\
          Proxy-Connection: close\r\nTE: trailers\r\nTrailer: X\r\nUpgrade: h2c\r\nExpect: 100-continue\r\n\
          X-Twice: 1\r\nContent-Length: 2\r\nx-twice: 2\r\n\r\nok";
@@ -516,7 +519,7 @@ fn the_framing_is_hidden_from_the_handler() {
     );
 }
 
-/// The request is refused with `status` and the connection closed: the request behind it is never answered.
+/// Checks that `request` is refused with `status` and the connection closed, so that a request after it is not answered.
 fn refused(status: u16, request: &str) {
     let server = Server::shared();
     let smuggled = head("GET", "/hello", &[]);
@@ -554,7 +557,7 @@ fn refused(status: u16, request: &str) {
     }
 }
 
-/// The request is answered with 200, either way of sending.
+/// Checks that `request` is answered with 200, whether sent in one piece or byte by byte.
 fn accepted(request: &str, check: impl Fn(&Response)) {
     each_way(request, |answer| {
         assert_eq!(answer.status, 200, "{}", shown(request.as_bytes()));
@@ -578,7 +581,7 @@ fn answer_to(request: &[u8], bytewise: bool) -> Response {
     client.response_to(request)
 }
 
-/// A line of `/headers`: what the handler saw.
+/// The value of one line in the output of `/headers`, which reports what the handler saw.
 fn seen<'a>(answer: &'a Response, what: &str) -> &'a str {
     let body = std::str::from_utf8(&answer.body).expect("the report is text");
     let line = body

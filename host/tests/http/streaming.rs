@@ -1,11 +1,11 @@
-//! Bodies on their way through handlers of wasi:http: as they come, in both directions, and no more than is taken.
+//! Tests of streaming through wasi:http handlers: bodies flow in both directions, with backpressure.
 
 use std::io::Write;
 use std::thread;
 
 use crate::support::{Client, Response, Server, head};
 
-/// The same handler in both versions; see the folder guests.
+/// The same handler for both versions of wasi:http; see the folder `guests`.
 const GUESTS: [&str; 2] = ["test_proxy", "test_service"];
 
 fn started(guest: &str, arguments: &str) -> Server {
@@ -16,19 +16,19 @@ const CHUNKED: (&str, &str) = ("Transfer-Encoding", "chunked");
 
 fn next_chunk(client: &mut Client, answer: &Response) -> String {
     let chunk = client.try_chunk(answer);
-    let chunk = chunk.unwrap_or_else(|why| panic!("no chunk: {why:?}"));
-    String::from_utf8(chunk).expect("text")
+    let chunk = chunk.unwrap_or_else(|why| panic!("no chunk arrived: {why:?}"));
+    String::from_utf8(chunk).expect("the bytes are text")
 }
 
-/// In lockstep: the client sends the next piece when it has seen the event of the last, so that nothing may be held
-/// back in either direction.
+/// The client sends the next piece only after it has received the event of the last one, so that no direction may hold
+/// bytes back.
 #[test]
-fn events_arrive_as_they_are_written() {
+fn delivers_events_as_they_are_written() {
     for guest in GUESTS {
         let server = started(guest, "");
         let mut client = server.connect();
         client.send(head("POST", "/events", &[CHUNKED]));
-        let answer = client.try_head().expect("the head comes before the body");
+        let answer = client.try_head().expect("the head arrives before the body");
         assert_eq!(answer.need("content-type"), "text/event-stream");
         assert_eq!(
             next_chunk(&mut client, &answer),
@@ -47,10 +47,10 @@ fn events_arrive_as_they_are_written() {
     }
 }
 
-/// Neither direction is held in memory, whoever is the slower one.
+/// The server holds neither direction in memory, whichever side is slower.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_large_upload_passes_through_in_constant_memory() {
+fn echoes_a_large_upload_in_constant_memory() {
     for guest in GUESTS {
         let server = started(guest, "--max-body 1GiB --cpu 10min");
         assert_eq!(server.get("/hello").text(), "hello\n");
@@ -67,7 +67,7 @@ fn a_large_upload_passes_through_in_constant_memory() {
                     .expect("the server takes all of it");
             }
         });
-        let answer = client.try_head().expect("a head");
+        let answer = client.try_head().expect("the head arrives");
         let mut received = 0;
         loop {
             match client.try_chunk(&answer) {
@@ -76,28 +76,28 @@ fn a_large_upload_passes_through_in_constant_memory() {
                 Err(why) => panic!("{guest}: after {received}: {why:?}; {}", server.log()),
             }
         }
-        sender.join().expect("it was sent");
+        sender.join().expect("the sender ends");
         assert_eq!(received, UPLOAD, "{guest}");
         let grown = server.most_memory() - before;
         assert!(grown < BOUND, "{guest}: {grown} bytes more than before");
     }
 }
 
-/// A handler that could send for ever makes no more than its client takes, and ends with it.
+/// A handler with an endless response produces only what its client reads, and ends when the client disconnects.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_client_that_takes_nothing_holds_its_handler_back() {
+fn a_client_that_does_not_read_stops_its_handler() {
     for guest in GUESTS {
         let server = started(guest, "--max-instances 1 --queue-timeout 100ms --cpu 10min");
         assert_eq!(server.get("/hello").text(), "hello\n");
         let before = server.most_memory();
         let mut client = server.connect();
         client.send(head("GET", "/big?n=1000000000000", &[]));
-        let answer = client.try_head().expect("a head");
+        let answer = client.try_head().expect("the head arrives");
         for _ in 0..100 {
             assert!(!next_chunk(&mut client, &answer).is_empty());
         }
-        // Nothing is taken any more. The handler keeps its place, for which others wait in vain.
+        // The client stops reading. The handler keeps its instance, so that other requests get none.
         assert_eq!(server.get("/hello").status, 503, "{guest}");
         let grown = server.most_memory() - before;
         assert!(grown < BOUND, "{guest}: {grown} bytes more than before");
@@ -106,9 +106,9 @@ fn a_client_that_takes_nothing_holds_its_handler_back() {
     }
 }
 
-/// Before its head and after, while it waits, works, reads or writes: a handler ends with its client.
+/// A handler ends when its client disconnects: before and after the head, while it waits, works, reads or writes.
 #[test]
-fn a_client_that_goes_away_cancels_its_handler() {
+fn cancels_the_handler_when_the_client_disconnects() {
     for guest in GUESTS {
         let server = started(
             guest,
@@ -126,7 +126,11 @@ fn a_client_that_goes_away_cancels_its_handler() {
             client.send(head("GET", target, fields));
             if !["/wait", "/loop"].contains(&target) {
                 let answer = client.try_head();
-                assert_eq!(answer.expect("a head").status, 200, "{guest}: {target}");
+                assert_eq!(
+                    answer.expect("the head arrives").status,
+                    200,
+                    "{guest}: {target}"
+                );
             }
             let case = format!("{guest}: {target}");
             wait_for_hello(&server, 503, &case);
@@ -136,7 +140,7 @@ fn a_client_that_goes_away_cancels_its_handler() {
     }
 }
 
-/// Asks until an instance is free (200), or none is (503).
+/// Sends requests until the status is 200 (an instance is free) or 503 (none is), as expected.
 fn wait_for_hello(server: &Server, status: u16, case: &str) {
     let begin = std::time::Instant::now();
     while server.get("/hello").status != status {
@@ -147,37 +151,45 @@ fn wait_for_hello(server: &Server, status: u16, case: &str) {
     }
 }
 
-/// The client is asked for its body when the handler first reads it, and not before.
+/// The server sends 100 Continue when the handler first reads the body, and not before.
 #[test]
-fn a_body_is_asked_for_when_it_is_read() {
+fn sends_100_continue_when_the_handler_reads() {
     let expecting = [CHUNKED, ("Expect", "100-continue")];
     for guest in GUESTS {
         let server = started(guest, "");
         let mut client = server.connect();
         client.send(head("POST", "/hello", &expecting));
-        assert_eq!(client.try_head().expect("a head").status, 200, "{guest}");
+        assert_eq!(
+            client.try_head().expect("the head arrives").status,
+            200,
+            "{guest}"
+        );
 
         let mut client = server.connect();
         client.send(head("POST", "/echo", &expecting));
-        assert_eq!(client.try_head().expect("a head").status, 100, "{guest}");
+        assert_eq!(
+            client.try_head().expect("the head arrives").status,
+            100,
+            "{guest}"
+        );
         client.send("5\r\nhello\r\n0\r\n\r\n");
         assert_eq!(client.response().text(), "hello", "{guest}");
     }
 }
 
 #[test]
-fn a_body_that_fails_is_no_whole_response() {
+fn a_failed_request_body_cuts_the_response() {
     for guest in GUESTS {
         let server = started(guest, "--max-body 100kB --body-timeout 300ms");
         for (coded, status) in [
             ("zz\r\n", 400),
-            // Nothing follows.
+            // The client sends nothing more.
             ("5\r\nhe", 408),
         ] {
             let mut client = server.connect();
             client.send(head("POST", "/echo", &[CHUNKED]));
             client.send(coded);
-            // Either it failed before the handler answered, or the answer was cut.
+            // The body failed before the handler answered, or the response was cut.
             match client.try_response(false) {
                 Ok(answer) => assert_eq!(answer.status, status, "{guest}: {coded}"),
                 Err(crate::support::Broken::CutShort { head, .. }) => {
@@ -186,7 +198,7 @@ fn a_body_that_fails_is_no_whole_response() {
                 Err(why) => panic!("{guest}: {coded}: {why:?}"),
             }
         }
-        // Too large, found out when a part is already on its way back.
+        // The body turns out to be too large after a part of the response was sent.
         let mut client = server.connect();
         client.send(head("POST", "/echo", &[CHUNKED]));
         let mut stream = client.stream();
@@ -199,13 +211,13 @@ fn a_body_that_fails_is_no_whole_response() {
             matches!(answer, Err(crate::support::Broken::CutShort { .. })),
             "{guest}: {answer:?}"
         );
-        sender.join().expect("it ends");
+        sender.join().expect("the sender ends");
     }
 }
 
-/// Fields after the content, for clients that say that they take them.
+/// Trailers are sent to clients that accept them.
 #[test]
-fn trailers_pass_in_both_directions() {
+fn passes_trailers_in_both_directions() {
     let te = [("TE", "trailers"), ("Connection", "close")];
     let close = [("Connection", "close")];
     let upload = [CHUNKED, ("TE", "trailers"), ("Connection", "close")];
@@ -235,18 +247,19 @@ fn trailers_pass_in_both_directions() {
         ] {
             let mut client = server.connect();
             client.send(head("POST", target, fields) + body);
-            let answer = client.try_head().expect("a head");
+            let answer = client.try_head().expect("the head arrives");
             assert_eq!(
                 answer.need("transfer-encoding"),
                 "chunked",
                 "{guest}: {target}"
             );
-            let rest = String::from_utf8(client.rest()).expect("text");
+            let rest = String::from_utf8(client.rest()).expect("the bytes are text");
             assert!(rest.ends_with(end), "{guest}: {target}: {rest:?}");
         }
     }
 }
 
-/// Bytes, and how much of them the server may come to hold at once.
+/// The size of an upload in bytes.
 const UPLOAD: usize = 128 << 20;
+/// How much the memory of the server may grow during the upload, in bytes.
 const BOUND: u64 = 24 << 20;
