@@ -1,10 +1,10 @@
-//! A real browser shows the example site, and events as they happen.
+//! Tests in a real browser: the example site, and server-sent events.
 
 use crate::support::{Browser, Server};
 use serde_json::json;
 
 #[test]
-fn a_browser_shows_the_example_site() {
+fn shows_the_example_site() {
     let server = Server::options()
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/site"))
         .start();
@@ -19,12 +19,12 @@ fn a_browser_shows_the_example_site() {
         ("the style is applied", "return getComputedStyle(document.body).margin", json!("0px")),
         ("the script has run", "return document.documentElement.dataset.script", json!("ran")),
         (
-            "the icon is delivered, and is one",
+            "the icon is a valid image",
             "const icon = new Image(); icon.src = '/favicon.ico'; await icon.decode(); return icon.naturalWidth > 0",
             json!(true),
         ),
         (
-            "texts come compressed",
+            "text files are compressed",
             "return performance.getEntriesByType('resource').filter(entry => /css$|js$|svg$/.test(entry.name))
                 .map(entry => entry.encodedBodySize < entry.decodedBodySize)",
             json!([true, true, true]),
@@ -33,7 +33,7 @@ fn a_browser_shows_the_example_site() {
         assert_eq!(browser.run(script), expected, "{what}");
     }
     browser.wait_for(
-        "the script lists the page's requests, all answered",
+        "the script lists the requests of the page with status 200",
         "return [...document.querySelectorAll('#requests .answer')].map(cell => cell.textContent)",
         |answers| *answers == json!(["200", "200", "200", "200", "200"]),
     );
@@ -42,7 +42,7 @@ fn a_browser_shows_the_example_site() {
             "document.querySelector('[data-ask={button}]').click()"
         ));
         browser.wait_for(
-            &format!("the button `{button}` is answered with {status}"),
+            &format!("the button `{button}` shows {status}"),
             "return document.querySelector('#answer').textContent",
             |answer| {
                 answer
@@ -54,7 +54,7 @@ fn a_browser_shows_the_example_site() {
 
     browser.run("document.querySelector('nav a[href=\"/about/\"]').click()");
     browser.wait_for(
-        "the link leads to its page",
+        "the link opens its page",
         "return document.title",
         |title| title == "How belljar works",
     );
@@ -69,12 +69,12 @@ fn a_browser_shows_the_example_site() {
             json!("Nothing under this jar"),
         ),
         (
-            "its status",
+            "the status of the 404 page",
             "return performance.getEntriesByType('navigation')[0].responseStatus",
             json!(404),
         ),
         (
-            "its style",
+            "the style of the 404 page",
             "return getComputedStyle(document.body).margin",
             json!("0px"),
         ),
@@ -83,9 +83,9 @@ fn a_browser_shows_the_example_site() {
     }
 }
 
-/// The stream has no end: the page shows each event while others follow.
+/// The stream never ends. The page must show each event while others follow.
 #[test]
-fn a_browser_shows_events_as_they_happen() {
+fn shows_events_as_they_arrive() {
     let server = Server::options().handler("sse").start();
     let browser = Browser::start();
     browser.open(&format!("{}?ms=20", server.url));

@@ -1,13 +1,12 @@
-//! The default guest: coded twins of a file, chosen by Accept-Encoding (RFC 9110, section 12.5.3).
-//! Numbers are rows of the table of file behaviour.
+//! Tests of precompressed copies of files, which Accept-Encoding selects (RFC 9110, section 12.5.3).
 
 use crate::support::{Server, Site};
 
 #[test]
-fn row_20_the_best_coding_that_both_have() {
+fn selects_the_best_coding_that_both_sides_support() {
     let site = site();
     let server = Server::of_site(&site);
-    // Path, Accept-Encoding (None: not sent), the codings that may be chosen; "" is the plain file.
+    // Path, Accept-Encoding (None if not sent), and the codings that may be selected. "" is the plain file.
     for (path, accepted, choices) in [
         ("/all.js", None, &[""][..]),
         ("/all.js", Some(""), &[""]),
@@ -57,7 +56,7 @@ fn row_20_the_best_coding_that_both_have() {
 }
 
 #[test]
-fn row_20_several_lines_are_one_list() {
+fn joins_several_accept_encoding_lines() {
     let site = site();
     let server = Server::of_site(&site);
     let fields = [("Accept-Encoding", "gzip;q=0.1"), ("Accept-Encoding", "br")];
@@ -70,7 +69,7 @@ fn row_20_several_lines_are_one_list() {
 }
 
 #[test]
-fn row_20_nothing_acceptable_is_no_reason_to_fail_badly() {
+fn answers_200_or_406_when_no_coding_is_acceptable() {
     let site = site();
     let server = Server::of_site(&site);
     for accepted in ["identity;q=0", "*;q=0", "gzip;q=0, identity;q=0"] {
@@ -84,7 +83,7 @@ fn row_20_nothing_acceptable_is_no_reason_to_fail_badly() {
 }
 
 #[test]
-fn row_21_vary_and_the_type_of_the_original() {
+fn sends_vary_and_the_media_type_of_the_original() {
     let site = site();
     let server = Server::of_site(&site);
     let plain = server.get("/all.js");
@@ -106,8 +105,8 @@ fn row_21_vary_and_the_type_of_the_original() {
 }
 
 #[test]
-fn a_copy_that_comes_later_is_sent_from_then_on() {
-    // What is not there is remembered, but only of folders that have been as they are for some seconds.
+fn sends_a_copy_that_is_added_later() {
+    // The guest remembers that a copy is missing, but only in folders that have not changed for some seconds.
     let site = Site::new(&[
         ("a.js", "plain"),
         ("folder/a.js", "plain"),
@@ -117,7 +116,7 @@ fn a_copy_that_comes_later_is_sent_from_then_on() {
     std::thread::sleep(std::time::Duration::from_secs(5));
     let coding = |path: &str, accepted: &str| {
         let answer = server.request("GET", path, &[("Accept-Encoding", accepted)]);
-        // Told to caches from the first, for the time when there is one.
+        // Vary is sent even before a copy exists, because caches keep responses until then.
         assert_eq!(answer.field("vary"), Some("Accept-Encoding"), "{path}");
         let coding = answer.field("content-encoding").unwrap_or_default();
         assert_eq!(
@@ -134,7 +133,7 @@ fn a_copy_that_comes_later_is_sent_from_then_on() {
         for accepted in ["", "br", "gzip, br", "br"] {
             assert_eq!(coding(&path, accepted), "", "{name}");
         }
-        // A link that leads nowhere is no copy, and is one once it leads somewhere: nothing changes beside it.
+        // A dangling link is not a copy until its target exists. The folder of the link does not change then.
         site.symlink(target, &format!("{name}.gz"));
         assert_eq!(coding(&path, "gzip"), "", "{name}");
     }
@@ -156,7 +155,7 @@ fn a_copy_that_comes_later_is_sent_from_then_on() {
 }
 
 #[test]
-fn row_6_each_coding_has_a_tag_of_its_own() {
+fn gives_each_coding_its_own_etag() {
     let site = site();
     let server = Server::of_site(&site);
     let tag = |coding: &str| {
@@ -167,11 +166,11 @@ fn row_6_each_coding_has_a_tag_of_its_own() {
     };
     let tags = ["", "gzip", "br", "zstd"].map(tag);
     for (number, tag) in tags.iter().enumerate() {
-        assert!(tag.starts_with('"'), "{tag} is not strong");
+        assert!(tag.starts_with('"'), "{tag} is not a strong tag");
         assert!(!tags[..number].contains(tag), "{tags:?}");
     }
     let [plain, gzip, ..] = &tags;
-    // The tag of the one is not the other's.
+    // The tag of one coding must not match another coding.
     for (tag, coding, status) in [
         (gzip, "gzip", 304),
         (gzip, "", 200),
@@ -193,7 +192,7 @@ fn row_6_each_coding_has_a_tag_of_its_own() {
 }
 
 #[test]
-fn row_22_ranges_count_over_the_coded_bytes() {
+fn applies_ranges_to_the_coded_bytes() {
     let site = site();
     let server = Server::of_site(&site);
     let coded = content("all.js", "gzip");
@@ -214,9 +213,9 @@ fn row_22_ranges_count_over_the_coded_bytes() {
     );
 }
 
-/// A coded file can be had as what it is.
+/// A compressed file that is requested by its own name is sent as a file of its own.
 #[test]
-fn a_coded_file_asked_for_by_name_is_not_decoded_by_the_client() {
+fn sends_no_content_encoding_for_a_compressed_file_by_name() {
     let site = site();
     let server = Server::of_site(&site);
     let answer = server.request("GET", "/all.js.gz", &[("Accept-Encoding", "gzip")]);
@@ -232,14 +231,14 @@ fn a_coded_file_asked_for_by_name_is_not_decoded_by_the_client() {
     );
 }
 
-/// What has the name of a twin must be a file to be one.
+/// A folder with the name of a copy must not be sent.
 #[test]
-fn a_folder_is_no_twin_and_an_index_page_has_twins_too() {
+fn ignores_folders_as_copies_and_compresses_index_pages() {
     let site = site();
     site.write("index.html", b"plain index");
     site.write("index.html.gz", b"coded index");
     site.write("odd.css", b"plain odd");
-    site.write("odd.css.gz/inside.txt", b"a folder with the name of a twin");
+    site.write("odd.css.gz/inside.txt", b"a folder with the name of a copy");
     let server = Server::of_site(&site);
     let gzip = [("Accept-Encoding", "gzip")];
     assert_eq!(server.request("GET", "/", &gzip).text(), "coded index");
@@ -271,7 +270,7 @@ fn site() -> Site {
     site
 }
 
-/// The server takes a twin as it is, so any content will do; each is told from the others.
+/// The server does not check the content of a copy, so each copy only needs a different one.
 fn content(name: &str, coding: &str) -> String {
     if coding.is_empty() {
         format!("{name}, plain and long")

@@ -1,14 +1,14 @@
-//! The default guest: conditional requests (RFC 9110, section 13). Numbers are rows of the table of file behaviour.
+//! Tests of conditional requests for files (RFC 9110, section 13).
 
 use std::time::{Duration, SystemTime};
 
 use crate::support::{Server, Site, past};
 
-/// Fields of a request, in which ETAG stands for the file's tag, and the status of the answer.
+/// The fields of a request, and the status of its response. ETAG stands for the tag of the file.
 type Case<'a> = (&'a [(&'a str, &'a str)], u16);
 
 #[test]
-fn row_7_if_none_match() {
+fn evaluates_if_none_match() {
     check(&[
         (&[("If-None-Match", "ETAG")], 304),
         (&[("If-None-Match", "W/ETAG")], 304),
@@ -36,7 +36,7 @@ fn row_7_if_none_match() {
 }
 
 #[test]
-fn row_8_if_none_match_wins_over_if_modified_since() {
+fn if_none_match_replaces_if_modified_since() {
     check(&[
         (
             &[
@@ -63,12 +63,12 @@ fn row_8_if_none_match_wins_over_if_modified_since() {
 }
 
 #[test]
-fn row_9_if_modified_since() {
+fn evaluates_if_modified_since() {
     check(&[
         (&[("If-Modified-Since", MODIFIED)], 304),
         (&[("If-Modified-Since", SECOND_AFTER)], 304),
         (&[("If-Modified-Since", SECOND_BEFORE)], 200),
-        // The two forms of old that a recipient must understand (RFC 9110, section 5.6.7).
+        // The two obsolete date formats that a recipient must accept (RFC 9110, section 5.6.7).
         (
             &[("If-Modified-Since", "Wednesday, 01-Jan-20 00:00:00 GMT")],
             304,
@@ -80,12 +80,12 @@ fn row_9_if_modified_since() {
 }
 
 #[test]
-fn row_9_dates_beyond_2038() {
+fn accepts_dates_beyond_2038() {
     let site = Site::new(&[("past.txt", "content"), ("zero.txt", "content")]);
     site.set_modified("past.txt", past());
     site.set_modified("zero.txt", SystemTime::UNIX_EPOCH);
     let server = Server::of_site(&site);
-    // A date to come is a date like any other, and must not wrap round.
+    // Dates in the future are valid, and must not overflow.
     for date in [
         "Wed, 20 Jan 2038 03:14:08 GMT",
         "Sat, 01 Jan 2107 00:00:00 GMT",
@@ -106,7 +106,7 @@ fn row_9_dates_beyond_2038() {
             "{date}"
         );
     }
-    // Without a date of its own the file cannot be compared with one.
+    // A file without a modification time cannot be compared with a date.
     assert_eq!(
         server
             .request("GET", "/zero.txt", &[("If-Modified-Since", MODIFIED)])
@@ -115,9 +115,9 @@ fn row_9_dates_beyond_2038() {
     );
 }
 
-/// Files that claim to come from the far future are still served and still compared by their tag.
+/// Files with a modification time in the far future are served and compared by their tag.
 #[test]
-fn row_9_files_from_the_future() {
+fn evaluates_conditions_for_files_from_the_future() {
     let site = Site::new(&[("2040.txt", "content"), ("2200.txt", "content")]);
     let year = Duration::from_secs(31_557_600);
     site.set_modified("2040.txt", SystemTime::UNIX_EPOCH + 70 * year);
@@ -125,7 +125,10 @@ fn row_9_files_from_the_future() {
     let server = Server::of_site(&site);
     for target in ["/2040.txt", "/2200.txt"] {
         let answer = server.request("GET", target, &[("If-Modified-Since", MODIFIED)]);
-        assert_eq!(answer.status, 200, "{target}: it is newer than that");
+        assert_eq!(
+            answer.status, 200,
+            "{target}: the file is newer than the date"
+        );
         let etag = answer.need("etag");
         assert_eq!(
             server
@@ -138,7 +141,7 @@ fn row_9_files_from_the_future() {
 }
 
 #[test]
-fn row_10_if_match() {
+fn evaluates_if_match() {
     check(&[
         (&[("If-Match", "ETAG")], 200),
         (&[("If-Match", "*")], 200),
@@ -148,7 +151,7 @@ fn row_10_if_match() {
         (&[("If-Match", "\"a\", \"b\"")], 412),
         // Strong comparison: a weak tag never matches.
         (&[("If-Match", "W/ETAG")], 412),
-        // It comes before If-None-Match and wins over If-Unmodified-Since (section 13.2.2).
+        // If-Match is evaluated before If-None-Match and replaces If-Unmodified-Since (section 13.2.2).
         (&[("If-Match", "\"other\""), ("If-None-Match", "ETAG")], 412),
         (&[("If-Match", "ETAG"), ("If-None-Match", "ETAG")], 304),
         (
@@ -159,7 +162,7 @@ fn row_10_if_match() {
 }
 
 #[test]
-fn row_11_if_unmodified_since() {
+fn evaluates_if_unmodified_since() {
     check(&[
         (&[("If-Unmodified-Since", MODIFIED)], 200),
         (&[("If-Unmodified-Since", SECOND_AFTER)], 200),
@@ -177,7 +180,7 @@ fn row_11_if_unmodified_since() {
 }
 
 #[test]
-fn row_12_what_304_and_412_carry() {
+fn sends_required_fields_with_304_and_no_content_with_412() {
     let site = Site::new(&[("file.txt", "content"), ("file.txt.gz", "coded")]);
     let server = Server::of_site(&site);
     let full = server.get("/file.txt");
@@ -198,12 +201,12 @@ fn row_12_what_304_and_412_carry() {
     assert_eq!(failed.status, 412);
     assert!(
         !failed.text().contains("content"),
-        "412 must not bring the file: {}",
+        "a 412 response must not contain the file: {}",
         failed.text()
     );
 }
 
-/// A date that is none is no condition.
+/// Checks that a field with a malformed date is ignored.
 fn check_bad_dates(field: &str) {
     let fields = BAD_DATES.map(|date| [(field, date)]);
     check(
@@ -214,7 +217,7 @@ fn check_bad_dates(field: &str) {
     );
 }
 
-/// Runs the cases with GET and HEAD; a connection carries both, so that a body too many would be found out.
+/// Runs the cases with GET and HEAD on one connection, so that an unexpected body would be noticed.
 fn check(cases: &[Case]) {
     let site = Site::new(&[("file.txt", "content")]);
     site.set_modified("file.txt", past());

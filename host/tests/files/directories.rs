@@ -1,9 +1,9 @@
-//! The default guest: folders, index pages and listings. Numbers are rows of the table of file behaviour.
+//! Tests of folders: redirects, index pages, listings and single-page apps.
 
 use crate::support::{Response, Server, Site};
 
 #[test]
-fn row_24_a_folder_without_a_slash_is_redirected() {
+fn redirects_a_folder_without_a_slash() {
     let site = Site::new(&[
         ("folder/index.html", "index"),
         ("folder/inner/page.html", "page"),
@@ -35,7 +35,7 @@ fn row_24_a_folder_without_a_slash_is_redirected() {
         for method in ["GET", "HEAD"] {
             let answer = server.request(method, target, &[]);
             assert_eq!(answer.status, 301, "{method} {target}");
-            // Which bytes are escaped beyond need is the server's choice; where it leads is not.
+            // The server may escape more bytes than necessary, so the locations are compared unescaped.
             let found = answer.need("location");
             assert_eq!(
                 unescaped(found),
@@ -73,7 +73,7 @@ fn row_24_a_folder_without_a_slash_is_redirected() {
 }
 
 #[test]
-fn row_25_the_index_page() {
+fn sends_the_index_page() {
     let site = Site::new(&[
         ("index.html", "root"),
         ("folder/index.html", "index"),
@@ -116,7 +116,7 @@ fn row_25_the_index_page() {
 }
 
 #[test]
-fn row_34_a_listing_where_asked_for() {
+fn lists_a_folder_if_enabled() {
     let names = [
         "a.txt",
         "b file.txt",
@@ -175,10 +175,10 @@ fn row_34_a_listing_where_asked_for() {
         .find(|link| unescaped(link).trim_start_matches("./") == "folder/");
     assert!(
         folder.is_some(),
-        "the folder's link ends with a slash: {links:?}"
+        "the link to the folder must end with a slash: {links:?}"
     );
 
-    // Sorted, by whatever order: the same on every call, and within ASCII letters of one case alphabetic.
+    // The order is the same for every request, and alphabetic for ASCII letters of one case.
     assert_eq!(server.get("/list/").text(), page);
     let place = |name: &str| {
         links
@@ -188,7 +188,7 @@ fn row_34_a_listing_where_asked_for() {
     let order = ["a.txt", "b file.txt", "k;semi.txt", "z.txt"].map(place);
     assert!(order.is_sorted() && order[0].is_some(), "{links:?}");
 
-    // A page goes before a listing; HEAD and the folder without a slash behave as ever.
+    // An index page replaces the listing. HEAD and redirects work as without listings.
     assert_eq!(server.get("/indexed/").text(), "index");
     assert_eq!(server.get("/list").status, 301);
     assert_eq!(
@@ -197,7 +197,7 @@ fn row_34_a_listing_where_asked_for() {
     );
     assert_eq!(server.get("/missing/").status, 404);
     assert_eq!(server.get("/.hidden/").status, 404);
-    // Above the root there is nothing to link to.
+    // The listing of the root must not link to its parent.
     for link in self::links(&server.get("/").text()) {
         let target = resolved("/", &link);
         let answer: Response = server.get(&target);
@@ -210,7 +210,7 @@ fn row_34_a_listing_where_asked_for() {
 }
 
 #[test]
-fn row_25_an_app_of_a_single_page() {
+fn serves_a_single_page_app() {
     let site = Site::new(&[
         ("app.html", "app"),
         ("style.css", "style"),
@@ -249,14 +249,14 @@ fn row_25_an_app_of_a_single_page() {
     );
 }
 
-/// Every value of an `href`, with the escapes of HTML undone.
+/// The values of all `href` attributes, with HTML escapes decoded.
 fn links(page: &str) -> Vec<String> {
     let mut links = Vec::new();
     for piece in page.split("href=").skip(1) {
         let quote = piece.chars().next().expect("a value follows");
         assert!(
             quote == '"' || quote == '\'',
-            "an href without quotes: {piece}"
+            "an href has no quotes: {piece}"
         );
         let value = piece[1..].split(quote).next().unwrap_or_default();
         let value = [
@@ -272,7 +272,7 @@ fn links(page: &str) -> Vec<String> {
     links
 }
 
-/// The link as a browser on the page `base` follows it; one to elsewhere fails the test.
+/// The path to which a link on the page `base` leads. Fails for a link to another host or scheme.
 fn resolved(base: &str, link: &str) -> String {
     let path = link.split(['?', '#']).next().unwrap_or_default();
     let scheme = path.split('/').next().unwrap_or_default();
@@ -284,7 +284,7 @@ fn resolved(base: &str, link: &str) -> String {
     if path.starts_with('/') {
         path.to_owned()
     } else if path == ".." || path == "../" {
-        // Up, as a browser would: never above the root.
+        // Like a browser, the path never goes above the root.
         let parent = base
             .trim_end_matches('/')
             .rsplit_once('/')

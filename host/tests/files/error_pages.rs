@@ -1,9 +1,9 @@
-//! Error pages of the default guest and of the host: row 35 of the table of file behaviour.
+//! Tests of the error pages of the default guest and of the server.
 
 use crate::support::{Response, Server, Site, head};
 
 #[test]
-fn row_35_error_pages_say_their_length_and_reflect_nothing() {
+fn error_pages_state_their_length_and_reflect_nothing() {
     let site = Site::new(&[("file.txt", "content"), ("empty/x.txt", "")]);
     let server = Server::of_site(&site);
     for (method, target, fields, status) in [
@@ -67,7 +67,7 @@ fn row_35_error_pages_say_their_length_and_reflect_nothing() {
 }
 
 #[test]
-fn row_35_a_site_may_bring_its_own_page() {
+fn sends_the_404_page_of_the_site() {
     let page = "<!doctype html><title>Lost</title>";
     let site = Site::new(&[
         ("404.html", page),
@@ -104,7 +104,7 @@ fn row_35_a_site_may_bring_its_own_page() {
             "{target}"
         );
     }
-    // Conditions and ranges are about files that are there.
+    // Conditions and ranges do not apply to missing files.
     for fields in [
         [("Range", "bytes=0-3")],
         [("If-None-Match", "*")],
@@ -117,15 +117,15 @@ fn row_35_a_site_may_bring_its_own_page() {
             "{fields:?}"
         );
     }
-    // Other errors have nothing to do with it.
+    // The page is not used for other errors.
     let other = server.get("/%zz");
     assert_eq!(other.status, 400);
     assert!(!other.text().contains("Lost"));
 }
 
-/// The host's own refusals, in the same dress.
+/// The server's own error responses have the same form.
 #[test]
-fn the_host_answers_in_the_same_form() {
+fn error_responses_of_the_server_have_the_same_form() {
     let server = Server::shared();
     for (request, status) in [
         (head("GET", "/trap", &[]), 500),

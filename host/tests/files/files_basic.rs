@@ -1,11 +1,11 @@
-//! The default guest: files as they are. Numbers in the names are rows of the table of file behaviour.
+//! Tests of plain files: content, methods, media types, validators and caching.
 
 use std::time::{Duration, SystemTime};
 
 use crate::support::{Response, Server, Site, past};
 
 #[test]
-fn row_1_a_file_is_sent_byte_for_byte() {
+fn sends_files_byte_for_byte() {
     let site = Site::new(&[("empty.txt", ""), ("text.txt", "Hello, world\r\n")]);
     let bytes: Vec<u8> = (0..=255).cycle().take(300_001).collect();
     site.write("binary.bin", &bytes);
@@ -33,7 +33,7 @@ fn row_1_a_file_is_sent_byte_for_byte() {
 }
 
 #[test]
-fn row_1_a_file_is_read_anew_for_every_request() {
+fn reads_the_file_again_for_each_request() {
     let site = Site::new(&[("page.html", "first")]);
     let server = Server::of_site(&site);
     let first = server.get("/page.html");
@@ -47,7 +47,7 @@ fn row_1_a_file_is_read_anew_for_every_request() {
 }
 
 #[test]
-fn row_2_head_has_the_fields_of_get() {
+fn sends_the_fields_of_get_for_head() {
     let site = Site::new(&[
         ("index.html", "<h1>Index</h1>"),
         ("empty.txt", ""),
@@ -73,7 +73,7 @@ fn row_2_head_has_the_fields_of_get() {
 }
 
 #[test]
-fn row_3_other_methods() {
+fn rejects_methods_other_than_get_head_and_options() {
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::of_site(&site);
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
@@ -111,7 +111,7 @@ fn row_3_other_methods() {
 }
 
 #[test]
-fn row_4_content_type_follows_the_extension() {
+fn derives_content_type_from_the_extension() {
     let cases = [
         ("page.html", "text/html; charset=utf-8"),
         ("page.htm", "text/html; charset=utf-8"),
@@ -143,7 +143,7 @@ fn row_4_content_type_follows_the_extension() {
     for (name, media_type) in cases {
         let answer = server.get(&format!("/{name}"));
         assert_eq!(answer.status, 200, "{name}");
-        // A charset on what is no text/* is neither asked for nor wrong.
+        // A charset is optional for types other than text/*.
         let found = answer.need("content-type");
         let matches = if media_type.starts_with("text/") {
             found == media_type
@@ -155,7 +155,7 @@ fn row_4_content_type_follows_the_extension() {
 }
 
 #[test]
-fn row_5_last_modified() {
+fn sends_last_modified() {
     let second = Duration::from_secs(1);
     let epoch = SystemTime::UNIX_EPOCH;
     let times = [
@@ -187,9 +187,9 @@ fn row_5_last_modified() {
     }
 }
 
-/// RFC 9110, section 8.8.2.1: a time in the future would never become older than what a client has.
+/// RFC 9110, section 8.8.2.1: with a time in the future, a client would never see a change.
 #[test]
-fn row_5_last_modified_is_never_later_than_the_date() {
+fn sends_no_last_modified_later_than_date() {
     let site = Site::new(&[("future.txt", "content")]);
     site.set_modified(
         "future.txt",
@@ -208,7 +208,7 @@ fn row_5_last_modified_is_never_later_than_the_date() {
 }
 
 #[test]
-fn row_6_the_etag_is_strong_and_the_same_everywhere() {
+fn sends_the_same_strong_etag_in_all_responses() {
     let site = Site::new(&[
         ("a.txt", "content a"),
         ("b.txt", "content bb"),
@@ -239,13 +239,13 @@ fn row_6_the_etag_is_strong_and_the_same_everywhere() {
     }
     assert_ne!(server.get("/b.txt").need("etag"), etag);
     assert!(server.get("/empty.txt").field("etag").is_some());
-    // Same length, another time: another tag.
+    // The tag changes with the modification time, even if the length stays the same.
     site.set_modified("a.txt", past() + Duration::from_millis(1));
     assert_ne!(server.get("/a.txt").need("etag"), etag);
 }
 
 #[test]
-fn row_19_ranges_are_offered() {
+fn sends_accept_ranges() {
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::of_site(&site);
     for (method, fields) in [
@@ -259,7 +259,7 @@ fn row_19_ranges_are_offered() {
 }
 
 #[test]
-fn row_23_files_say_how_long_they_may_be_kept() {
+fn sends_cache_control_with_files() {
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::of_site(&site);
     assert!(!server.get("/file.txt").list("cache-control").is_empty());
@@ -277,13 +277,13 @@ fn row_23_files_say_how_long_they_may_be_kept() {
         (unchanged.status, unchanged.need("cache-control")),
         (304, value)
     );
-    // What is wrong now may be right soon: errors are not for keeping.
+    // Errors may be corrected soon, so they must not be cached.
     assert_ne!(server.get("/missing").field("cache-control"), Some(value));
 }
 
-/// Times before 1970 and far beyond 2038 come with old archives and broken clocks.
+/// Old archives and wrong clocks produce times before 1970 and far beyond 2038.
 #[test]
-fn files_of_strange_times_are_served() {
+fn serves_files_with_unusual_times() {
     use std::time::{Duration, SystemTime};
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::of_site(&site);
@@ -312,7 +312,7 @@ fn files_of_strange_times_are_served() {
 }
 
 #[test]
-fn row_32_the_query_is_ignored() {
+fn ignores_the_query() {
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::of_site(&site);
     let plain = server.get("/file.txt");

@@ -1,10 +1,9 @@
-//! The default guest: which file a path names, and which it must never name. Numbers are rows of the table of file
-//! behaviour.
+//! Tests of paths: which file a path names, and which files no path may name.
 
 use crate::support::{Server, Site};
 
 #[test]
-fn row_26_a_file_with_a_trailing_slash() {
+fn answers_404_for_a_file_with_a_trailing_slash() {
     let site = Site::new(&[("file.txt", "content"), ("folder/page.html", "page")]);
     let server = Server::of_site(&site);
     for target in [
@@ -20,7 +19,7 @@ fn row_26_a_file_with_a_trailing_slash() {
 }
 
 #[test]
-fn row_27_percent_decoding_happens_once() {
+fn decodes_percent_escapes_once() {
     let site = Site::new(&[
         ("file.txt", "content"),
         ("folder/file.txt", "inner"),
@@ -81,17 +80,17 @@ fn row_27_percent_decoding_happens_once() {
     ] {
         assert_eq!(server.get(target).status, status, "{target}");
     }
-    // Bytes that are no UTF-8 name no file that a component could open.
+    // A component cannot open files whose names are not UTF-8.
     for target in ["/%ff", "/%c3", "/%c0%ae%c0%ae/file.txt", "/%ed%a0%80"] {
         assert!(matches!(server.get(target).status, 400 | 404), "{target}");
     }
 }
 
 #[test]
-fn row_28_a_path_stays_in_the_root() {
+fn keeps_paths_inside_the_root() {
     let site = Site::new(&[("file.txt", "content"), ("folder/file.txt", "inner")]);
     std::fs::write(site.around().join("secret.txt"), SECRET).expect("the secret can be written");
-    // A neighbour whose name begins with the root's.
+    // A folder next to the root whose name begins with the name of the root.
     std::fs::create_dir(site.around().join("site-private")).expect("the folder can be made");
     std::fs::write(site.around().join("site-private/secret.txt"), SECRET)
         .expect("the secret can be written");
@@ -140,9 +139,10 @@ fn row_28_a_path_stays_in_the_root() {
     assert_eq!(client.get("/file.txt").text(), "content");
 }
 
-/// Dot segments and empty ones that stay inside: served or not, but never anything else than the file they name.
+/// Paths with dot segments or empty segments that stay inside the root. They may be served or refused, but must not name
+/// another file.
 #[test]
-fn row_28_odd_paths_inside_of_the_root() {
+fn resolves_unusual_paths_inside_the_root() {
     let site = Site::new(&[("file.txt", "content"), ("folder/file.txt", "inner")]);
     let server = Server::of_site(&site);
     for (target, body) in [
@@ -168,7 +168,7 @@ fn row_28_odd_paths_inside_of_the_root() {
 }
 
 #[test]
-fn row_29_dotfiles_are_not_there() {
+fn hides_dotfiles() {
     let site = Site::new(&[
         (".env", SECRET),
         (".env.gz", SECRET),
@@ -209,7 +209,7 @@ fn row_29_dotfiles_are_not_there() {
             assert!(!answer.text().contains(SECRET), "{target}");
         }
     }
-    // Where they are asked for they are files like others; `..` leads nowhere all the same.
+    // With --dotfiles they are served like other files. `..` still leads nowhere.
     let open = Server::options()
         .arg(site.path())
         .args("--dotfiles")
@@ -239,7 +239,7 @@ fn row_29_dotfiles_are_not_there() {
 
 #[cfg(unix)]
 #[test]
-fn row_30_symlinks() {
+fn follows_symlinks_inside_the_root_only() {
     let site = Site::new(&[
         ("file.txt", "content"),
         ("folder/page.html", "page"),
@@ -308,7 +308,7 @@ fn row_30_symlinks() {
 }
 
 #[test]
-fn row_31_names_too_long() {
+fn answers_404_for_names_that_are_too_long() {
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::of_site(&site);
     for target in [
@@ -326,7 +326,7 @@ fn row_31_names_too_long() {
             answer.head
         );
     }
-    // A name so long that its coded twin's no longer fits is still a name.
+    // A file is served even if its name is too long to add the ending of a compressed copy.
     let longest = format!("{}.txt", "z".repeat(251));
     site.write(&longest, b"long");
     let answer = server.request(
@@ -338,7 +338,7 @@ fn row_31_names_too_long() {
 }
 
 #[test]
-fn row_31_a_file_that_vanished() {
+fn answers_404_for_a_removed_file() {
     let site = Site::new(&[("file.txt", "content")]);
     let server = Server::of_site(&site);
     assert_eq!(server.get("/file.txt").status, 200);
@@ -346,10 +346,10 @@ fn row_31_a_file_that_vanished() {
     assert_eq!(server.get("/file.txt").status, 404);
 }
 
-/// Nobody writes to the FIFO: a server that opens it to read would wait for ever.
+/// The FIFO has no writer: a server that opened it for reading would wait for ever.
 #[cfg(unix)]
 #[test]
-fn row_31_what_is_neither_file_nor_folder() {
+fn answers_404_for_special_files() {
     let site = Site::new(&[("file.txt", "content")]);
     site.fifo("fifo");
     site.fifo("page.html");
@@ -365,10 +365,10 @@ fn row_31_what_is_neither_file_nor_folder() {
     assert_eq!((answer.status, answer.text().as_str()), (200, "content"));
 }
 
-/// Root may read everything, so there the server is run as somebody else.
+/// Root can read every file, so the test then runs the server as another user.
 #[cfg(unix)]
 #[test]
-fn row_31_an_unreadable_file() {
+fn answers_403_for_an_unreadable_file() {
     use std::fs::{Permissions, copy, set_permissions};
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
@@ -389,7 +389,7 @@ fn row_31_an_unreadable_file() {
         set_permissions(path, Permissions::from_mode(mode)).expect("the mode can be set");
     }
     let server = if rustix::process::geteuid().is_root() {
-        // A copy, because the program's own folder need not be open to everybody.
+        // The server runs from a copy, because the other user may have no access to the program's folder.
         let program = site.around().join("belljar");
         copy(crate::support::program(), &program).expect("the program can be copied");
         let home = site.around().to_owned();
@@ -423,7 +423,7 @@ fn row_31_an_unreadable_file() {
         .expect("the folder can be removed");
 }
 
-/// Spellings of "one folder up".
+/// Ways to write "one folder up".
 const WAYS_UP: [&str; 22] = [
     "../",
     "../../../../../../../../../../",

@@ -1,9 +1,9 @@
-//! The default guest: parts of files (RFC 9110, section 14). Numbers are rows of the table of file behaviour.
+//! Tests of range requests for files (RFC 9110, section 14).
 
 use crate::support::{Response, Server, Site, past};
 
 #[test]
-fn row_13_one_range() {
+fn sends_a_single_range() {
     let site = site();
     let server = Server::of_site(&site);
     for (range, content_range, body) in [
@@ -44,7 +44,7 @@ fn row_13_one_range() {
 }
 
 #[test]
-fn row_14_a_start_past_the_end() {
+fn answers_416_for_a_start_past_the_end() {
     let site = site();
     let server = Server::of_site(&site);
     for range in [
@@ -66,7 +66,7 @@ fn row_14_a_start_past_the_end() {
 }
 
 #[test]
-fn row_15_what_is_no_range_is_ignored() {
+fn ignores_malformed_ranges() {
     let site = site();
     let server = Server::of_site(&site);
     for range in [
@@ -107,7 +107,7 @@ fn row_15_what_is_no_range_is_ignored() {
 }
 
 #[test]
-fn row_16_several_ranges() {
+fn sends_several_ranges() {
     let site = site();
     let content: String = (0..2_000).map(|number| format!("{number:05}")).collect();
     site.write("long.txt", content.as_bytes());
@@ -135,7 +135,7 @@ fn row_16_several_ranges() {
                 )
             })
             .collect();
-        // A server may send them in the file's order (section 15.3.7.2).
+        // A server may send the parts in the order of the file (section 15.3.7.2).
         found.sort();
         wanted.sort();
         assert_eq!(found, wanted, "{ranges}");
@@ -167,7 +167,7 @@ fn row_16_several_ranges() {
 }
 
 #[test]
-fn row_17_where_a_range_is_ignored() {
+fn ignores_range_where_it_does_not_apply() {
     let site = site();
     site.write("empty.txt", b"");
     let server = Server::of_site(&site);
@@ -200,7 +200,7 @@ fn row_17_where_a_range_is_ignored() {
 }
 
 #[test]
-fn row_18_if_range() {
+fn evaluates_if_range() {
     let site = site();
     site.set_modified("ten.txt", past());
     let server = Server::of_site(&site);
@@ -214,7 +214,7 @@ fn row_18_if_range() {
         ("*", 200),
         ("", 200),
         ("nonsense", 200),
-        // A later date is no match either: it must be exactly the file's.
+        // The date must equal the modification time. A later date does not match.
         ("Wed, 01 Jan 2020 00:00:01 GMT", 200),
         ("Tue, 31 Dec 2019 23:59:59 GMT", 200),
     ] {
@@ -227,17 +227,17 @@ fn row_18_if_range() {
             "{validator}"
         );
     }
-    // A range that cannot be satisfied, of a file that has changed: the file.
+    // The file has changed, so an unsatisfiable range is ignored and the whole file is sent.
     let fields = [("Range", "bytes=50-"), ("If-Range", "\"other\"")];
     assert_eq!(server.request("GET", "/ten.txt", &fields).status, 200);
-    // Without a Range it means nothing.
+    // If-Range without Range is ignored.
     assert_eq!(
         server
             .request("GET", "/ten.txt", &[("If-Range", &etag)])
             .status,
         200
     );
-    // Conditions are looked at before the range (section 13.2.2).
+    // Conditions are evaluated before the range (section 13.2.2).
     let fields = [("Range", "bytes=0-4"), ("If-None-Match", etag.as_str())];
     assert_eq!(server.request("GET", "/ten.txt", &fields).status, 304);
 }
@@ -246,12 +246,12 @@ fn site() -> Site {
     Site::new(&[("ten.txt", TEN)])
 }
 
-/// Content-Range and content of each part of a multipart/byteranges answer (RFC 9110, section 14.6).
+/// The Content-Range and the content of each part of a multipart/byteranges response (RFC 9110, section 14.6).
 fn parts(answer: &Response) -> Vec<(String, String)> {
     let media_type = answer.need("content-type");
     let boundary = media_type.strip_prefix("multipart/byteranges; boundary=");
     let boundary = boundary
-        .unwrap_or_else(|| panic!("no boundary: {media_type}"))
+        .unwrap_or_else(|| panic!("the media type has no boundary: {media_type}"))
         .trim_matches('"');
     let text = answer.text();
     let delimiter = format!("\r\n--{boundary}");
@@ -260,7 +260,7 @@ fn parts(answer: &Response) -> Vec<(String, String)> {
     assert_eq!(
         pieces.next(),
         Some(""),
-        "nothing belongs before the first part: {text}"
+        "there are bytes before the first part: {text}"
     );
     let mut pieces: Vec<_> = pieces.collect();
     assert!(
@@ -272,7 +272,7 @@ fn parts(answer: &Response) -> Vec<(String, String)> {
     let part = |piece: &&str| {
         let (head, body) = piece
             .split_once("\r\n\r\n")
-            .unwrap_or_else(|| panic!("a part without fields: {piece}"));
+            .unwrap_or_else(|| panic!("a part has no fields: {piece}"));
         let field = |name: &str| {
             let mut lines = head.split("\r\n").filter_map(|line| line.split_once(':'));
             lines
@@ -284,7 +284,7 @@ fn parts(answer: &Response) -> Vec<(String, String)> {
             Some("text/plain; charset=utf-8")
         );
         (
-            field("content-range").expect("each part says where it belongs"),
+            field("content-range").expect("each part has a Content-Range"),
             body.to_owned(),
         )
     };
