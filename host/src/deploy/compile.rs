@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::content::Content;
+use super::content_hash::Content;
 use belljar_sandbox::{CompileTarget, Engine};
 
 /// What compiling a component may take.

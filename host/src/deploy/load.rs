@@ -8,8 +8,8 @@ use bytesize::ByteSize;
 use tokio::runtime;
 
 use super::compile::Compiler;
-use super::content::{Content, Contents};
-use super::stamp::Stamp;
+use super::content_hash::{Content, Contents};
+use super::fingerprint::Stamp;
 use crate::config::{Component, HandlerConfig};
 use belljar_sandbox::{Databases, Engine, Handler, LoadError};
 

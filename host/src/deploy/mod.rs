@@ -5,21 +5,21 @@
 //! own, checked against its grants and tried, and only then put in place, for the requests that come from then on.
 //! Where anything of this goes wrong, what is live goes on.
 
-mod candidate;
 mod compile;
-mod content;
-mod desk;
-mod folder;
-mod live;
+mod content_hash;
+mod desired_state;
+mod fingerprint;
 mod load;
+mod load_queue;
+mod managed_handler;
+mod preview;
 mod report;
-mod stamp;
-mod supervisor;
-mod survey;
-mod unit;
-mod wanted;
+mod scan;
+mod staged_config;
+mod swap;
+mod watch;
 
 pub use compile::{CompileLimits, REFUSED};
 pub use load::FILES;
-pub use supervisor::{Deployment, Options};
-pub use survey::FoundHandler;
+pub use preview::FoundHandler;
+pub use watch::{Deployment, Options};

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use bytesize::ByteSize;
 
-use super::folder::Found;
+use super::desired_state::Key;
 use super::load::Version;
-use super::unit::{News, Unit};
-use super::wanted::Key;
+use super::managed_handler::{News, Unit};
+use super::scan::Found;
 use crate::config::{Action, Config};
 use crate::server::sanitized;
 

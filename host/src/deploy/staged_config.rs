@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::desk::Desk;
+use super::desired_state::{Key, named};
 use super::load::{Input, Outcome};
+use super::load_queue::Desk;
+use super::managed_handler::{News, Unit};
 use super::report::Report;
-use super::unit::{News, Unit};
-use super::wanted::{Key, named};
 use crate::config::Config;
 
 pub(super) struct Candidate {

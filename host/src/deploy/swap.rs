@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::folder::Found;
-use super::unit::Unit;
-use super::wanted::Key;
+use super::desired_state::Key;
+use super::managed_handler::Unit;
+use super::scan::Found;
 use crate::config::{Action, Config, Route};
 use crate::routing::{PathPattern, RouteTree, Table};
 use crate::server::{ActiveHandler, MissingHandler, RouteTarget, Routes};

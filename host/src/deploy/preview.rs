@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::wanted::Folders;
+use super::desired_state::Folders;
 use crate::config::{Config, HandlerConfig};
 
 /// A handler of a folder.

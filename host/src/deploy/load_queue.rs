@@ -6,9 +6,9 @@ use std::sync::mpsc::Sender;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::desired_state::Key;
 use super::load::{Loader, Outcome};
-use super::unit::Unit;
-use super::wanted::Key;
+use super::managed_handler::Unit;
 
 /// What the supervisor is told.
 pub(super) enum Event {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::folder::{Found, Scan};
 use super::load::{Input, Source};
+use super::scan::{Found, Scan};
 use crate::config::{Action, Config, HandlerConfig, HandlersFolder, Site};
 
 /// What one handler is known by, whatever becomes of its file.

@@ -8,7 +8,7 @@ use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::stamp::Stamp;
+use super::fingerprint::Stamp;
 use crate::routing::{PathPattern, Segment};
 
 /// What lies in a folder of handlers.
