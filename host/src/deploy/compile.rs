@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::content_hash::Content;
+use super::content_hash::ContentHash;
 use belljar_sandbox::{CompileTarget, Engine};
 
 /// What compiling a component may take.
@@ -37,7 +37,7 @@ struct State {
     /// Processes that may be started beside those that run.
     free: usize,
     /// What was compiled in the life of this process.
-    compiled: HashSet<Content>,
+    compiled: HashSet<ContentHash>,
 }
 
 impl Compiler {
@@ -64,7 +64,7 @@ impl Compiler {
         engine: &Engine,
         name: &str,
         bytes: &[u8],
-        content: Content,
+        content: ContentHash,
     ) -> Result<(), String> {
         let target = CompileTarget::of(engine, bytes).map_err(|error| error.to_string())?;
         let Some(_place) = self.place(content) else {
@@ -87,7 +87,7 @@ impl Compiler {
     }
 
     /// Waits for a place; none where the component was compiled before.
-    fn place(&self, content: Content) -> Option<Place<'_>> {
+    fn place(&self, content: ContentHash) -> Option<Place<'_>> {
         let mut state = self.lock();
         while state.free == 0 && !state.compiled.contains(&content) {
             state = self

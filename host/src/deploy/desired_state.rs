@@ -4,43 +4,43 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::load::{Input, Source};
-use super::scan::{Found, Scan};
+use super::load::{ComponentSource, HandlerSource};
+use super::scan::{FolderScan, ScannedFile};
 use crate::config::{Action, Config, HandlerConfig, HandlersFolder, Site};
 
 /// What one handler is known by, whatever becomes of its file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
+pub(super) enum HandlerKey {
     /// It is in the configuration, by this name.
     Named(String),
     /// It is found in this folder, by its path there.
-    Found(PathBuf, String),
+    InFolder(PathBuf, String),
 }
 
 /// The handlers of the configuration itself.
-pub(super) fn named(config: &Config) -> BTreeMap<Key, Arc<HandlerConfig>> {
+pub(super) fn named(config: &Config) -> BTreeMap<HandlerKey, Arc<HandlerConfig>> {
     let routes = config.sites.iter().flat_map(|site| &site.routes);
     let handlers = routes.filter_map(|route| match &route.action {
-        Action::Run(handler) => Some((Key::Named(handler.name.clone()), handler.clone())),
+        Action::Run(handler) => Some((HandlerKey::Named(handler.name.clone()), handler.clone())),
         _ => None,
     });
     handlers.collect()
 }
 
-impl Input {
+impl HandlerSource {
     pub fn named(config: &Arc<HandlerConfig>) -> Self {
         Self {
             name: config.name.clone(),
-            component: Source::of(&config.component),
+            component: ComponentSource::of(&config.component),
             defaults: config.clone(),
             settings: None,
         }
     }
 
-    fn found(found: &Found, name: String, defaults: &Arc<HandlerConfig>) -> Self {
+    fn found(found: &ScannedFile, name: String, defaults: &Arc<HandlerConfig>) -> Self {
         Self {
             name,
-            component: Source::File(found.file.clone(), Some(found.stamp.clone())),
+            component: ComponentSource::File(found.file.clone(), Some(found.fingerprint.clone())),
             defaults: defaults.clone(),
             settings: found.settings.clone(),
         }
@@ -48,7 +48,7 @@ impl Input {
 }
 
 /// The folders of handlers. Where two sites have the same one they share its handlers.
-pub(super) struct Folders(Vec<Folder>);
+pub(super) struct WatchedFolders(Vec<Folder>);
 
 struct Folder {
     path: PathBuf,
@@ -58,20 +58,20 @@ struct Folder {
 }
 
 /// A handler of a folder.
-pub(super) struct Discovery {
-    pub key: Key,
-    pub found: Found,
-    pub input: Input,
+pub(super) struct ScannedHandler {
+    pub key: HandlerKey,
+    pub found: ScannedFile,
+    pub input: HandlerSource,
 }
 
 /// What lies in all folders.
 #[derive(Default)]
-pub(super) struct Discoveries {
-    pub handlers: Vec<Discovery>,
+pub(super) struct ScannedHandlers {
+    pub handlers: Vec<ScannedHandler>,
     pub unreadable: BTreeMap<PathBuf, String>,
 }
 
-impl Folders {
+impl WatchedFolders {
     pub fn of(config: &Config) -> Self {
         let mut folders: Vec<Folder> = Vec::new();
         for (position, site) in config.sites.iter().enumerate() {
@@ -94,10 +94,10 @@ impl Folders {
         self.0.is_empty()
     }
 
-    pub fn look(&self) -> Discoveries {
-        let mut discoveries = Discoveries::default();
+    pub fn look(&self) -> ScannedHandlers {
+        let mut discoveries = ScannedHandlers::default();
         for folder in &self.0 {
-            let scan = Scan::of(&folder.path);
+            let scan = FolderScan::of(&folder.path);
             discoveries.unreadable.extend(scan.unreadable);
             for found in scan.handlers {
                 // Names are one server's, so that the log and stores can tell them apart.
@@ -105,9 +105,9 @@ impl Folders {
                     1 => found.name.clone(),
                     _ => folder.path.join(&found.name).display().to_string(),
                 };
-                discoveries.handlers.push(Discovery {
-                    key: Key::Found(folder.path.clone(), found.name.clone()),
-                    input: Input::found(&found, name, &folder.defaults),
+                discoveries.handlers.push(ScannedHandler {
+                    key: HandlerKey::InFolder(folder.path.clone(), found.name.clone()),
+                    input: HandlerSource::found(&found, name, &folder.defaults),
                     found,
                 });
             }
@@ -120,9 +120,9 @@ impl Folders {
     pub fn conflicts(
         &self,
         config: &Config,
-        discoveries: &Discoveries,
-        is_live: impl Fn(&Key) -> bool,
-    ) -> BTreeMap<Key, String> {
+        discoveries: &ScannedHandlers,
+        is_live: impl Fn(&HandlerKey) -> bool,
+    ) -> BTreeMap<HandlerKey, String> {
         let names = named(config);
         let mut conflicts = BTreeMap::new();
         for rivals in discoveries.by_address().values() {
@@ -151,10 +151,10 @@ impl Folders {
     fn taken(
         &self,
         config: &Config,
-        names: &BTreeMap<Key, Arc<HandlerConfig>>,
-        discovery: &Discovery,
+        names: &BTreeMap<HandlerKey, Arc<HandlerConfig>>,
+        discovery: &ScannedHandler,
     ) -> Option<String> {
-        let Key::Found(folder, _) = &discovery.key else {
+        let HandlerKey::InFolder(folder, _) = &discovery.key else {
             return None;
         };
         let folder = self.0.iter().find(|known| known.path == *folder)?;
@@ -173,13 +173,17 @@ impl Folders {
             return Some(taken);
         }
         let name = &discovery.input.name;
-        names.contains_key(&Key::Named(name.clone())).then(|| {
-            format!("another handler of the configuration is named {name:?}; rename one of them")
-        })
+        names
+            .contains_key(&HandlerKey::Named(name.clone()))
+            .then(|| {
+                format!(
+                    "another handler of the configuration is named {name:?}; rename one of them"
+                )
+            })
     }
 }
 
-impl Discoveries {
+impl ScannedHandlers {
     /// Whether what was there may be there still, although it was not seen.
     pub fn may_hide(&self, file: &Path) -> bool {
         self.unreadable
@@ -188,10 +192,10 @@ impl Discoveries {
     }
 
     /// Those that would answer for the same address, for each address of each folder.
-    fn by_address(&self) -> BTreeMap<(&Path, &str), Vec<&Discovery>> {
-        let mut addresses: BTreeMap<_, Vec<&Discovery>> = BTreeMap::new();
+    fn by_address(&self) -> BTreeMap<(&Path, &str), Vec<&ScannedHandler>> {
+        let mut addresses: BTreeMap<_, Vec<&ScannedHandler>> = BTreeMap::new();
         for discovery in &self.handlers {
-            if let Key::Found(folder, _) = &discovery.key {
+            if let HandlerKey::InFolder(folder, _) = &discovery.key {
                 let address = (folder.as_path(), discovery.found.address.as_str());
                 addresses.entry(address).or_default().push(discovery);
             }
@@ -199,7 +203,7 @@ impl Discoveries {
         addresses
     }
 
-    pub fn keys(&self) -> BTreeSet<&Key> {
+    pub fn keys(&self) -> BTreeSet<&HandlerKey> {
         self.handlers.iter().map(|found| &found.key).collect()
     }
 }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 /// What differs after a file was written, replaced or renamed. Comparing it needs no reading, and works on network
 /// file systems and container mounts, where nobody tells of changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct Fingerprint {
     pub size: u64,
     modified: Option<SystemTime>,
     #[cfg(unix)]
@@ -24,7 +24,7 @@ struct Unix {
     changed: (i64, i64),
 }
 
-impl Stamp {
+impl Fingerprint {
     /// None where nothing is there, or nothing that can be looked at.
     pub fn of(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().map(|found| Self::from(&found))
@@ -38,7 +38,7 @@ impl Stamp {
     }
 }
 
-impl From<&Metadata> for Stamp {
+impl From<&Metadata> for Fingerprint {
     fn from(found: &Metadata) -> Self {
         #[cfg(unix)]
         use std::os::unix::fs::MetadataExt;

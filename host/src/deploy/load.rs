@@ -8,8 +8,8 @@ use bytesize::ByteSize;
 use tokio::runtime;
 
 use super::compile::Compiler;
-use super::content_hash::{Content, Contents};
-use super::fingerprint::Stamp;
+use super::content_hash::{ContentHash, ContentHasher};
+use super::fingerprint::Fingerprint;
 use crate::config::{Component, HandlerConfig};
 use belljar_sandbox::{Databases, Engine, Handler, LoadError};
 
@@ -21,42 +21,42 @@ pub(super) struct Loader {
     pub runtime: runtime::Handle,
     /// Whether pages tell of failures.
     pub developing: bool,
-    contents: Contents,
+    hasher: ContentHasher,
 }
 
 /// What a handler is to be made of, as it was found.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Input {
+pub(super) struct HandlerSource {
     pub name: String,
-    pub component: Source,
+    pub component: ComponentSource,
     /// What holds where its own file says nothing.
     pub defaults: Arc<HandlerConfig>,
     /// The file of its own grants and limits.
-    pub settings: Option<(PathBuf, Stamp)>,
+    pub settings: Option<(PathBuf, Fingerprint)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Source {
+pub(super) enum ComponentSource {
     /// The embedded handler that serves files.
     Files,
     /// A file, if it is there.
-    File(PathBuf, Option<Stamp>),
+    File(PathBuf, Option<Fingerprint>),
 }
 
 /// A handler that can take requests.
-pub(super) struct Version {
+pub(super) struct HandlerVersion {
     pub handler: Arc<Handler>,
     pub loaded: SystemTime,
     pub size: usize,
     /// How long the whole of it took.
     pub took: Duration,
     config: HandlerConfig,
-    content: Content,
+    content: ContentHash,
 }
 
 /// How loading ended.
-pub(super) enum Outcome {
-    Loaded(Arc<Version>),
+pub(super) enum LoadOutcome {
+    Loaded(Arc<HandlerVersion>),
     /// Neither the bytes nor what is granted differ from the version that is there.
     Same,
     /// The file is perhaps not whole yet, and this is what is wrong if it is.
@@ -64,11 +64,11 @@ pub(super) enum Outcome {
     Refused(String),
 }
 
-impl Source {
+impl ComponentSource {
     pub fn of(component: &Component) -> Self {
         match component {
             Component::Files => Self::Files,
-            Component::File(path) => Self::File(path.clone(), Stamp::of(path)),
+            Component::File(path) => Self::File(path.clone(), Fingerprint::of(path)),
         }
     }
 }
@@ -86,12 +86,12 @@ impl Loader {
             databases: Databases::default(),
             runtime,
             developing,
-            contents: Contents::default(),
+            hasher: ContentHasher::default(),
         }
     }
 
     /// `old` is the version that is there.
-    pub fn load(&self, input: &Input, old: Option<&Version>) -> Outcome {
+    pub fn load(&self, input: &HandlerSource, old: Option<&HandlerVersion>) -> LoadOutcome {
         let began = Instant::now();
         self.try_load(input, old, began)
             .unwrap_or_else(|refused| refused)
@@ -99,35 +99,35 @@ impl Loader {
 
     fn try_load(
         &self,
-        input: &Input,
-        old: Option<&Version>,
+        input: &HandlerSource,
+        old: Option<&HandlerVersion>,
         began: Instant,
-    ) -> Result<Outcome, Outcome> {
+    ) -> Result<LoadOutcome, LoadOutcome> {
         let bytes = input.bytes()?;
-        let config = input.config().map_err(Outcome::Refused)?;
-        let content = self.contents.tell(&bytes);
+        let config = input.config().map_err(LoadOutcome::Refused)?;
+        let content = self.hasher.hash(&bytes);
         if old.is_some_and(|old| old.content == content && old.config == config) {
-            return Ok(Outcome::Same);
+            return Ok(LoadOutcome::Same);
         }
         // What is of this program needs no guard.
-        if input.component != Source::Files {
+        if input.component != ComponentSource::Files {
             Handler::check(&bytes).map_err(|error| match error {
                 // So it looks, too, where the last sections are still to come.
-                LoadError::NoHandler(_) => Outcome::NotWhole(error.to_string()),
-                error => Outcome::Refused(error.to_string()),
+                LoadError::NoHandler(_) => LoadOutcome::NotWhole(error.to_string()),
+                error => LoadOutcome::Refused(error.to_string()),
             })?;
             self.compiler
                 .compile(&self.engine, &config.name, &bytes, content)
-                .map_err(Outcome::Refused)?;
+                .map_err(LoadOutcome::Refused)?;
         }
         let handler = self.handler(&bytes, &config, old)?;
         let handler = Arc::new(handler);
-        if input.component != Source::Files {
-            self.runtime
-                .block_on(handler.probe())
-                .map_err(|failure| Outcome::Refused(format!("it cannot be started: {failure}")))?;
+        if input.component != ComponentSource::Files {
+            self.runtime.block_on(handler.probe()).map_err(|failure| {
+                LoadOutcome::Refused(format!("it cannot be started: {failure}"))
+            })?;
         }
-        Ok(Outcome::Loaded(Arc::new(Version {
+        Ok(LoadOutcome::Loaded(Arc::new(HandlerVersion {
             handler,
             loaded: SystemTime::now(),
             size: bytes.len(),
@@ -141,14 +141,14 @@ impl Loader {
         &self,
         bytes: &[u8],
         config: &HandlerConfig,
-        old: Option<&Version>,
-    ) -> Result<Handler, Outcome> {
+        old: Option<&HandlerVersion>,
+    ) -> Result<Handler, LoadOutcome> {
         let grants = config
             .grants
             .open(&config.name, &self.databases)
-            .map_err(|error| Outcome::Refused(format!("{error:#}")))?;
+            .map_err(|error| LoadOutcome::Refused(format!("{error:#}")))?;
         let handler = Handler::load(self.engine.clone(), bytes, grants, config.limits.clone())
-            .map_err(|error| Outcome::Refused(error.to_string()))?
+            .map_err(|error| LoadOutcome::Refused(error.to_string()))?
             .reuse(config.reuse)
             .concurrency(config.concurrency)
             .developing(self.developing);
@@ -159,31 +159,31 @@ impl Loader {
     }
 }
 
-impl Input {
+impl HandlerSource {
     /// The component, which must not be half of one.
-    fn bytes(&self) -> Result<std::borrow::Cow<'static, [u8]>, Outcome> {
-        let (path, stamp) = match &self.component {
-            Source::Files => return Ok(FILES.into()),
-            Source::File(path, stamp) => (path, stamp),
+    fn bytes(&self) -> Result<std::borrow::Cow<'static, [u8]>, LoadOutcome> {
+        let (path, fingerprint) = match &self.component {
+            ComponentSource::Files => return Ok(FILES.into()),
+            ComponentSource::File(path, fingerprint) => (path, fingerprint),
         };
-        let Some(stamp) = stamp else {
-            return Err(Outcome::NotWhole("the file is not there".into()));
+        let Some(fingerprint) = fingerprint else {
+            return Err(LoadOutcome::NotWhole("the file is not there".into()));
         };
-        if stamp.size > MAX_COMPONENT {
-            return Err(Outcome::Refused(format!(
+        if fingerprint.size > MAX_COMPONENT {
+            return Err(LoadOutcome::Refused(format!(
                 "it has {}, and a component no more than {}",
-                ByteSize::b(stamp.size),
+                ByteSize::b(fingerprint.size),
                 ByteSize::b(MAX_COMPONENT)
             )));
         }
-        let bytes = stamp
+        let bytes = fingerprint
             .read(path)
-            .map_err(|error| Outcome::Refused(format!("it cannot be read: {error}")))?
-            .ok_or_else(|| Outcome::NotWhole("it is being written without end".into()))?;
+            .map_err(|error| LoadOutcome::Refused(format!("it cannot be read: {error}")))?
+            .ok_or_else(|| LoadOutcome::NotWhole("it is being written without end".into()))?;
         match is_cut_short(&bytes) {
-            true => Err(Outcome::NotWhole(format!(
+            true => Err(LoadOutcome::NotWhole(format!(
                 "it is cut short: {} of a component, and no more comes",
-                ByteSize::b(stamp.size)
+                ByteSize::b(fingerprint.size)
             ))),
             false => Ok(bytes.into()),
         }
@@ -196,7 +196,7 @@ impl Input {
             None => HandlerConfig::clone(&self.defaults),
         };
         config.name.clone_from(&self.name);
-        if let Source::File(path, _) = &self.component {
+        if let ComponentSource::File(path, _) = &self.component {
             config.component = Component::File(path.clone());
         }
         Ok(config)
@@ -205,8 +205,8 @@ impl Input {
     /// The component's file, if it is not of this program.
     pub fn file(&self) -> Option<&Path> {
         match &self.component {
-            Source::Files => None,
-            Source::File(path, _) => Some(path),
+            ComponentSource::Files => None,
+            ComponentSource::File(path, _) => Some(path),
         }
     }
 }

@@ -6,23 +6,23 @@ use std::sync::mpsc::Sender;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::desired_state::Key;
-use super::load::{Loader, Outcome};
-use super::managed_handler::Unit;
+use super::desired_state::HandlerKey;
+use super::load::{LoadOutcome, Loader};
+use super::managed_handler::ManagedHandler;
 
 /// What the supervisor is told.
 pub(super) enum Event {
     Loaded {
-        key: Key,
+        key: HandlerKey,
         number: u64,
-        outcome: Outcome,
+        outcome: LoadOutcome,
     },
     Reload,
     Stop,
 }
 
 /// Where loads are ordered.
-pub(super) struct Desk {
+pub(super) struct LoadQueue {
     loader: Arc<Loader>,
     /// For loads at once.
     places: Arc<Semaphore>,
@@ -30,7 +30,7 @@ pub(super) struct Desk {
     count: u64,
 }
 
-impl Desk {
+impl LoadQueue {
     pub fn new(loader: Loader, outbox: Sender<Event>) -> Self {
         Self {
             loader: Arc::new(loader),
@@ -41,7 +41,7 @@ impl Desk {
     }
 
     /// Has a handler loaded; an [`Event::Loaded`] tells how that ended.
-    pub fn order(&mut self, key: &Key, unit: &mut Unit) {
+    pub fn order(&mut self, key: &HandlerKey, unit: &mut ManagedHandler) {
         self.count += 1;
         let number = self.count;
         unit.begin(number);
@@ -55,7 +55,7 @@ impl Desk {
             };
             let loaded = spawn_blocking(move || loader.load(&input, old.as_deref())).await;
             // Whatever becomes of it, nobody waits for it for ever.
-            let failed = |error| Outcome::Refused(format!("loading it broke off: {error}"));
+            let failed = |error| LoadOutcome::Refused(format!("loading it broke off: {error}"));
             let outcome = loaded.unwrap_or_else(failed);
             let _ = outbox.send(Event::Loaded {
                 key,

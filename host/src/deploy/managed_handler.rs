@@ -3,23 +3,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::load::{Input, Outcome, Version};
+use super::load::{HandlerSource, HandlerVersion, LoadOutcome};
 
 /// A handler from the first sight of its file on.
 ///
 /// What was found is loaded when it has been the same in two looks, and only once: neither is what was refused tried
 /// again, nor what is live, before something changes.
-pub(super) struct Unit {
-    input: Input,
+pub(super) struct ManagedHandler {
+    input: HandlerSource,
     /// Whether the last look found what the one before had found.
     settled: bool,
     /// The number of the load that is under way, and what it is of.
-    loading: Option<(u64, Input)>,
+    loading: Option<(u64, HandlerSource)>,
     /// What the last load was of that came to an end.
-    tried: Option<Input>,
+    tried: Option<HandlerSource>,
     /// Since when it looks as if a part of it were still to come.
     unwhole: Option<Instant>,
-    pub live: Option<Arc<Version>>,
+    pub live: Option<Arc<HandlerVersion>>,
     /// Why the newest build is not live.
     pub refused: Option<Arc<str>>,
     /// Whether the last look found nothing.
@@ -30,7 +30,7 @@ pub(super) struct Unit {
 
 /// What became of a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum Change {
     /// Nothing that anybody would have to know.
     None,
     Live,
@@ -39,9 +39,9 @@ pub(super) enum News {
     Refused(Arc<str>),
 }
 
-impl Unit {
+impl ManagedHandler {
     /// `settled`: it is to be loaded as it was found, without a second look.
-    pub fn new(input: Input, settled: bool) -> Self {
+    pub fn new(input: HandlerSource, settled: bool) -> Self {
         Self {
             input,
             settled,
@@ -55,12 +55,12 @@ impl Unit {
         }
     }
 
-    pub fn input(&self) -> &Input {
+    pub fn input(&self) -> &HandlerSource {
         &self.input
     }
 
     /// Takes in what a look found.
-    pub fn see(&mut self, input: Input) {
+    pub fn see(&mut self, input: HandlerSource) {
         self.settled = self.input == input;
         self.missing = false;
         if !self.settled {
@@ -76,10 +76,10 @@ impl Unit {
     }
 
     /// Keeps it from being loaded, for this reason, which is told once.
-    pub fn hold(&mut self, reason: String) -> News {
+    pub fn hold(&mut self, reason: String) -> Change {
         let known = self.refused.as_deref() == Some(&*reason);
         match std::mem::replace(&mut self.held, true) && known {
-            true => News::None,
+            true => Change::None,
             false => self.refuse(reason),
         }
     }
@@ -114,7 +114,12 @@ impl Unit {
     /// # Errors
     ///
     /// Gives the outcome back where it is of another load.
-    pub fn end(&mut self, number: u64, outcome: Outcome, patient: bool) -> Result<News, Outcome> {
+    pub fn end(
+        &mut self,
+        number: u64,
+        outcome: LoadOutcome,
+        patient: bool,
+    ) -> Result<Change, LoadOutcome> {
         let input = match self.loading.take() {
             Some((current, input)) if current == number => input,
             other => {
@@ -124,37 +129,37 @@ impl Unit {
         };
         let waits_since = self.unwhole.take();
         let news = match outcome {
-            Outcome::Loaded(version) => {
+            LoadOutcome::Loaded(version) => {
                 self.refused = None;
                 match self.live.replace(version) {
-                    Some(_) => News::Replaced,
-                    None => News::Live,
+                    Some(_) => Change::Replaced,
+                    None => Change::Live,
                 }
             }
-            Outcome::Same => {
+            LoadOutcome::Same => {
                 self.refused = None;
-                News::None
+                Change::None
             }
             // It is no more what was read.
-            Outcome::NotWhole(_) if input != self.input => News::None,
-            Outcome::NotWhole(reason) => {
+            LoadOutcome::NotWhole(_) if input != self.input => Change::None,
+            LoadOutcome::NotWhole(reason) => {
                 let since = waits_since.unwrap_or_else(Instant::now);
                 if patient && since.elapsed() < PATIENCE {
                     self.unwhole = Some(since);
-                    return Ok(News::None);
+                    return Ok(Change::None);
                 }
                 self.refuse(reason)
             }
-            Outcome::Refused(reason) => self.refuse(reason),
+            LoadOutcome::Refused(reason) => self.refuse(reason),
         };
         self.tried = Some(input);
         Ok(news)
     }
 
-    fn refuse(&mut self, reason: String) -> News {
+    fn refuse(&mut self, reason: String) -> Change {
         let reason: Arc<str> = reason.into();
         self.refused = Some(reason.clone());
-        News::Refused(reason)
+        Change::Refused(reason)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::desired_state::Folders;
+use super::desired_state::WatchedFolders;
 use crate::config::{Config, HandlerConfig};
 
 /// A handler of a folder.
@@ -16,7 +16,7 @@ pub struct FoundHandler {
 impl FoundHandler {
     /// All that lie in the folders of a configuration.
     pub fn all(config: &Config) -> Vec<Self> {
-        let folders = Folders::of(config);
+        let folders = WatchedFolders::of(config);
         let discoveries = folders.look();
         let mut conflicts = folders.conflicts(config, &discoveries, |_| false);
         let found = discoveries.handlers.into_iter();

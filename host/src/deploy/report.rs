@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use bytesize::ByteSize;
 
-use super::desired_state::Key;
-use super::load::Version;
-use super::managed_handler::{News, Unit};
-use super::scan::Found;
+use super::desired_state::HandlerKey;
+use super::load::HandlerVersion;
+use super::managed_handler::{Change, ManagedHandler};
+use super::scan::ScannedFile;
 use crate::config::{Action, Config};
 use crate::server::sanitized;
 
@@ -30,18 +30,18 @@ impl Line {
 /// All that is known of the handlers.
 pub(super) struct Report<'a> {
     pub config: &'a Config,
-    pub units: &'a BTreeMap<Key, Unit>,
-    pub found: &'a BTreeMap<Key, Found>,
+    pub units: &'a BTreeMap<HandlerKey, ManagedHandler>,
+    pub found: &'a BTreeMap<HandlerKey, ScannedFile>,
 }
 
 impl Report<'_> {
-    pub fn of(&self, key: &Key, news: &News) -> Option<Line> {
+    pub fn of(&self, key: &HandlerKey, news: &Change) -> Option<Line> {
         let live = self.units.get(key).and_then(|unit| unit.live.as_deref());
         match (news, live) {
-            (News::Live, Some(version)) => self.live("live", key, version),
-            (News::Replaced, Some(version)) => self.live("replaced", key, version),
-            (News::None, _) | (News::Live | News::Replaced, None) => None,
-            (News::Refused(reason), live) => {
+            (Change::Live, Some(version)) => self.live("live", key, version),
+            (Change::Replaced, Some(version)) => self.live("replaced", key, version),
+            (Change::None, _) | (Change::Live | Change::Replaced, None) => None,
+            (Change::Refused(reason), live) => {
                 let problem = self.problem(key, reason);
                 Some(Line::Error(
                     match live.map(|version| time_of_day(version.loaded)) {
@@ -53,17 +53,17 @@ impl Report<'_> {
         }
     }
 
-    pub fn removed(&self, key: &Key) -> Line {
+    pub fn removed(&self, key: &HandlerKey) -> Line {
         let file = self.file(key).unwrap_or_default();
         Line::Info(format!("removed: {} (was {file})", self.routes(key)))
     }
 
     /// What is wrong with a handler, and where, on one line.
-    pub fn problem(&self, key: &Key, reason: &str) -> String {
+    pub fn problem(&self, key: &HandlerKey, reason: &str) -> String {
         let reason = sanitized(reason).replace("\n    ", "; ");
         let place = match key {
-            Key::Named(name) => self.routes_of(name).next().map(|route| &*route.place),
-            Key::Found(..) => None,
+            HandlerKey::Named(name) => self.routes_of(name).next().map(|route| &*route.place),
+            HandlerKey::InFolder(..) => None,
         };
         // A place that is a file's own name says it already.
         match (place, self.file(key)) {
@@ -74,7 +74,7 @@ impl Report<'_> {
         }
     }
 
-    fn live(&self, what: &str, key: &Key, version: &Version) -> Option<Line> {
+    fn live(&self, what: &str, key: &HandlerKey, version: &HandlerVersion) -> Option<Line> {
         // What is of this program is no news.
         let file = self.file(key)?;
         Some(Line::Info(format!(
@@ -85,18 +85,18 @@ impl Report<'_> {
         )))
     }
 
-    fn file(&self, key: &Key) -> Option<String> {
+    fn file(&self, key: &HandlerKey) -> Option<String> {
         let file = self.units.get(key)?.input().file()?;
         Some(file.display().to_string())
     }
 
-    fn routes(&self, key: &Key) -> String {
+    fn routes(&self, key: &HandlerKey) -> String {
         let routes: Vec<String> = match key {
-            Key::Named(name) => self
+            HandlerKey::Named(name) => self
                 .routes_of(name)
                 .map(|route| route.path.to_string())
                 .collect(),
-            Key::Found(..) => {
+            HandlerKey::InFolder(..) => {
                 let found = self.found.get(key).map(|found| found.routes.as_deref());
                 let found = found.and_then(Result::ok).unwrap_or_default();
                 found.iter().map(ToString::to_string).collect()

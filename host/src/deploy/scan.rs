@@ -8,33 +8,33 @@ use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::fingerprint::Stamp;
+use super::fingerprint::Fingerprint;
 use crate::routing::{PathPattern, Segment};
 
 /// What lies in a folder of handlers.
 #[derive(Debug, Default)]
-pub(super) struct Scan {
-    pub handlers: Vec<Found>,
-    /// Folders that could not be read, and why: what was found in them before may still be there.
+pub(super) struct FolderScan {
+    pub handlers: Vec<ScannedFile>,
+    /// WatchedFolders that could not be read, and why: what was found in them before may still be there.
     pub unreadable: Vec<(PathBuf, String)>,
 }
 
 /// A component in a folder of handlers.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Found {
+pub(super) struct ScannedFile {
     pub file: PathBuf,
     /// Its path in the folder, without the extension: `api/time`.
     pub name: String,
-    pub stamp: Stamp,
+    pub fingerprint: Fingerprint,
     /// The file of its grants and limits, if there is one.
-    pub settings: Option<(PathBuf, Stamp)>,
+    pub settings: Option<(PathBuf, Fingerprint)>,
     /// What it answers, or why that cannot be told.
     pub routes: Result<Vec<PathPattern>, String>,
     /// The same for all that would answer for the same address, by whatever names.
     pub address: String,
 }
 
-impl Scan {
+impl FolderScan {
     pub fn of(folder: &Path) -> Self {
         let mut scan = Self::default();
         let mut walk = Walk {
@@ -50,7 +50,7 @@ impl Scan {
 }
 
 struct Walk<'a> {
-    scan: &'a mut Scan,
+    scan: &'a mut FolderScan,
     /// The folders on the way, by what tells one from another: a link to one of them would lead round in a circle.
     ancestors: Vec<Identity>,
 }
@@ -102,13 +102,13 @@ impl Walk<'_> {
             && !stem.is_empty()
             && self.scan.handlers.len() < MAX_HANDLERS
         {
-            let found = Found::new(path, names, stem, &found);
+            let found = ScannedFile::new(path, names, stem, &found);
             self.scan.handlers.push(found);
         }
     }
 }
 
-impl Found {
+impl ScannedFile {
     fn new(file: PathBuf, folders: &[String], stem: &str, found: &Metadata) -> Self {
         let settings = file.with_extension("toml");
         let mut name = folders.join("/");
@@ -118,8 +118,8 @@ impl Found {
         name.push_str(stem);
         Self {
             name,
-            stamp: Stamp::from(found),
-            settings: Stamp::of(&settings).map(|stamp| (settings, stamp)),
+            fingerprint: Fingerprint::from(found),
+            settings: Fingerprint::of(&settings).map(|fingerprint| (settings, fingerprint)),
             routes: routes(folders, stem),
             address: address(folders, stem),
             file,
@@ -189,7 +189,7 @@ fn identity(folder: &Path) -> io::Result<Identity> {
 /// The component that answers for its folder.
 const INDEX: &str = "index";
 
-/// Folders in folders.
+/// WatchedFolders in folders.
 const MAX_DEPTH: usize = 16;
 
 /// Handlers of one folder.
@@ -222,7 +222,7 @@ mod tests {
             ("a b?%.wasm", &["/a%20b%3F%25/*"]),
         ] {
             let folder = folder(&[file]);
-            let scan = Scan::of(folder.path());
+            let scan = FolderScan::of(folder.path());
             let routes = scan.handlers[0].routes.as_ref().unwrap();
             let routes: Vec<_> = routes.iter().map(PathPattern::as_str).collect();
             assert_eq!(routes, expected, "{file}");
@@ -230,7 +230,7 @@ mod tests {
         for file in ["[Id].wasm", "[id]/[id].wasm", "[].wasm"] {
             let folder = folder(&[file]);
             assert!(
-                Scan::of(folder.path()).handlers[0].routes.is_err(),
+                FolderScan::of(folder.path()).handlers[0].routes.is_err(),
                 "{file}"
             );
         }
@@ -251,7 +251,7 @@ mod tests {
             "WASM",
         ]);
         fs::create_dir(folder.path().join("folder.wasm")).unwrap();
-        let scan = Scan::of(folder.path());
+        let scan = FolderScan::of(folder.path());
         let [time] = &scan.handlers[..] else {
             panic!("{scan:?}");
         };
@@ -275,7 +275,7 @@ mod tests {
             ("a.wasm", "[a].wasm", false),
         ] {
             let folder = folder(&[one, other]);
-            let scan = Scan::of(folder.path());
+            let scan = FolderScan::of(folder.path());
             let [first, second] = &scan.handlers[..] else {
                 panic!("{scan:?}");
             };
@@ -293,7 +293,7 @@ mod tests {
         symlink("..", at("sub/up")).unwrap();
         symlink("nowhere", at("dangling.wasm")).unwrap();
         symlink("sub", at("also")).unwrap();
-        let scan = Scan::of(folder.path());
+        let scan = FolderScan::of(folder.path());
         let names: Vec<_> = scan.handlers.iter().map(|found| &found.name[..]).collect();
         assert_eq!(names, ["also/a", "sub/a", "time"]);
     }
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_said() {
         let folder = folder(&[]);
-        let scan = Scan::of(&folder.path().join("none"));
+        let scan = FolderScan::of(&folder.path().join("none"));
         assert_eq!((scan.handlers.len(), scan.unreadable.len()), (0, 1));
     }
 }

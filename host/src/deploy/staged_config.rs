@@ -2,32 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use super::desired_state::{Key, named};
-use super::load::{Input, Outcome};
-use super::load_queue::Desk;
-use super::managed_handler::{News, Unit};
+use super::desired_state::{HandlerKey, named};
+use super::load::{HandlerSource, LoadOutcome};
+use super::load_queue::LoadQueue;
+use super::managed_handler::{Change, ManagedHandler};
 use super::report::Report;
 use crate::config::Config;
 
-pub(super) struct Candidate {
+pub(super) struct StagedConfig {
     config: Config,
     /// Those of its handlers that are new, or are configured otherwise.
-    units: BTreeMap<Key, Unit>,
+    units: BTreeMap<HandlerKey, ManagedHandler>,
     problems: Vec<String>,
 }
 
-impl Candidate {
+impl StagedConfig {
     /// `units` is what is live: of what stays the same nothing is loaded.
-    pub fn new(config: Config, units: &BTreeMap<Key, Unit>, desk: &mut Desk) -> Self {
+    pub fn new(
+        config: Config,
+        units: &BTreeMap<HandlerKey, ManagedHandler>,
+        queue: &mut LoadQueue,
+    ) -> Self {
         let mut new = BTreeMap::new();
         for (key, handler) in named(&config) {
             let old = units.get(&key);
             if old.is_some_and(|old| old.input().defaults == handler) {
                 continue;
             }
-            let mut unit = Unit::new(Input::named(&handler), true);
+            let mut unit = ManagedHandler::new(HandlerSource::named(&handler), true);
             unit.live = old.and_then(|old| old.live.clone());
-            desk.order(&key, &mut unit);
+            queue.order(&key, &mut unit);
             new.insert(key, unit);
         }
         Self {
@@ -40,12 +44,17 @@ impl Candidate {
     /// # Errors
     ///
     /// Gives the outcome back where it is of a load that is not one of these.
-    pub fn loaded(&mut self, key: &Key, number: u64, outcome: Outcome) -> Result<(), Outcome> {
+    pub fn loaded(
+        &mut self,
+        key: &HandlerKey,
+        number: u64,
+        outcome: LoadOutcome,
+    ) -> Result<(), LoadOutcome> {
         let Some(unit) = self.units.get_mut(key) else {
             return Err(outcome);
         };
         let news = unit.end(number, outcome, false)?;
-        if let News::Refused(reason) = news {
+        if let Change::Refused(reason) = news {
             let report = Report {
                 config: &self.config,
                 units: &self.units,
@@ -57,7 +66,7 @@ impl Candidate {
     }
 
     pub fn is_complete(&self) -> bool {
-        !self.units.values().any(Unit::is_loading)
+        !self.units.values().any(ManagedHandler::is_loading)
     }
 
     /// The configuration and its newer handlers.
@@ -65,7 +74,7 @@ impl Candidate {
     /// # Errors
     ///
     /// All that is wrong with them.
-    pub fn outcome(self) -> Result<(Config, BTreeMap<Key, Unit>), Vec<String>> {
+    pub fn outcome(self) -> Result<(Config, BTreeMap<HandlerKey, ManagedHandler>), Vec<String>> {
         match self.problems.is_empty() {
             true => Ok((self.config, self.units)),
             false => Err(self.problems),

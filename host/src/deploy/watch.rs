@@ -12,14 +12,14 @@ use arc_swap::ArcSwap;
 use tokio::runtime;
 
 use super::compile::{CompileLimits, Compiler};
-use super::desired_state::{Discoveries, Discovery, Folders, Key, named};
-use super::fingerprint::Stamp;
-use super::load::{Input, Loader, Outcome};
-use super::load_queue::{Desk, Event};
-use super::managed_handler::{News, Unit};
+use super::desired_state::{HandlerKey, ScannedHandler, ScannedHandlers, WatchedFolders, named};
+use super::fingerprint::Fingerprint;
+use super::load::{HandlerSource, LoadOutcome, Loader};
+use super::load_queue::{Event, LoadQueue};
+use super::managed_handler::{Change, ManagedHandler};
 use super::report::{Line, Report};
-use super::scan::Found;
-use super::staged_config::Candidate;
+use super::scan::ScannedFile;
+use super::staged_config::StagedConfig;
 use super::swap::Live;
 use crate::config::Config;
 use crate::server::Routes;
@@ -58,11 +58,11 @@ impl Deployment {
         let routes = Arc::new(ArcSwap::default());
         let compiler = Compiler::new(options.program, options.compile);
         let supervisor = Supervisor {
-            folders: Folders::of(&options.config),
+            folders: WatchedFolders::of(&options.config),
             config: options.config,
             file: options.file.map(|path| Watched {
-                seen: Stamp::of(&path),
-                taken: Stamp::of(&path),
+                seen: Fingerprint::of(&path),
+                taken: Fingerprint::of(&path),
                 path,
             }),
             developing: options.developing,
@@ -70,7 +70,7 @@ impl Deployment {
                 true => PAUSE_DEVELOPING,
                 false => PAUSE,
             },
-            desk: Desk::new(
+            queue: LoadQueue::new(
                 Loader::new(engine, compiler, runtime, options.developing),
                 inbox.clone(),
             ),
@@ -78,7 +78,7 @@ impl Deployment {
             units: BTreeMap::new(),
             found: BTreeMap::new(),
             unreadable: BTreeMap::new(),
-            candidate: None,
+            staged: None,
             news: Vec::new(),
             routes: routes.clone(),
         };
@@ -112,18 +112,18 @@ impl Drop for Deployment {
 
 struct Supervisor {
     config: Config,
-    folders: Folders,
+    folders: WatchedFolders,
     file: Option<Watched>,
     developing: bool,
     pause: Duration,
-    desk: Desk,
+    queue: LoadQueue,
     events: Receiver<Event>,
-    units: BTreeMap<Key, Unit>,
-    found: BTreeMap<Key, Found>,
-    /// Folders of which it was told that they cannot be read.
+    units: BTreeMap<HandlerKey, ManagedHandler>,
+    found: BTreeMap<HandlerKey, ScannedFile>,
+    /// WatchedFolders of which it was told that they cannot be read.
     unreadable: BTreeMap<PathBuf, String>,
     /// A newer configuration, while its handlers are being loaded.
-    candidate: Option<Candidate>,
+    staged: Option<StagedConfig>,
     /// What is to be told once it is live.
     news: Vec<Line>,
     routes: Arc<ArcSwap<Routes>>,
@@ -132,24 +132,26 @@ struct Supervisor {
 /// The file of the configuration.
 struct Watched {
     path: PathBuf,
-    seen: Option<Stamp>,
+    seen: Option<Fingerprint>,
     /// What it was when it was last read.
-    taken: Option<Stamp>,
+    taken: Option<Fingerprint>,
 }
 
 impl Supervisor {
     /// The first look, to the end of all that it sets going.
     fn start(mut self) -> anyhow::Result<Self> {
         for (key, config) in named(&self.config) {
-            self.units
-                .insert(key, Unit::new(Input::named(&config), true));
+            self.units.insert(
+                key,
+                ManagedHandler::new(HandlerSource::named(&config), true),
+            );
         }
         self.look_at_folders(true);
         // Nobody is answered before the end of the start: what is told at once shows how far that is.
         self.tell();
         self.order();
         let mut problems = Vec::new();
-        while self.units.values().any(Unit::is_loading) {
+        while self.units.values().any(ManagedHandler::is_loading) {
             let Ok(event) = self.events.recv() else {
                 break;
             };
@@ -164,9 +166,9 @@ impl Supervisor {
             let Some(unit) = self.units.get_mut(&key) else {
                 continue;
             };
-            let is_named = matches!(key, Key::Named(_));
+            let is_named = matches!(key, HandlerKey::Named(_));
             match unit.end(number, outcome, !is_named) {
-                Ok(News::Refused(reason)) if is_named => {
+                Ok(Change::Refused(reason)) if is_named => {
                     problems.push(self.report().problem(&key, &reason));
                 }
                 Ok(news) => {
@@ -230,7 +232,7 @@ impl Supervisor {
         self.look_at_config(false);
         for (key, config) in named(&self.config) {
             if let Some(unit) = self.units.get_mut(&key) {
-                unit.see(Input::named(&config));
+                unit.see(HandlerSource::named(&config));
             }
         }
         let changed = self.look_at_folders(false);
@@ -247,7 +249,7 @@ impl Supervisor {
         self.look_at_config(true);
         for (key, config) in named(&self.config) {
             if let Some(unit) = self.units.get_mut(&key) {
-                unit.see(Input::named(&config));
+                unit.see(HandlerSource::named(&config));
             }
         }
         self.look_at_folders(true);
@@ -262,7 +264,7 @@ impl Supervisor {
     fn order(&mut self) {
         for (key, unit) in &mut self.units {
             if unit.is_due() {
-                self.desk.order(key, unit);
+                self.queue.order(key, unit);
             }
         }
     }
@@ -277,7 +279,7 @@ impl Supervisor {
             match self.units.get_mut(key) {
                 Some(unit) => unit.see(input),
                 None => {
-                    let unit = Unit::new(input, at_once);
+                    let unit = ManagedHandler::new(input, at_once);
                     self.units.insert(key.clone(), unit);
                     self.found.insert(key.clone(), discovery.found.clone());
                 }
@@ -288,7 +290,7 @@ impl Supervisor {
     }
 
     /// Takes away what two looks have not seen.
-    fn remove_missing(&mut self, discoveries: &Discoveries, at_once: bool) -> bool {
+    fn remove_missing(&mut self, discoveries: &ScannedHandlers, at_once: bool) -> bool {
         let seen = discoveries.keys();
         let mut gone = Vec::new();
         for (key, unit) in &mut self.units {
@@ -296,7 +298,7 @@ impl Supervisor {
                 .input()
                 .file()
                 .is_some_and(|file| discoveries.may_hide(file));
-            if matches!(key, Key::Named(_)) || seen.contains(key) || hidden {
+            if matches!(key, HandlerKey::Named(_)) || seen.contains(key) || hidden {
                 continue;
             }
             if unit.missing || at_once {
@@ -313,18 +315,19 @@ impl Supervisor {
         !gone.is_empty()
     }
 
-    fn settle_conflicts(&mut self, discoveries: &Discoveries) -> bool {
-        let is_live = |key: &Key| self.units.get(key).is_some_and(|unit| unit.live.is_some());
+    fn settle_conflicts(&mut self, discoveries: &ScannedHandlers) -> bool {
+        let is_live =
+            |key: &HandlerKey| self.units.get(key).is_some_and(|unit| unit.live.is_some());
         let mut conflicts = self.folders.conflicts(&self.config, discoveries, is_live);
         let mut changed = false;
-        for Discovery { key, .. } in &discoveries.handlers {
+        for ScannedHandler { key, .. } in &discoveries.handlers {
             let Some(unit) = self.units.get_mut(key) else {
                 continue;
             };
             match conflicts.remove(key) {
                 Some(problem) => {
                     let news = unit.hold(problem);
-                    changed |= news != News::None;
+                    changed |= news != Change::None;
                     self.note(key, &news);
                 }
                 None => unit.release(),
@@ -333,7 +336,7 @@ impl Supervisor {
         changed
     }
 
-    fn tell_unreadable(&mut self, discoveries: &Discoveries) {
+    fn tell_unreadable(&mut self, discoveries: &ScannedHandlers) {
         for (folder, reason) in &discoveries.unreadable {
             if !self.unreadable.contains_key(folder) {
                 tracing::error!(
@@ -354,7 +357,7 @@ impl Supervisor {
         let Some(file) = &mut self.file else {
             return;
         };
-        let now = Stamp::of(&file.path);
+        let now = Fingerprint::of(&file.path);
         let settled = at_once || now == file.seen;
         file.seen.clone_from(&now);
         if !settled || (!at_once && now == file.taken) {
@@ -375,7 +378,7 @@ impl Supervisor {
                 return;
             }
         };
-        self.candidate = None;
+        self.staged = None;
         if config == self.config {
             return;
         }
@@ -386,14 +389,14 @@ impl Supervisor {
                 path.display()
             );
         }
-        let candidate = Candidate::new(config, &self.units, &mut self.desk);
-        self.candidate = Some(candidate);
+        let staged = StagedConfig::new(config, &self.units, &mut self.queue);
+        self.staged = Some(staged);
         self.consider();
     }
 
     /// Puts a newer configuration in place, once all its handlers are loaded and sound.
     fn consider(&mut self) {
-        let Some(candidate) = self.candidate.take_if(|candidate| candidate.is_complete()) else {
+        let Some(staged) = self.staged.take_if(|staged| staged.is_complete()) else {
             return;
         };
         let file = self
@@ -401,7 +404,7 @@ impl Supervisor {
             .as_ref()
             .map(|file| file.path.display().to_string());
         let file = file.unwrap_or_default();
-        match candidate.outcome() {
+        match staged.outcome() {
             Err(problems) => {
                 for problem in problems {
                     tracing::error!("{problem}; what was configured before goes on");
@@ -410,15 +413,15 @@ impl Supervisor {
             Ok((config, units)) => {
                 let wanted = named(&config);
                 self.units.retain(|key, _| match key {
-                    Key::Named(_) => wanted.contains_key(key),
-                    Key::Found(folder, _) => config.sites.iter().any(|site| {
+                    HandlerKey::Named(_) => wanted.contains_key(key),
+                    HandlerKey::InFolder(folder, _) => config.sites.iter().any(|site| {
                         let handlers = site.handlers.as_ref();
                         handlers.is_some_and(|handlers| handlers.path == *folder)
                     }),
                 });
                 self.found.retain(|key, _| self.units.contains_key(key));
                 self.units.extend(units);
-                self.folders = Folders::of(&config);
+                self.folders = WatchedFolders::of(&config);
                 self.config = config;
                 self.publish();
                 tracing::info!("{file}: what it says now is live");
@@ -426,9 +429,9 @@ impl Supervisor {
         }
     }
 
-    fn loaded(&mut self, key: Key, number: u64, outcome: Outcome) {
-        let outcome = match &mut self.candidate {
-            Some(candidate) => candidate.loaded(&key, number, outcome),
+    fn loaded(&mut self, key: HandlerKey, number: u64, outcome: LoadOutcome) {
+        let outcome = match &mut self.staged {
+            Some(staged) => staged.loaded(&key, number, outcome),
             None => Err(outcome),
         };
         let Err(outcome) = outcome else {
@@ -441,7 +444,7 @@ impl Supervisor {
         let Ok(news) = unit.end(number, outcome, true) else {
             return;
         };
-        if news != News::None {
+        if news != Change::None {
             self.note(&key, &news);
             self.publish();
             self.tell();
@@ -449,7 +452,7 @@ impl Supervisor {
         self.order();
     }
 
-    fn note(&mut self, key: &Key, news: &News) {
+    fn note(&mut self, key: &HandlerKey, news: &Change) {
         let line = self.report().of(key, news);
         self.news.extend(line);
     }
