@@ -1,4 +1,4 @@
-//! `belljar get`: the small client, against this server and against others that are worse.
+//! `belljar get` against this server, and against servers that send broken, endless or no responses.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -7,7 +7,7 @@ use std::thread;
 use crate::support::{Ended, Server, Site, run};
 
 #[test]
-fn the_answer_is_shown_whole() {
+fn prints_status_line_headers_and_body() {
     let site = Site::new(&[
         ("index.html", "<h1>Index</h1>\n"),
         ("folder/index.html", "folder"),
@@ -44,7 +44,7 @@ fn the_answer_is_shown_whole() {
         assert_eq!(body, "<h1>Index</h1>\n", "{arguments:?}");
     }
     assert_eq!(get(&["127.0.0.1", &port, "/empty.txt"]).code, Some(0));
-    // A redirect is an answer, and not followed.
+    // Redirects are not followed.
     let redirect = get(&["127.0.0.1", &port, "/folder"]);
     assert_eq!(redirect.code, Some(0));
     assert!(
@@ -62,8 +62,8 @@ fn the_answer_is_shown_whole() {
 }
 
 #[test]
-fn the_exit_status_tells_success_from_failure() {
-    // What the other server says, the exit status, the end of what is shown.
+fn exit_status_reflects_the_response() {
+    // The response, the exit status, and the end of the output.
     for (script, code, shown) in [
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
@@ -104,6 +104,21 @@ fn the_exit_status_tells_success_from_failure() {
             "ok",
         ),
         (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            0,
+            "\r\n\r\nok",
+        ),
+        (
+            "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+            0,
+            "\r\n\r\n",
+        ),
+        (
+            "HTTP/1.1 299 Own Reason\r\nX-Mixed: Case\r\nContent-Length: 0\r\n\r\n",
+            0,
+            "HTTP/1.1 299 Own Reason\r\nx-mixed: Case\r\ncontent-length: 0\r\n\r\n",
+        ),
+        (
             "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone",
             1,
             "gone",
@@ -118,7 +133,7 @@ fn the_exit_status_tells_success_from_failure() {
             1,
             "no",
         ),
-        // Broken, and said to be so.
+        // Broken responses, which are reported as such.
         ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", 1, ""),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
@@ -150,6 +165,12 @@ fn the_exit_status_tells_success_from_failure() {
             1,
             "",
         ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello", 1, ""),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+            1,
+            "",
+        ),
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
             1,
@@ -166,11 +187,11 @@ fn the_exit_status_tells_success_from_failure() {
         ("hello\r\n\r\n", 1, ""),
         ("", 1, ""),
     ] {
-        let (port, request) = say_once(script);
+        let (port, request) = respond_once(script);
         let ended = get(&["127.0.0.1", &port, "/path?query"]);
         assert_eq!(ended.code, Some(code), "{script:?}: {ended:?}");
         assert!(ended.stdout.ends_with(shown), "{script:?}: {ended:?}");
-        // A broken answer is explained; one that is whole speaks for itself.
+        // Only a broken response gives an error message.
         let broken = code == 1 && shown.is_empty();
         assert_eq!(
             ended.stderr.starts_with("belljar: "),
@@ -178,7 +199,7 @@ fn the_exit_status_tells_success_from_failure() {
             "{script:?}: {ended:?}"
         );
         assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
-        let request = request.join().expect("the other server was asked");
+        let request = request.join().expect("the server got a request");
         assert!(
             request.starts_with("GET /path?query HTTP/1.1\r\n"),
             "{request}"
@@ -190,24 +211,24 @@ fn the_exit_status_tells_success_from_failure() {
     }
 }
 
-/// Servers that never come to the point: each ends in a broken answer, and before memory does.
+/// A response without an end must be given up before it fills the memory.
 #[test]
-fn servers_without_an_end() {
-    for (name, beginning, rest, told) in [
+fn fails_on_endless_responses() {
+    for (name, beginning, rest, message) in [
         (
-            "a head",
+            "head",
             "HTTP/1.1 200 OK\r\n",
             "X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n",
             "head",
         ),
         (
-            "a field",
+            "field",
             "HTTP/1.1 200 OK\r\nX: ",
             "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy",
             "head",
         ),
         (
-            "interim answers",
+            "interim responses",
             "",
             "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n",
             "interim",
@@ -219,10 +240,10 @@ fn servers_without_an_end() {
             "protocol",
         ),
         (
-            "the size of a chunk",
+            "chunk size",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
             "0000000000000000000000000000",
-            "malformed",
+            "the response body is incomplete",
         ),
         (
             "trailers",
@@ -231,39 +252,42 @@ fn servers_without_an_end() {
             "malformed",
         ),
         (
-            "nothing but line ends",
+            "empty lines",
             "",
             "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n",
             "head",
         ),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let port = listener.local_addr().expect("the port has a number").port();
+        let port = listener
+            .local_addr()
+            .expect("the listener has an address")
+            .port();
         let server = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().expect("the client comes");
+            let (mut stream, _) = listener.accept().expect("the client connects");
             let rest = rest.repeat(200);
             let mut sent = stream.write_all(beginning.as_bytes());
             while sent.is_ok() {
                 sent = stream.write_all(rest.as_bytes());
             }
         });
-        let ended = get(&["--timeout", "10s", "127.0.0.1", &port.to_string(), "/"]);
+        let ended = get(&["--timeout", "3s", "127.0.0.1", &port.to_string(), "/"]);
         assert_eq!(ended.code, Some(1), "{name}: {ended:?}");
-        assert!(ended.stderr.contains(told), "{name}: {}", ended.stderr);
+        assert!(ended.stderr.contains(message), "{name}: {}", ended.stderr);
         assert_eq!(ended.stderr.lines().count(), 1, "{name}: {}", ended.stderr);
         server
             .join()
-            .expect("the other server ends with its client");
+            .expect("the server ends when its client closes");
     }
 }
 
-/// A server that accepts and says nothing must not hold the program for ever.
+/// A server that accepts the connection and sends nothing must not block the command for ever.
 #[test]
-fn silence_has_an_end() {
+fn fails_when_the_server_stays_silent() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = listener
         .local_addr()
-        .expect("the port has a number")
+        .expect("the listener has an address")
         .port()
         .to_string();
     let ended = run(["get", "--timeout", "300ms", "127.0.0.1", &port, "/"]);
@@ -272,12 +296,12 @@ fn silence_has_an_end() {
 }
 
 #[test]
-fn nobody_there() {
+fn fails_when_the_connection_is_refused() {
     let port = {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         listener
             .local_addr()
-            .expect("the port has a number")
+            .expect("the listener has an address")
             .port()
             .to_string()
     };
@@ -287,7 +311,7 @@ fn nobody_there() {
 }
 
 #[test]
-fn what_is_no_place_is_refused() {
+fn rejects_invalid_arguments() {
     for arguments in [
         &[][..],
         &["127.0.0.1", "8080"],
@@ -296,6 +320,7 @@ fn what_is_no_place_is_refused() {
         &["https://localhost/"],
         &["localhost"],
         &["http://"],
+        &["127.0.0.1", "8080", "/a b"],
         &["127.0.0.1", "8080", "/a\r\nX: y"],
         &["127.0.0.1", "8080", "/", "more"],
     ] {
@@ -314,7 +339,7 @@ fn what_is_no_place_is_refused() {
 }
 
 #[test]
-fn a_large_answer_is_shown_byte_for_byte() {
+fn prints_a_large_body_unchanged() {
     let site = Site::new(&[]);
     let content: String = (0..200_000)
         .map(|number| format!("{number:07}\n"))
@@ -336,16 +361,17 @@ fn get(arguments: &[&str]) -> Ended {
     run(["get"].iter().chain(arguments))
 }
 
-/// A server that answers its first request with `script`, in two pieces, and closes. Its port, and the request's head.
-fn say_once(script: &'static str) -> (String, thread::JoinHandle<String>) {
+/// Answers one request with `script`, in two pieces, and closes. Returns the port, and a thread that returns the request
+/// head.
+fn respond_once(script: &'static str) -> (String, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = listener
         .local_addr()
-        .expect("the port has a number")
+        .expect("the listener has an address")
         .port()
         .to_string();
     let server = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("the client comes");
+        let (mut stream, _) = listener.accept().expect("the client connects");
         let mut request = Vec::new();
         let mut byte = [0];
         while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1)
