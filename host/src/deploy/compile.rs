@@ -1,4 +1,6 @@
-//! Compiling in a process of its own: a hostile component can make a compiler take all of a machine.
+//! Compiles components in processes of their own, with limits on memory and time.
+//!
+//! A hostile component can make a compiler take all memory and processors of a machine.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -24,19 +26,20 @@ pub struct CompileLimits {
     pub time: Duration,
 }
 
-/// Has components compiled, a few at once.
+/// Starts compiler processes, a few at once.
 pub(super) struct Compiler {
-    /// This program, which compiles when it is told to (`belljar compile`).
+    /// The file of this program. Its command `belljar compile` is the compiler.
     program: PathBuf,
     limits: CompileLimits,
-    state: Mutex<State>,
-    freed: Condvar,
+    processes: Mutex<Processes>,
+    /// Notified when a process ends.
+    ended: Condvar,
 }
 
-struct State {
-    /// Processes that may be started beside those that run.
+struct Processes {
+    /// How many more may be started.
     free: usize,
-    /// What was compiled in the life of this process.
+    /// The components that were compiled since the server started.
     compiled: HashSet<ContentHash>,
 }
 
@@ -46,19 +49,19 @@ impl Compiler {
         Self {
             program,
             limits,
-            state: Mutex::new(State {
+            processes: Mutex::new(Processes {
                 free: (processors / 2).max(1),
                 compiled: HashSet::new(),
             }),
-            freed: Condvar::new(),
+            ended: Condvar::new(),
         }
     }
 
-    /// Has a component compiled to where the engine finds it. `name` is how the log calls its handler.
+    /// Compiles a component into the cache of the engine. `name` is the handler's name in the log.
     ///
     /// # Errors
     ///
-    /// Why it could not be: it is damaged, or took more than it may.
+    /// Fails if the component is invalid or if its compilation exceeds the limits.
     pub fn compile(
         &self,
         engine: &Engine,
@@ -67,7 +70,7 @@ impl Compiler {
         content: ContentHash,
     ) -> Result<(), String> {
         let target = CompileTarget::of(engine, bytes).map_err(|error| error.to_string())?;
-        let Some(_place) = self.place(content) else {
+        let Some(_permit) = self.permit(content) else {
             return Ok(());
         };
         let mut command = Command::new(&self.program);
@@ -86,26 +89,26 @@ impl Compiler {
         Ok(())
     }
 
-    /// Waits for a place; none where the component was compiled before.
-    fn place(&self, content: ContentHash) -> Option<Place<'_>> {
-        let mut state = self.lock();
-        while state.free == 0 && !state.compiled.contains(&content) {
-            state = self
-                .freed
-                .wait(state)
+    /// Waits until a process may be started. Returns `None` if the component is compiled already.
+    fn permit(&self, content: ContentHash) -> Option<Permit<'_>> {
+        let mut processes = self.lock();
+        while processes.free == 0 && !processes.compiled.contains(&content) {
+            processes = self
+                .ended
+                .wait(processes)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if state.compiled.contains(&content) {
+        if processes.compiled.contains(&content) {
             return None;
         }
-        state.free -= 1;
-        Some(Place(self))
+        processes.free -= 1;
+        Some(Permit(self))
     }
 
     fn run(&self, mut command: Command, name: &str, bytes: &[u8]) -> Result<(), String> {
         let mut child = command
-            // Secrets of the environment are nothing to a compiler. Nor is RUST_BACKTRACE: the standard library would tell
-            // of an allocation that failed with a backtrace, which needs memory itself, and could wait for ever.
+            // The compiler must not see secrets of the environment. With RUST_BACKTRACE the standard library would print a
+            // backtrace after a failed allocation, which needs memory itself and could block for ever.
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -113,65 +116,67 @@ impl Compiler {
             .spawn()
             .map_err(|error| {
                 format!(
-                    "the compiler {} cannot be started: {error}",
+                    "cannot start the compiler {}: {error}",
                     self.program.display()
                 )
             })?;
         let (Some(mut input), Some(errors)) = (child.stdin.take(), child.stderr.take()) else {
             let _ = child.kill();
             let _ = child.wait();
-            return Err("the compiler cannot be spoken to".into());
+            return Err("cannot open the pipes of the compiler".into());
         };
-        let (ended, said) = mpsc::channel();
+        let (sender, stderr) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(move || {
-                // One that ended early says why.
+                // A compiler that ends early reports the reason on standard error.
                 let _ = input.write_all(bytes);
             });
             scope.spawn(move || {
                 let mut text = Vec::new();
-                let _ = errors.take(MAX_SAID).read_to_end(&mut text);
-                let _ = ended.send(String::from_utf8_lossy(&text).into_owned());
+                let _ = errors.take(MAX_STDERR).read_to_end(&mut text);
+                let _ = sender.send(String::from_utf8_lossy(&text).into_owned());
             });
-            let patience = self.limits.time.saturating_mul(PATIENCE);
-            let said = said.recv_timeout(patience.min(LONG)).or_else(|error| {
-                if error == RecvTimeoutError::Timeout && patience > LONG {
-                    tracing::info!(
-                        handler = name,
-                        "compiling; the next start finds it compiled"
-                    );
-                }
-                said.recv_timeout(patience.saturating_sub(LONG))
-            });
-            if let Err(RecvTimeoutError::Timeout) = said {
+            let timeout = self.limits.time.saturating_mul(WALL_CLOCK_FACTOR);
+            let text = stderr
+                .recv_timeout(timeout.min(LOG_AFTER))
+                .or_else(|error| {
+                    if error == RecvTimeoutError::Timeout && timeout > LOG_AFTER {
+                        tracing::info!(
+                            handler = name,
+                            "compiling the component; later starts take it from the cache"
+                        );
+                    }
+                    stderr.recv_timeout(timeout.saturating_sub(LOG_AFTER))
+                });
+            if let Err(RecvTimeoutError::Timeout) = text {
                 let _ = child.kill();
             }
             let status = child
                 .wait()
-                .map_err(|error| format!("the compiler: {error}"))?;
-            match said {
+                .map_err(|error| format!("cannot wait for the compiler: {error}"))?;
+            match text {
                 Err(_) => Err(self.too_long()),
                 Ok(_) if status.success() => Ok(()),
-                Ok(said) => Err(self.reason(status, &said)),
+                Ok(text) => Err(self.reason(status, &text)),
             }
         })
     }
 
     fn too_long(&self) -> String {
         format!(
-            "it takes longer than {:?} to compile (--compile-timeout)",
+            "compilation takes longer than {:?}; raise --compile-timeout to allow more",
             self.limits.time
         )
     }
 
-    fn reason(&self, status: ExitStatus, said: &str) -> String {
-        let last = said.trim().lines().last().unwrap_or_default();
+    fn reason(&self, status: ExitStatus, stderr: &str) -> String {
+        let last = stderr.trim().lines().last().unwrap_or_default();
         if status.code() == Some(REFUSED.into()) {
             return last.to_owned();
         }
-        if OUT_OF_MEMORY.iter().any(|words| said.contains(words)) {
+        if OUT_OF_MEMORY.iter().any(|words| stderr.contains(words)) {
             return format!(
-                "it takes more than {} of memory to compile (--compile-memory)",
+                "compilation takes more than {} of memory; raise --compile-memory to allow more",
                 ByteSize::b(self.limits.memory)
             );
         }
@@ -182,39 +187,41 @@ impl Compiler {
                 return self.too_long();
             }
         }
-        format!("the compiler came to grief over it ({status}): {last}")
+        format!("compilation failed ({status}): {last}")
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Processes> {
+        self.processes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place for a process, given back when it is dropped.
-struct Place<'a>(&'a Compiler);
+/// A permit for one process, returned on drop.
+struct Permit<'a>(&'a Compiler);
 
-impl Drop for Place<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.0.lock().free += 1;
-        self.0.freed.notify_all();
+        self.0.ended.notify_all();
     }
 }
 
-/// How much longer than its processor time a compilation may take.
-const PATIENCE: u32 = 4;
+/// A compilation may take this many times its processor time by the clock, because it gives way to requests.
+const WALL_CLOCK_FACTOR: u32 = 4;
 
-/// After this time a compilation is told of.
-const LONG: Duration = Duration::from_secs(1);
+/// A compilation that takes longer is logged.
+const LOG_AFTER: Duration = Duration::from_secs(1);
 
-/// The exit status of a compiler that says by a line why the bytes are no component.
+/// The exit status of a compiler that rejects the component. The last line on standard error says why.
 pub const REFUSED: u8 = 1;
 
-/// What is said by a program that gets no more memory: by Rust's allocator, and where a thread or a mapping is refused.
+/// Messages of a program that gets no more memory: from Rust's allocator, and from a refused thread or mapping.
 const OUT_OF_MEMORY: [&str; 3] = [
     "memory allocation of",
     "Cannot allocate memory",
     "Resource temporarily unavailable",
 ];
 
-/// Bytes of what a compiler says that are read.
-const MAX_SAID: u64 = 64 << 10;
+/// Maximum number of bytes that are read from the compiler's standard error.
+const MAX_STDERR: u64 = 64 << 10;

@@ -1,15 +1,15 @@
-//! What tells one component's bytes from another's.
+//! Compares components by content, so that an unchanged component is neither compiled nor loaded again.
 
 use std::hash::{BuildHasher, RandomState};
 
-/// Stands for some bytes, in this process alone.
+/// Length and keyed hash of a component. Hashes of two [`ContentHasher`]s must not be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ContentHash {
     length: usize,
     hash: u64,
 }
 
-/// Tells contents from each other by a key of its own: nobody can make two that look the same.
+/// Hashes with a random key, so that an attacker cannot construct two components with the same hash.
 #[derive(Default)]
 pub(super) struct ContentHasher(RandomState);
 

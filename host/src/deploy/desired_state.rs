@@ -1,86 +1,70 @@
-//! The handlers that are wanted, told apart from their first sight on.
+//! The handlers that should be live: those of the configuration, and those in folders of handlers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::load::{ComponentSource, HandlerSource};
 use super::scan::{FolderScan, ScannedFile};
+use super::source::HandlerSource;
 use crate::config::{Action, Config, HandlerConfig, HandlersFolder, Site};
 
-/// What one handler is known by, whatever becomes of its file.
+/// Identifies a handler while its file changes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum HandlerKey {
-    /// It is in the configuration, by this name.
-    Named(String),
-    /// It is found in this folder, by its path there.
+    /// The configuration gives it this name.
+    Configured(String),
+    /// It is in this folder of handlers, under this name.
     InFolder(PathBuf, String),
 }
 
-/// The handlers of the configuration itself.
-pub(super) fn named(config: &Config) -> BTreeMap<HandlerKey, Arc<HandlerConfig>> {
+/// Returns the handlers that the routes of the configuration name.
+pub(super) fn configured_handlers(config: &Config) -> BTreeMap<HandlerKey, Arc<HandlerConfig>> {
     let routes = config.sites.iter().flat_map(|site| &site.routes);
     let handlers = routes.filter_map(|route| match &route.action {
-        Action::Run(handler) => Some((HandlerKey::Named(handler.name.clone()), handler.clone())),
+        Action::Run(handler) => Some((
+            HandlerKey::Configured(handler.name.clone()),
+            handler.clone(),
+        )),
         _ => None,
     });
     handlers.collect()
 }
 
-impl HandlerSource {
-    pub fn named(config: &Arc<HandlerConfig>) -> Self {
-        Self {
-            name: config.name.clone(),
-            component: ComponentSource::of(&config.component),
-            defaults: config.clone(),
-            settings: None,
-        }
-    }
+/// The folders of handlers. Sites with the same folder share its handlers.
+pub(super) struct WatchedFolders(Vec<WatchedFolder>);
 
-    fn found(found: &ScannedFile, name: String, defaults: &Arc<HandlerConfig>) -> Self {
-        Self {
-            name,
-            component: ComponentSource::File(found.file.clone(), Some(found.fingerprint.clone())),
-            defaults: defaults.clone(),
-            settings: found.settings.clone(),
-        }
-    }
-}
-
-/// The folders of handlers. Where two sites have the same one they share its handlers.
-pub(super) struct WatchedFolders(Vec<Folder>);
-
-struct Folder {
+struct WatchedFolder {
     path: PathBuf,
     defaults: Arc<HandlerConfig>,
-    /// The sites that have it, by their positions.
+    /// The positions of the sites that have this folder.
     sites: Vec<usize>,
 }
 
-/// A handler of a folder.
-pub(super) struct ScannedHandler {
-    pub key: HandlerKey,
-    pub found: ScannedFile,
-    pub input: HandlerSource,
-}
-
-/// What lies in all folders.
+/// The handlers in all folders.
 #[derive(Default)]
 pub(super) struct ScannedHandlers {
     pub handlers: Vec<ScannedHandler>,
+    /// Folders that cannot be read, and why.
     pub unreadable: BTreeMap<PathBuf, String>,
+}
+
+/// A handler in a folder.
+pub(super) struct ScannedHandler {
+    pub key: HandlerKey,
+    pub file: ScannedFile,
+    pub source: HandlerSource,
 }
 
 impl WatchedFolders {
     pub fn of(config: &Config) -> Self {
-        let mut folders: Vec<Folder> = Vec::new();
+        let mut folders: Vec<WatchedFolder> = Vec::new();
         for (position, site) in config.sites.iter().enumerate() {
             let Some(HandlersFolder { path, defaults }) = &site.handlers else {
                 continue;
             };
             match folders.iter_mut().find(|folder| folder.path == *path) {
                 Some(folder) => folder.sites.push(position),
-                None => folders.push(Folder {
+                None => folders.push(WatchedFolder {
                     path: path.clone(),
                     defaults: Arc::new(defaults.clone()),
                     sites: vec![position],
@@ -94,67 +78,68 @@ impl WatchedFolders {
         self.0.is_empty()
     }
 
-    pub fn look(&self) -> ScannedHandlers {
-        let mut discoveries = ScannedHandlers::default();
+    pub fn scan(&self) -> ScannedHandlers {
+        let mut scanned = ScannedHandlers::default();
         for folder in &self.0 {
             let scan = FolderScan::of(&folder.path);
-            discoveries.unreadable.extend(scan.unreadable);
-            for found in scan.handlers {
-                // Names are one server's, so that the log and stores can tell them apart.
+            scanned.unreadable.extend(scan.unreadable);
+            for file in scan.handlers {
+                // The log and the stores tell handlers apart by name, so a name must be unique in the server.
                 let name = match self.0.len() {
-                    1 => found.name.clone(),
-                    _ => folder.path.join(&found.name).display().to_string(),
+                    1 => file.name.clone(),
+                    _ => folder.path.join(&file.name).display().to_string(),
                 };
-                discoveries.handlers.push(ScannedHandler {
-                    key: HandlerKey::InFolder(folder.path.clone(), found.name.clone()),
-                    input: HandlerSource::found(&found, name, &folder.defaults),
-                    found,
+                scanned.handlers.push(ScannedHandler {
+                    key: HandlerKey::InFolder(folder.path.clone(), file.name.clone()),
+                    source: HandlerSource::in_folder(&file, name, &folder.defaults),
+                    file,
                 });
             }
         }
-        discoveries
+        scanned
     }
 
-    /// What keeps handlers from being loaded, whatever they are. Of those that would answer for one address the one that
-    /// is live goes on, and else none does.
+    /// Returns the handlers that must not be loaded, and why: an invalid name, or a conflict about a route or a name.
+    ///
+    /// Of several handlers with the same address, the one that is live keeps it. If none is live, none gets it.
     pub fn conflicts(
         &self,
         config: &Config,
-        discoveries: &ScannedHandlers,
+        scanned: &ScannedHandlers,
         is_live: impl Fn(&HandlerKey) -> bool,
     ) -> BTreeMap<HandlerKey, String> {
-        let names = named(config);
+        let configured = configured_handlers(config);
         let mut conflicts = BTreeMap::new();
-        for rivals in discoveries.by_address().values() {
+        for rivals in scanned.by_address().values() {
             let live = rivals.iter().find(|rival| is_live(&rival.key));
             let live = live.map(|rival| &rival.key);
-            for discovery in rivals {
-                let rival = match live == Some(&discovery.key) {
+            for handler in rivals {
+                let rival = match live == Some(&handler.key) {
                     true => None,
-                    false => rivals.iter().find(|rival| rival.key != discovery.key),
+                    false => rivals.iter().find(|rival| rival.key != handler.key),
                 };
-                let problem = match (&discovery.found.routes, rival) {
+                let problem = match (&handler.file.routes, rival) {
                     (Err(reason), _) => Some(reason.clone()),
                     (Ok(_), Some(rival)) => Some(format!(
-                        "it would answer for the same address as {}; remove or rename one of them",
-                        rival.found.file.display()
+                        "it has the same address as {}; remove or rename one of them",
+                        rival.file.file.display()
                     )),
-                    (Ok(_), None) => self.taken(config, &names, discovery),
+                    (Ok(_), None) => self.conflict_with_config(config, &configured, handler),
                 };
-                conflicts.extend(problem.map(|problem| (discovery.key.clone(), problem)));
+                conflicts.extend(problem.map(|problem| (handler.key.clone(), problem)));
             }
         }
         conflicts
     }
 
-    /// Where the configuration says something that a handler of a folder would say, too.
-    fn taken(
+    /// Checks whether the configuration already uses the route or the name of the handler.
+    fn conflict_with_config(
         &self,
         config: &Config,
-        names: &BTreeMap<HandlerKey, Arc<HandlerConfig>>,
-        discovery: &ScannedHandler,
+        configured: &BTreeMap<HandlerKey, Arc<HandlerConfig>>,
+        handler: &ScannedHandler,
     ) -> Option<String> {
-        let HandlerKey::InFolder(folder, _) = &discovery.key else {
+        let HandlerKey::InFolder(folder, _) = &handler.key else {
             return None;
         };
         let folder = self.0.iter().find(|known| known.path == *folder)?;
@@ -162,48 +147,45 @@ impl WatchedFolders {
             .sites
             .iter()
             .filter_map(|site| config.sites.get(*site));
-        let routes = discovery.found.routes.as_deref().unwrap_or_default();
-        let same = |site: &Site| {
-            let mut given = site.routes.iter();
-            let given =
-                given.find(|given| routes.iter().any(|route| route.is_same_as(&given.path)));
-            given.map(|given| format!("{} has the route {} already", given.place, given.path))
+        let routes = handler.file.routes.as_deref().unwrap_or_default();
+        let conflict = |site: &Site| {
+            let mut configured = site.routes.iter();
+            let same =
+                configured.find(|other| routes.iter().any(|route| route.is_same_as(&other.path)));
+            same.map(|other| format!("{} already has the route {}", other.place, other.path))
         };
-        if let Some(taken) = sites.flat_map(same).next() {
-            return Some(taken);
+        if let Some(problem) = sites.flat_map(conflict).next() {
+            return Some(problem);
         }
-        let name = &discovery.input.name;
-        names
-            .contains_key(&HandlerKey::Named(name.clone()))
-            .then(|| {
-                format!(
-                    "another handler of the configuration is named {name:?}; rename one of them"
-                )
-            })
+        let name = &handler.source.name;
+        let is_taken = configured.contains_key(&HandlerKey::Configured(name.clone()));
+        is_taken.then(|| {
+            format!("a handler of the configuration also has the name {name:?}; rename one of them")
+        })
     }
 }
 
 impl ScannedHandlers {
-    /// Whether what was there may be there still, although it was not seen.
+    /// Whether `file` may exist although the scan did not find it.
     pub fn may_hide(&self, file: &Path) -> bool {
         self.unreadable
             .keys()
             .any(|folder| file.starts_with(folder))
     }
 
-    /// Those that would answer for the same address, for each address of each folder.
+    pub fn keys(&self) -> BTreeSet<&HandlerKey> {
+        self.handlers.iter().map(|handler| &handler.key).collect()
+    }
+
+    /// Groups the handlers of each folder by address.
     fn by_address(&self) -> BTreeMap<(&Path, &str), Vec<&ScannedHandler>> {
         let mut addresses: BTreeMap<_, Vec<&ScannedHandler>> = BTreeMap::new();
-        for discovery in &self.handlers {
-            if let HandlerKey::InFolder(folder, _) = &discovery.key {
-                let address = (folder.as_path(), discovery.found.address.as_str());
-                addresses.entry(address).or_default().push(discovery);
+        for handler in &self.handlers {
+            if let HandlerKey::InFolder(folder, _) = &handler.key {
+                let address = (folder.as_path(), handler.file.address.as_str());
+                addresses.entry(address).or_default().push(handler);
             }
         }
         addresses
-    }
-
-    pub fn keys(&self) -> BTreeSet<&HandlerKey> {
-        self.handlers.iter().map(|found| &found.key).collect()
     }
 }

@@ -1,55 +1,60 @@
-//! How a change of a file is noticed.
+//! Notices that a file changed, from its metadata.
 
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// What differs after a file was written, replaced or renamed. Comparing it needs no reading, and works on network
-/// file systems and container mounts, where nobody tells of changes.
+/// The metadata that differs after a file is written, replaced or renamed.
+///
+/// Comparing fingerprints does not read the file. Unlike change notifications, it works on network file systems and
+/// container mounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fingerprint {
+    /// In bytes.
     pub size: u64,
     modified: Option<SystemTime>,
     #[cfg(unix)]
-    unix: Unix,
+    inode: Inode,
 }
 
-/// A file may be replaced by one of the same size and time, but not with the same number and time of change.
+/// A new file may have the size and modification time of the old one, but not its inode number and change time.
 #[cfg(unix)]
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Unix {
+struct Inode {
     device: u64,
     number: u64,
     changed: (i64, i64),
 }
 
 impl Fingerprint {
-    /// None where nothing is there, or nothing that can be looked at.
+    /// Returns `None` if there is no file, or if its metadata cannot be read.
     pub fn of(path: &Path) -> Option<Self> {
-        fs::metadata(path).ok().map(|found| Self::from(&found))
+        fs::metadata(path)
+            .ok()
+            .map(|metadata| Self::from(&metadata))
     }
 
-    /// The bytes of a file, if it stayed the same while it was read.
+    /// Reads the file. Returns `None` if the file no longer has this fingerprint after that.
     pub fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         let bytes = fs::read(path)?;
-        let same = Self::of(path).is_some_and(|now| now == *self);
-        Ok(same.then_some(bytes))
+        let is_same = Self::of(path).is_some_and(|now| now == *self);
+        Ok(is_same.then_some(bytes))
     }
 }
 
 impl From<&Metadata> for Fingerprint {
-    fn from(found: &Metadata) -> Self {
+    fn from(metadata: &Metadata) -> Self {
         #[cfg(unix)]
         use std::os::unix::fs::MetadataExt;
         Self {
-            size: found.len(),
-            modified: found.modified().ok(),
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
             #[cfg(unix)]
-            unix: Unix {
-                device: found.dev(),
-                number: found.ino(),
-                changed: (found.ctime(), found.ctime_nsec()),
+            inode: Inode {
+                device: metadata.dev(),
+                number: metadata.ino(),
+                changed: (metadata.ctime(), metadata.ctime_nsec()),
             },
         }
     }

@@ -1,4 +1,4 @@
-//! Where loads are ordered, a few at once, and how they are told of.
+//! Runs loads on the blocking pool, a few at once, and sends each result to the watcher.
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -10,10 +10,11 @@ use super::desired_state::HandlerKey;
 use super::load::{LoadOutcome, Loader};
 use super::managed_handler::ManagedHandler;
 
-/// What the supervisor is told.
+/// A message to the watcher.
 pub(super) enum Event {
     Loaded {
         key: HandlerKey,
+        /// The number that [`LoadQueue::push`] gave this load.
         number: u64,
         outcome: LoadOutcome,
     },
@@ -21,43 +22,42 @@ pub(super) enum Event {
     Stop,
 }
 
-/// Where loads are ordered.
 pub(super) struct LoadQueue {
     loader: Arc<Loader>,
-    /// For loads at once.
-    places: Arc<Semaphore>,
-    outbox: Sender<Event>,
+    permits: Arc<Semaphore>,
+    events: Sender<Event>,
+    /// The number of the last load.
     count: u64,
 }
 
 impl LoadQueue {
-    pub fn new(loader: Loader, outbox: Sender<Event>) -> Self {
+    pub fn new(loader: Loader, events: Sender<Event>) -> Self {
         Self {
             loader: Arc::new(loader),
-            places: Arc::new(Semaphore::new(LOADS)),
-            outbox,
+            permits: Arc::new(Semaphore::new(MAX_LOADS)),
+            events,
             count: 0,
         }
     }
 
-    /// Has a handler loaded; an [`Event::Loaded`] tells how that ended.
-    pub fn order(&mut self, key: &HandlerKey, unit: &mut ManagedHandler) {
+    /// Starts a load of the handler, which ends with an [`Event::Loaded`].
+    pub fn push(&mut self, key: &HandlerKey, handler: &mut ManagedHandler) {
         self.count += 1;
         let number = self.count;
-        unit.begin(number);
-        let (loader, outbox) = (self.loader.clone(), self.outbox.clone());
-        let (key, input, old) = (key.clone(), unit.input().clone(), unit.live.clone());
-        let places = self.places.clone();
+        handler.load_started(number);
+        let (loader, events) = (self.loader.clone(), self.events.clone());
+        let (key, source, live) = (key.clone(), handler.source().clone(), handler.live.clone());
+        let permits = self.permits.clone();
         self.loader.runtime.spawn(async move {
-            // Nobody closes the semaphore.
-            let Ok(_place) = places.acquire().await else {
+            // The semaphore is never closed.
+            let Ok(_permit) = permits.acquire().await else {
                 return;
             };
-            let loaded = spawn_blocking(move || loader.load(&input, old.as_deref())).await;
-            // Whatever becomes of it, nobody waits for it for ever.
-            let failed = |error| LoadOutcome::Refused(format!("loading it broke off: {error}"));
-            let outcome = loaded.unwrap_or_else(failed);
-            let _ = outbox.send(Event::Loaded {
+            let loaded = spawn_blocking(move || loader.load(&source, live.as_deref())).await;
+            // A load that panics must end with an event too: the start of the server waits for it.
+            let outcome = loaded
+                .unwrap_or_else(|error| LoadOutcome::Refused(format!("loading failed: {error}")));
+            let _ = events.send(Event::Loaded {
                 key,
                 number,
                 outcome,
@@ -66,5 +66,5 @@ impl LoadQueue {
     }
 }
 
-/// Most of a load is done by the compiler, of which there are few at once, or is waiting for the disk.
-const LOADS: usize = 4;
+/// Maximum number of loads at once. Most loads wait for the compiler, which has a limit of its own, or for the disk.
+const MAX_LOADS: usize = 4;

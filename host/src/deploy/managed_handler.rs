@@ -1,53 +1,58 @@
-//! One handler that is wanted: what is live of it, and what is to be.
+//! One handler: the version that is live, and the source that the next version is loaded from.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::load::{HandlerSource, HandlerVersion, LoadOutcome};
+use super::load::{HandlerVersion, LoadOutcome};
+use super::source::HandlerSource;
+use crate::routing::PathPattern;
 
-/// A handler from the first sight of its file on.
+/// A handler, from the scan that first finds its file until the file is removed.
 ///
-/// What was found is loaded when it has been the same in two looks, and only once: neither is what was refused tried
-/// again, nor what is live, before something changes.
+/// A source is loaded once two scans in a row have found it unchanged. Neither a refused source nor a live one is loaded
+/// again before it changes.
 pub(super) struct ManagedHandler {
-    input: HandlerSource,
-    /// Whether the last look found what the one before had found.
+    source: HandlerSource,
+    /// The paths that it serves because of its place in a folder of handlers. Empty if the configuration names it.
+    pub routes: Vec<PathPattern>,
+    /// Whether the last scan found the same source as the one before.
     settled: bool,
-    /// The number of the load that is under way, and what it is of.
+    /// The number of the load in progress, and its source.
     loading: Option<(u64, HandlerSource)>,
-    /// What the last load was of that came to an end.
-    tried: Option<HandlerSource>,
-    /// Since when it looks as if a part of it were still to come.
-    unwhole: Option<Instant>,
+    /// The source of the last load that ended.
+    attempted: Option<HandlerSource>,
+    /// When a load first found the file incomplete.
+    incomplete_since: Option<Instant>,
     pub live: Option<Arc<HandlerVersion>>,
-    /// Why the newest build is not live.
+    /// Why the newest source is not live.
     pub refused: Option<Arc<str>>,
-    /// Whether the last look found nothing.
+    /// Whether the last scan did not find the file.
     pub missing: bool,
-    /// Whether it is not to be loaded, whatever it is: its place is another's.
+    /// Whether loads are held back because of a conflict with another handler.
     pub held: bool,
 }
 
-/// What became of a load.
+/// The effect of a load on a handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Change {
-    /// Nothing that anybody would have to know.
     None,
+    /// Its first version is live.
     Live,
-    /// In place of an older version.
+    /// A newer version is live.
     Replaced,
     Refused(Arc<str>),
 }
 
 impl ManagedHandler {
-    /// `settled`: it is to be loaded as it was found, without a second look.
-    pub fn new(input: HandlerSource, settled: bool) -> Self {
+    /// With `settled` the source is loaded without a second scan.
+    pub fn new(source: HandlerSource, routes: Vec<PathPattern>, settled: bool) -> Self {
         Self {
-            input,
+            source,
+            routes,
             settled,
             loading: None,
-            tried: None,
-            unwhole: None,
+            attempted: None,
+            incomplete_since: None,
             live: None,
             refused: None,
             missing: false,
@@ -55,80 +60,80 @@ impl ManagedHandler {
         }
     }
 
-    pub fn input(&self) -> &HandlerSource {
-        &self.input
+    pub fn source(&self) -> &HandlerSource {
+        &self.source
     }
 
-    /// Takes in what a look found.
-    pub fn see(&mut self, input: HandlerSource) {
-        self.settled = self.input == input;
+    /// Takes the source that a scan found.
+    pub fn observe(&mut self, source: HandlerSource) {
+        self.settled = self.source == source;
         self.missing = false;
         if !self.settled {
-            self.input = input;
-            self.unwhole = None;
+            self.source = source;
+            self.incomplete_since = None;
         }
     }
 
-    /// Has it loaded again, whatever came of it before.
-    pub fn again(&mut self) {
+    /// Makes the handler due for a load, even if its source did not change.
+    pub fn reload(&mut self) {
         self.settled = true;
-        self.tried = None;
+        self.attempted = None;
     }
 
-    /// Keeps it from being loaded, for this reason, which is told once.
+    /// Holds back loads. Returns the change the first time that `reason` applies.
     pub fn hold(&mut self, reason: String) -> Change {
-        let known = self.refused.as_deref() == Some(&*reason);
-        match std::mem::replace(&mut self.held, true) && known {
+        let is_known = self.refused.as_deref() == Some(&*reason);
+        match std::mem::replace(&mut self.held, true) && is_known {
             true => Change::None,
             false => self.refuse(reason),
         }
     }
 
-    /// Ends what [`hold`](Self::hold) began.
+    /// Ends the effect of [`hold`](Self::hold).
     pub fn release(&mut self) {
         if self.held {
             self.held = false;
             self.refused = None;
-            self.tried = None;
+            self.attempted = None;
         }
     }
 
-    /// Whether it is to be loaded now.
+    /// Whether the handler must be loaded now.
     pub fn is_due(&self) -> bool {
         self.settled
             && !self.held
             && self.loading.is_none()
-            && self.tried.as_ref() != Some(&self.input)
+            && self.attempted.as_ref() != Some(&self.source)
     }
 
     pub fn is_loading(&self) -> bool {
         self.loading.is_some()
     }
 
-    pub fn begin(&mut self, number: u64) {
-        self.loading = Some((number, self.input.clone()));
+    pub fn load_started(&mut self, number: u64) {
+        self.loading = Some((number, self.source.clone()));
     }
 
-    /// Takes in how the load of this number ended. With patience what may not be whole yet is waited for.
+    /// Takes the outcome of the load with this number. With `wait` an incomplete file is not refused at once.
     ///
     /// # Errors
     ///
-    /// Gives the outcome back where it is of another load.
-    pub fn end(
+    /// Returns the outcome if it belongs to another load.
+    pub fn load_ended(
         &mut self,
         number: u64,
         outcome: LoadOutcome,
-        patient: bool,
+        wait: bool,
     ) -> Result<Change, LoadOutcome> {
-        let input = match self.loading.take() {
-            Some((current, input)) if current == number => input,
+        let source = match self.loading.take() {
+            Some((current, source)) if current == number => source,
             other => {
                 self.loading = other;
                 return Err(outcome);
             }
         };
-        let waits_since = self.unwhole.take();
-        let news = match outcome {
+        let incomplete_since = self.incomplete_since.take();
+        let change = match outcome {
             LoadOutcome::Loaded(version) => {
                 self.refused = None;
                 match self.live.replace(version) {
@@ -140,20 +145,20 @@ impl ManagedHandler {
                 self.refused = None;
                 Change::None
             }
-            // It is no more what was read.
-            LoadOutcome::NotWhole(_) if input != self.input => Change::None,
-            LoadOutcome::NotWhole(reason) => {
-                let since = waits_since.unwrap_or_else(Instant::now);
-                if patient && since.elapsed() < PATIENCE {
-                    self.unwhole = Some(since);
+            // The file changed since it was read. The next load reads it again.
+            LoadOutcome::Incomplete(_) if source != self.source => Change::None,
+            LoadOutcome::Incomplete(reason) => {
+                let since = incomplete_since.unwrap_or_else(Instant::now);
+                if wait && since.elapsed() < INCOMPLETE_TIMEOUT {
+                    self.incomplete_since = Some(since);
                     return Ok(Change::None);
                 }
                 self.refuse(reason)
             }
             LoadOutcome::Refused(reason) => self.refuse(reason),
         };
-        self.tried = Some(input);
-        Ok(news)
+        self.attempted = Some(source);
+        Ok(change)
     }
 
     fn refuse(&mut self, reason: String) -> Change {
@@ -163,5 +168,5 @@ impl ManagedHandler {
     }
 }
 
-/// How long a file may look as if a part of it were still to come, before that is said.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a file may stay incomplete before it is refused.
+const INCOMPLETE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,25 +1,37 @@
-//! Keeps what is live equal to what is wanted.
+//! Loads handlers, and keeps the live routes equal to the configuration and to the folders of handlers.
 //!
-//! What is wanted comes from a [`Config`](crate::config::Config) and from folders of handlers, which are looked at again
-//! and again: nobody has to tell of a change. A component that is new or another is read, compiled in a process of its
-//! own, checked against its grants and tried, and only then put in place, for the requests that come from then on.
-//! Where anything of this goes wrong, what is live goes on.
+//! A change of a file goes through these steps, each a file of this module:
+//!
+//! ```text
+//! watch -> scan -> fingerprint -> load_queue -> load (compile) -> swap
+//! ```
+//!
+//! [`watch`] polls the files several times a second, so that a deployment needs no signal. A new or changed component is
+//! read, compiled in a process of its own, linked with its grants, and started once. Only then do new requests go to it.
+//! If a step fails, the previous version keeps serving, and the log says why.
 
 mod compile;
+mod config_file;
 mod content_hash;
+mod deployment;
 mod desired_state;
+mod embedded;
+mod file_routes;
 mod fingerprint;
+mod handler_set;
 mod load;
 mod load_queue;
 mod managed_handler;
 mod preview;
 mod report;
 mod scan;
+mod source;
 mod staged_config;
 mod swap;
+mod truncation;
 mod watch;
 
 pub use compile::{CompileLimits, REFUSED};
-pub use load::FILES;
+pub use deployment::{Deployment, Options};
+pub use embedded::FILES;
 pub use preview::FoundHandler;
-pub use watch::{Deployment, Options};

@@ -1,33 +1,33 @@
-//! What lies in folders of handlers, for those who look without serving.
+//! Lists the handlers in folders without loading them, for `belljar check`.
 
 use std::path::PathBuf;
 
 use super::desired_state::WatchedFolders;
 use crate::config::{Config, HandlerConfig};
 
-/// A handler of a folder.
+/// A handler in a folder of handlers.
 pub struct FoundHandler {
     pub name: String,
     pub file: PathBuf,
-    /// What it would be run as, or why it would not be.
+    /// The configuration that the server would run it with, or why the server would not load it.
     pub config: Result<HandlerConfig, String>,
 }
 
 impl FoundHandler {
-    /// All that lie in the folders of a configuration.
+    /// Scans all folders of handlers in a configuration.
     pub fn all(config: &Config) -> Vec<Self> {
         let folders = WatchedFolders::of(config);
-        let discoveries = folders.look();
-        let mut conflicts = folders.conflicts(config, &discoveries, |_| false);
-        let found = discoveries.handlers.into_iter();
-        found
-            .map(|discovery| Self {
-                config: match conflicts.remove(&discovery.key) {
+        let scanned = folders.scan();
+        let mut conflicts = folders.conflicts(config, &scanned, |_| false);
+        let handlers = scanned.handlers.into_iter();
+        handlers
+            .map(|handler| Self {
+                config: match conflicts.remove(&handler.key) {
                     Some(conflict) => Err(conflict),
-                    None => discovery.input.config(),
+                    None => handler.source.config(),
                 },
-                name: discovery.input.name,
-                file: discovery.found.file,
+                name: handler.source.name,
+                file: handler.file.file,
             })
             .collect()
     }

@@ -1,6 +1,5 @@
-//! What the log is told of handlers that come, change and go.
+//! The log lines about handlers that are loaded, replaced, refused and removed.
 
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use bytesize::ByteSize;
@@ -8,17 +7,16 @@ use bytesize::ByteSize;
 use super::desired_state::HandlerKey;
 use super::load::HandlerVersion;
 use super::managed_handler::{Change, ManagedHandler};
-use super::scan::ScannedFile;
-use crate::config::{Action, Config};
+use crate::config::{Action, Config, Route};
 use crate::server::sanitized;
 
-/// A line of the log. It is written when what it tells of is live: who reads it may rely on it.
-pub(super) enum Line {
+/// A line for the log. It is written once the change is live, so that scripts can wait for it.
+pub(super) enum LogLine {
     Info(String),
     Error(String),
 }
 
-impl Line {
+impl LogLine {
     pub fn write(&self) {
         match self {
             Self::Info(line) => tracing::info!("{line}"),
@@ -27,25 +25,27 @@ impl Line {
     }
 }
 
-/// All that is known of the handlers.
+/// Describes one handler to the operator.
 pub(super) struct Report<'a> {
     pub config: &'a Config,
-    pub units: &'a BTreeMap<HandlerKey, ManagedHandler>,
-    pub found: &'a BTreeMap<HandlerKey, ScannedFile>,
+    pub key: &'a HandlerKey,
+    pub handler: &'a ManagedHandler,
 }
 
-impl Report<'_> {
-    pub fn of(&self, key: &HandlerKey, news: &Change) -> Option<Line> {
-        let live = self.units.get(key).and_then(|unit| unit.live.as_deref());
-        match (news, live) {
-            (Change::Live, Some(version)) => self.live("live", key, version),
-            (Change::Replaced, Some(version)) => self.live("replaced", key, version),
+impl<'a> Report<'a> {
+    pub fn change(&self, change: &Change) -> Option<LogLine> {
+        let live = self.handler.live.as_deref();
+        match (change, live) {
+            (Change::Live, Some(version)) => self.live("live", version),
+            (Change::Replaced, Some(version)) => self.live("replaced", version),
             (Change::None, _) | (Change::Live | Change::Replaced, None) => None,
             (Change::Refused(reason), live) => {
-                let problem = self.problem(key, reason);
-                Some(Line::Error(
+                let problem = self.problem(reason);
+                Some(LogLine::Error(
                     match live.map(|version| time_of_day(version.loaded)) {
-                        Some(time) => format!("{problem}; the version of {time} goes on serving"),
+                        Some(time) => {
+                            format!("{problem}; the version loaded at {time} keeps serving")
+                        }
                         None => problem,
                     },
                 ))
@@ -53,20 +53,17 @@ impl Report<'_> {
         }
     }
 
-    pub fn removed(&self, key: &HandlerKey) -> Line {
-        let file = self.file(key).unwrap_or_default();
-        Line::Info(format!("removed: {} (was {file})", self.routes(key)))
+    pub fn removed(&self) -> LogLine {
+        let file = self.file().unwrap_or_default();
+        LogLine::Info(format!("removed: {} (was {file})", self.routes()))
     }
 
-    /// What is wrong with a handler, and where, on one line.
-    pub fn problem(&self, key: &HandlerKey, reason: &str) -> String {
+    /// Says on one line what is wrong with the handler, and where.
+    pub fn problem(&self, reason: &str) -> String {
         let reason = sanitized(reason).replace("\n    ", "; ");
-        let place = match key {
-            HandlerKey::Named(name) => self.routes_of(name).next().map(|route| &*route.place),
-            HandlerKey::InFolder(..) => None,
-        };
-        // A place that is a file's own name says it already.
-        match (place, self.file(key)) {
+        let place = self.configured_routes().next().map(|route| &*route.place);
+        match (place, self.file()) {
+            // For a handler from a flag, the place is the file.
             (Some(place), Some(file)) if place != file => format!("{place}: {file}: {reason}"),
             (_, Some(file)) => format!("{file}: {reason}"),
             (Some(place), None) => format!("{place}: {reason}"),
@@ -74,46 +71,40 @@ impl Report<'_> {
         }
     }
 
-    fn live(&self, what: &str, key: &HandlerKey, version: &HandlerVersion) -> Option<Line> {
-        // What is of this program is no news.
-        let file = self.file(key)?;
-        Some(Line::Info(format!(
-            "{what}: {} from {file} ({}, loaded in {:.0?})",
-            self.routes(key),
+    fn live(&self, change: &str, version: &HandlerVersion) -> Option<LogLine> {
+        // The built-in handler is part of the program, so its load is not news.
+        let file = self.file()?;
+        Some(LogLine::Info(format!(
+            "{change}: {} from {file} ({}, loaded in {:.0?})",
+            self.routes(),
             ByteSize::b(version.size as u64),
             version.took
         )))
     }
 
-    fn file(&self, key: &HandlerKey) -> Option<String> {
-        let file = self.units.get(key)?.input().file()?;
+    fn file(&self) -> Option<String> {
+        let file = self.handler.source().file()?;
         Some(file.display().to_string())
     }
 
-    fn routes(&self, key: &HandlerKey) -> String {
-        let routes: Vec<String> = match key {
-            HandlerKey::Named(name) => self
-                .routes_of(name)
-                .map(|route| route.path.to_string())
-                .collect(),
-            HandlerKey::InFolder(..) => {
-                let found = self.found.get(key).map(|found| found.routes.as_deref());
-                let found = found.and_then(Result::ok).unwrap_or_default();
-                found.iter().map(ToString::to_string).collect()
-            }
-        };
-        routes.join(", ")
+    fn routes(&self) -> String {
+        let configured = self.configured_routes().map(|route| route.path.to_string());
+        let in_folder = self.handler.routes.iter().map(ToString::to_string);
+        configured.chain(in_folder).collect::<Vec<_>>().join(", ")
     }
 
-    fn routes_of<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s crate::config::Route> {
-        let routes = self.config.sites.iter().flat_map(|site| &site.routes);
-        routes.filter(
-            move |route| matches!(&route.action, Action::Run(handler) if handler.name == name),
-        )
+    /// The routes of the configuration that lead to the handler.
+    fn configured_routes(&self) -> impl Iterator<Item = &'a Route> {
+        let Self { config, key, .. } = *self;
+        let routes = config.sites.iter().flat_map(|site| &site.routes);
+        routes.filter(move |route| match (&route.action, key) {
+            (Action::Run(handler), HandlerKey::Configured(name)) => handler.name == *name,
+            _ => false,
+        })
     }
 }
 
-/// `12:03:10`, UTC as all times of the log.
+/// `12:03:10`, in UTC like all times of the log.
 fn time_of_day(time: SystemTime) -> String {
     let date = httpdate::fmt_http_date(time);
     date.get(17..25).unwrap_or_default().to_owned()

@@ -1,21 +1,22 @@
-//! A folder whose components are routes: `api/time.wasm` answers `/api/time` and all below it.
+//! Finds the components in a folder of handlers.
 //!
-//! `index.wasm` answers for its folder, `[id].wasm` and what lies in `[id]/` for any one segment. Names that begin with
-//! a dot or an underscore are no routes. Symbolic links are followed, wherever they lead: who may put one here may put
-//! a file here, and tools that deploy whole folders at once do it by links.
+//! Names that begin with a dot or an underscore are skipped. Symbolic links are followed wherever they lead: whoever may
+//! create a link in this folder may also put a component into it, and tools that deploy whole folders rely on links.
 
 use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::file_routes::{address, routes};
 use super::fingerprint::Fingerprint;
-use crate::routing::{PathPattern, Segment};
+use crate::routing::PathPattern;
 
-/// What lies in a folder of handlers.
+/// The components in one folder of handlers.
 #[derive(Debug, Default)]
 pub(super) struct FolderScan {
+    /// Sorted by file.
     pub handlers: Vec<ScannedFile>,
-    /// WatchedFolders that could not be read, and why: what was found in them before may still be there.
+    /// Folders that cannot be read, and why. Files that an earlier scan found in them may still exist.
     pub unreadable: Vec<(PathBuf, String)>,
 }
 
@@ -26,11 +27,11 @@ pub(super) struct ScannedFile {
     /// Its path in the folder, without the extension: `api/time`.
     pub name: String,
     pub fingerprint: Fingerprint,
-    /// The file of its grants and limits, if there is one.
+    /// The file with its grants and limits, if there is one.
     pub settings: Option<(PathBuf, Fingerprint)>,
-    /// What it answers, or why that cannot be told.
+    /// The paths that it serves, or why its name gives none.
     pub routes: Result<Vec<PathPattern>, String>,
-    /// The same for all that would answer for the same address, by whatever names.
+    /// Equal for two files whose routes conflict.
     pub address: String,
 }
 
@@ -42,7 +43,7 @@ impl FolderScan {
             ancestors: Vec::new(),
         };
         walk.enter(folder, &mut Vec::new());
-        // The order in which a system lists a folder is nobody's choice.
+        // The file system lists a folder in an arbitrary order.
         scan.handlers
             .sort_by(|one, other| one.file.cmp(&other.file));
         scan
@@ -51,8 +52,8 @@ impl FolderScan {
 
 struct Walk<'a> {
     scan: &'a mut FolderScan,
-    /// The folders on the way, by what tells one from another: a link to one of them would lead round in a circle.
-    ancestors: Vec<Identity>,
+    /// The folders from the root to the current one. A link to one of them would be followed for ever.
+    ancestors: Vec<FolderId>,
 }
 
 impl Walk<'_> {
@@ -65,14 +66,14 @@ impl Walk<'_> {
     }
 
     fn read(&mut self, folder: &Path, names: &mut Vec<String>) -> io::Result<()> {
-        let identity = identity(folder)?;
-        if self.ancestors.contains(&identity) || self.ancestors.len() >= MAX_DEPTH {
+        let id = folder_id(folder)?;
+        if self.ancestors.contains(&id) || self.ancestors.len() >= MAX_DEPTH {
             return Ok(());
         }
-        self.ancestors.push(identity);
+        self.ancestors.push(id);
         let outcome = fs::read_dir(folder).and_then(|entries| {
             for entry in entries {
-                self.look_at(&entry?, names);
+                self.visit(&entry?, names);
             }
             Ok(())
         });
@@ -80,8 +81,8 @@ impl Walk<'_> {
         outcome
     }
 
-    fn look_at(&mut self, entry: &DirEntry, names: &mut Vec<String>) {
-        // A name that is no text is no address either.
+    fn visit(&mut self, entry: &DirEntry, names: &mut Vec<String>) {
+        // A name that is not UTF-8 cannot be a path of a URL.
         let Ok(name) = entry.file_name().into_string() else {
             return;
         };
@@ -89,27 +90,27 @@ impl Walk<'_> {
         if name.starts_with(['.', '_']) {
             return;
         }
-        // What was taken away meanwhile, or is a link to nowhere, is not there.
-        let Ok(found) = fs::metadata(&path) else {
+        // The file may be gone by now, or the entry may be a link without a target.
+        let Ok(metadata) = fs::metadata(&path) else {
             return;
         };
-        if found.is_dir() {
+        if metadata.is_dir() {
             names.push(name);
             self.enter(&path, names);
             names.pop();
         } else if let Some(stem) = name.strip_suffix(".wasm")
-            && found.is_file()
+            && metadata.is_file()
             && !stem.is_empty()
             && self.scan.handlers.len() < MAX_HANDLERS
         {
-            let found = ScannedFile::new(path, names, stem, &found);
-            self.scan.handlers.push(found);
+            let file = ScannedFile::new(path, names, stem, &metadata);
+            self.scan.handlers.push(file);
         }
     }
 }
 
 impl ScannedFile {
-    fn new(file: PathBuf, folders: &[String], stem: &str, found: &Metadata) -> Self {
+    fn new(file: PathBuf, folders: &[String], stem: &str, metadata: &Metadata) -> Self {
         let settings = file.with_extension("toml");
         let mut name = folders.join("/");
         if !name.is_empty() {
@@ -118,7 +119,7 @@ impl ScannedFile {
         name.push_str(stem);
         Self {
             name,
-            fingerprint: Fingerprint::from(found),
+            fingerprint: Fingerprint::from(metadata),
             settings: Fingerprint::of(&settings).map(|fingerprint| (settings, fingerprint)),
             routes: routes(folders, stem),
             address: address(folders, stem),
@@ -127,72 +128,27 @@ impl ScannedFile {
     }
 }
 
-/// `index` answers for its folder, with and without the slash; every other component for its own name, and for all
-/// that is below it.
-fn routes(folders: &[String], stem: &str) -> Result<Vec<PathPattern>, String> {
-    let mut segments = folders
-        .iter()
-        .map(|name| segment(name))
-        .collect::<Result<Vec<_>, _>>()?;
-    if stem != INDEX {
-        segments.extend([segment(stem)?, Segment::Rest(None)]);
-        return Ok(vec![PathPattern::new(segments)?]);
-    }
-    let mut routes = Vec::new();
-    if !segments.is_empty() {
-        routes.push(PathPattern::new(segments.clone())?);
-    }
-    segments.push(Segment::Literal(String::new()));
-    routes.push(PathPattern::new(segments)?);
-    Ok(routes)
-}
-
-/// Neither the names of parameters nor what is below it make a difference.
-fn address(folders: &[String], stem: &str) -> String {
-    let stem = (stem != INDEX).then_some(stem);
-    let names = folders.iter().map(String::as_str).chain(stem);
-    let segments = names.map(|name| match parameter(name) {
-        Some(_) => "/[]".to_owned(),
-        None => format!("/{name}"),
-    });
-    segments.collect()
-}
-
-fn parameter(name: &str) -> Option<&str> {
-    name.strip_prefix('[')?.strip_suffix(']')
-}
-
-fn segment(name: &str) -> Result<Segment, String> {
-    match parameter(name) {
-        Some(parameter) => Segment::parameter(parameter),
-        None => Ok(Segment::literal(name)),
-    }
-}
+#[cfg(unix)]
+type FolderId = (u64, u64);
 
 #[cfg(unix)]
-type Identity = (u64, u64);
-
-#[cfg(unix)]
-fn identity(folder: &Path) -> io::Result<Identity> {
+fn folder_id(folder: &Path) -> io::Result<FolderId> {
     use std::os::unix::fs::MetadataExt;
-    fs::metadata(folder).map(|found| (found.dev(), found.ino()))
+    fs::metadata(folder).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 #[cfg(not(unix))]
-type Identity = PathBuf;
+type FolderId = PathBuf;
 
 #[cfg(not(unix))]
-fn identity(folder: &Path) -> io::Result<Identity> {
+fn folder_id(folder: &Path) -> io::Result<FolderId> {
     folder.canonicalize()
 }
 
-/// The component that answers for its folder.
-const INDEX: &str = "index";
-
-/// WatchedFolders in folders.
+/// Maximum number of nested folders.
 const MAX_DEPTH: usize = 16;
 
-/// Handlers of one folder.
+/// Maximum number of handlers in one folder.
 const MAX_HANDLERS: usize = 10_000;
 
 #[cfg(test)]
@@ -210,34 +166,22 @@ mod tests {
     }
 
     #[test]
-    fn paths_become_routes() {
-        for (file, expected) in [
-            ("index.wasm", &["/"][..]),
-            ("api/index.wasm", &["/api", "/api/"]),
-            ("api/time.wasm", &["/api/time/*"]),
-            ("[id].wasm", &["/:id/*"]),
-            ("users/[id]/posts.wasm", &["/users/:id/posts/*"]),
-            ("users/[id]/index.wasm", &["/users/:id", "/users/:id/"]),
-            ("v1.2.wasm", &["/v1.2/*"]),
-            ("a b?%.wasm", &["/a%20b%3F%25/*"]),
-        ] {
-            let folder = folder(&[file]);
-            let scan = FolderScan::of(folder.path());
-            let routes = scan.handlers[0].routes.as_ref().unwrap();
-            let routes: Vec<_> = routes.iter().map(PathPattern::as_str).collect();
-            assert_eq!(routes, expected, "{file}");
-        }
-        for file in ["[Id].wasm", "[id]/[id].wasm", "[].wasm"] {
-            let folder = folder(&[file]);
-            assert!(
-                FolderScan::of(folder.path()).handlers[0].routes.is_err(),
-                "{file}"
-            );
-        }
+    fn derives_routes_and_name_from_the_path() {
+        let folder = folder(&["users/[id]/posts.wasm", "[].wasm"]);
+        let scan = FolderScan::of(folder.path());
+        let [invalid, posts] = &scan.handlers[..] else {
+            panic!("{scan:?}");
+        };
+        assert!(invalid.routes.is_err());
+        assert_eq!(posts.name, "users/[id]/posts");
+        assert_eq!(posts.address, "/users/[]/posts");
+        let routes = posts.routes.as_ref().unwrap();
+        let routes: Vec<_> = routes.iter().map(PathPattern::as_str).collect();
+        assert_eq!(routes, ["/users/:id/posts/*"]);
     }
 
     #[test]
-    fn what_is_no_handler_is_passed_over() {
+    fn skips_other_files_and_hidden_names() {
         let folder = folder(&[
             "time.wasm",
             "time.toml",
@@ -264,28 +208,8 @@ mod tests {
     }
 
     #[test]
-    fn the_same_address_is_found() {
-        for (one, other, expected) in [
-            ("a.wasm", "a/index.wasm", true),
-            ("[x].wasm", "[y].wasm", true),
-            ("[x].wasm", "[y]/index.wasm", true),
-            ("a/[x].wasm", "b/[x].wasm", false),
-            ("a.wasm", "a/b.wasm", false),
-            ("a.wasm", "index.wasm", false),
-            ("a.wasm", "[a].wasm", false),
-        ] {
-            let folder = folder(&[one, other]);
-            let scan = FolderScan::of(folder.path());
-            let [first, second] = &scan.handlers[..] else {
-                panic!("{scan:?}");
-            };
-            assert_eq!(first.address == second.address, expected, "{one} {other}");
-        }
-    }
-
-    #[test]
     #[cfg(unix)]
-    fn links_are_followed_and_end() {
+    fn follows_links_without_running_in_circles() {
         use std::os::unix::fs::symlink;
         let folder = folder(&["..data/time.wasm", "sub/a.wasm"]);
         let at = |name: &str| folder.path().join(name);
@@ -294,12 +218,12 @@ mod tests {
         symlink("nowhere", at("dangling.wasm")).unwrap();
         symlink("sub", at("also")).unwrap();
         let scan = FolderScan::of(folder.path());
-        let names: Vec<_> = scan.handlers.iter().map(|found| &found.name[..]).collect();
+        let names: Vec<_> = scan.handlers.iter().map(|file| &file.name[..]).collect();
         assert_eq!(names, ["also/a", "sub/a", "time"]);
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_said() {
+    fn reports_a_missing_folder_as_unreadable() {
         let folder = folder(&[]);
         let scan = FolderScan::of(&folder.path().join("none"));
         assert_eq!((scan.handlers.len(), scan.unreadable.len()), (0, 1));

@@ -1,82 +1,86 @@
-//! A newer configuration, which is put in place as a whole or not at all.
+//! A changed configuration while its handlers are loaded. It replaces the one in use as a whole, or not at all.
 
 use std::collections::BTreeMap;
 
-use super::desired_state::{HandlerKey, named};
-use super::load::{HandlerSource, LoadOutcome};
+use super::desired_state::{HandlerKey, configured_handlers};
+use super::handler_set::HandlerSet;
+use super::load::LoadOutcome;
 use super::load_queue::LoadQueue;
 use super::managed_handler::{Change, ManagedHandler};
 use super::report::Report;
+use super::source::HandlerSource;
 use crate::config::Config;
 
 pub(super) struct StagedConfig {
     config: Config,
-    /// Those of its handlers that are new, or are configured otherwise.
-    units: BTreeMap<HandlerKey, ManagedHandler>,
+    /// The handlers that are new in this configuration or have other settings.
+    handlers: BTreeMap<HandlerKey, ManagedHandler>,
     problems: Vec<String>,
 }
 
 impl StagedConfig {
-    /// `units` is what is live: of what stays the same nothing is loaded.
-    pub fn new(
-        config: Config,
-        units: &BTreeMap<HandlerKey, ManagedHandler>,
-        queue: &mut LoadQueue,
-    ) -> Self {
-        let mut new = BTreeMap::new();
-        for (key, handler) in named(&config) {
-            let old = units.get(&key);
-            if old.is_some_and(|old| old.input().defaults == handler) {
+    /// Starts to load the handlers of `config` that differ from those of `current`.
+    pub fn new(config: Config, current: &HandlerSet, queue: &mut LoadQueue) -> Self {
+        let mut handlers = BTreeMap::new();
+        for (key, handler_config) in configured_handlers(&config) {
+            let old = current.handlers.get(&key);
+            if old.is_some_and(|old| old.source().defaults == handler_config) {
                 continue;
             }
-            let mut unit = ManagedHandler::new(HandlerSource::named(&handler), true);
-            unit.live = old.and_then(|old| old.live.clone());
-            queue.order(&key, &mut unit);
-            new.insert(key, unit);
+            let source = HandlerSource::configured(&handler_config);
+            let mut handler = ManagedHandler::new(source, Vec::new(), true);
+            handler.live = old.and_then(|old| old.live.clone());
+            queue.push(&key, &mut handler);
+            handlers.insert(key, handler);
         }
         Self {
             config,
-            units: new,
+            handlers,
             problems: Vec::new(),
         }
     }
 
+    /// Takes the outcome of a load.
+    ///
     /// # Errors
     ///
-    /// Gives the outcome back where it is of a load that is not one of these.
-    pub fn loaded(
+    /// Returns the outcome if the load was not started by this configuration.
+    pub fn load_ended(
         &mut self,
         key: &HandlerKey,
         number: u64,
         outcome: LoadOutcome,
     ) -> Result<(), LoadOutcome> {
-        let Some(unit) = self.units.get_mut(key) else {
+        let Some(handler) = self.handlers.get_mut(key) else {
             return Err(outcome);
         };
-        let news = unit.end(number, outcome, false)?;
-        if let Change::Refused(reason) = news {
+        let change = handler.load_ended(number, outcome, false)?;
+        if let Change::Refused(reason) = change {
             let report = Report {
                 config: &self.config,
-                units: &self.units,
-                found: &BTreeMap::new(),
+                key,
+                handler,
             };
-            self.problems.push(report.problem(key, &reason));
+            self.problems.push(report.problem(&reason));
         }
         Ok(())
     }
 
+    /// Whether all loads have ended.
     pub fn is_complete(&self) -> bool {
-        !self.units.values().any(ManagedHandler::is_loading)
+        !self.handlers.values().any(ManagedHandler::is_loading)
     }
 
-    /// The configuration and its newer handlers.
+    /// Returns the configuration and the handlers that were loaded for it.
     ///
     /// # Errors
     ///
-    /// All that is wrong with them.
-    pub fn outcome(self) -> Result<(Config, BTreeMap<HandlerKey, ManagedHandler>), Vec<String>> {
+    /// Returns the problems of all handlers that were refused.
+    pub fn into_result(
+        self,
+    ) -> Result<(Config, BTreeMap<HandlerKey, ManagedHandler>), Vec<String>> {
         match self.problems.is_empty() {
-            true => Ok((self.config, self.units)),
+            true => Ok((self.config, self.handlers)),
             false => Err(self.problems),
         }
     }

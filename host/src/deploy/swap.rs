@@ -1,45 +1,53 @@
-//! The routes to what is live.
+//! Swaps the live routes: builds a table from the versions that are live, and puts it in place of the table in use.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::desired_state::HandlerKey;
-use super::managed_handler::ManagedHandler;
-use super::scan::ScannedFile;
-use crate::config::{Action, Config, Route};
-use crate::routing::{PathPattern, RouteTree, Table};
-use crate::server::{ActiveHandler, MissingHandler, RouteTarget, Routes};
+use arc_swap::ArcSwap;
 
-/// All that the routes are made of.
-pub(super) struct Live<'a> {
-    pub config: &'a Config,
-    pub units: &'a BTreeMap<HandlerKey, ManagedHandler>,
-    /// The handlers of folders.
-    pub found: &'a BTreeMap<HandlerKey, ScannedFile>,
-    /// Whether clients are told why a handler is not live.
-    pub developing: bool,
+use super::desired_state::HandlerKey;
+use super::handler_set::HandlerSet;
+use super::managed_handler::ManagedHandler;
+use crate::config::{Action, Route};
+use crate::routing::{self, Table};
+use crate::server::{Missing, Routes, Run, Target};
+
+/// The routes that new requests take.
+pub(super) struct LiveRoutes {
+    routes: Arc<ArcSwap<Routes>>,
+    /// Whether clients see why a handler is not live.
+    developing: bool,
 }
 
-impl Live<'_> {
-    pub fn routes(&self) -> Table<Target> {
+impl LiveRoutes {
+    /// `routes` is what the server reads.
+    pub fn new(routes: Arc<ArcSwap<Routes>>, developing: bool) -> Self {
+        Self { routes, developing }
+    }
+
+    /// Swaps the table. Requests that are running keep the handler that they began with.
+    pub fn swap(&self, set: &HandlerSet) {
+        self.routes.store(Arc::new(self.table(set)));
+    }
+
+    fn table(&self, set: &HandlerSet) -> Routes {
         let mut table = Table::default();
-        for site in &self.config.sites {
-            let mut routes = Routes::default();
+        for site in &set.config.sites {
+            let mut routes = routing::Routes::default();
             for route in &site.routes {
-                if let Some(target) = self.target(route) {
+                if let Some(target) = self.target(set, route) {
                     routes.insert(&route.path, target);
                 }
             }
             if let Some(folder) = &site.handlers {
-                let found = self.found.iter().filter(
+                let handlers = set.handlers.iter().filter(
                     |(key, _)| matches!(key, HandlerKey::InFolder(path, _) if *path == folder.path),
                 );
-                for (key, found) in found {
-                    self.add(
-                        key,
-                        found.routes.as_deref().unwrap_or_default(),
-                        &mut routes,
-                    );
+                for (_, handler) in handlers {
+                    for path in &handler.routes {
+                        if let Some(target) = self.handler(handler) {
+                            routes.insert(path, target);
+                        }
+                    }
                 }
             }
             table.add(&site.hosts, routes);
@@ -47,46 +55,33 @@ impl Live<'_> {
         table
     }
 
-    fn add(&self, key: &HandlerKey, paths: &[PathPattern], routes: &mut RouteTree<RouteTarget>) {
-        let Some(unit) = self.units.get(key) else {
-            return;
-        };
-        for path in paths {
-            if let Some(target) = self.handler(unit) {
-                routes.insert(path, target);
-            }
-        }
-    }
-
-    fn target(&self, route: &Route) -> Option<RouteTarget> {
-        let wrong = |reason: String| {
+    fn target(&self, set: &HandlerSet, route: &Route) -> Option<RouteTarget> {
+        let log = |reason: String| {
             tracing::error!("{}: {reason}", route.place);
         };
         match &route.action {
             Action::Run(config) => {
-                let unit = self.units.get(&HandlerKey::Named(config.name.clone()))?;
-                self.handler(unit)
+                let key = HandlerKey::Configured(config.name.clone());
+                self.handler(set.handlers.get(&key)?)
             }
-            Action::Redirect(redirect) => {
-                RouteTarget::redirect(redirect, &route.path).map_err(wrong).ok()
-            }
+            Action::Redirect(redirect) => RouteTarget::redirect(redirect, &route.path).map_err(log).ok(),
             Action::Respond(response) => RouteTarget::respond(response)
-                .map_err(|error| wrong(error.to_string()))
+                .map_err(|error| log(error.to_string()))
                 .ok(),
         }
     }
 
-    /// The version that is live; of a handler that was refused from the first, that it is missing, so that no less specific
-    /// route gets what is meant for it.
-    fn handler(&self, unit: &ManagedHandler) -> Option<RouteTarget> {
-        let name: Arc<str> = unit.input().name.as_str().into();
-        match (&unit.live, &unit.refused) {
+    /// Returns the live version. A handler whose first version was refused keeps its routes and answers 503, so that a
+    /// less specific route does not get its requests.
+    fn handler(&self, handler: &ManagedHandler) -> Option<RouteTarget> {
+        let name: Arc<str> = handler.source().name.as_str().into();
+        match (&handler.live, &handler.refused) {
             (Some(version), refused) => Some(RouteTarget::Handler(Arc::new(ActiveHandler {
                 handler: version.handler.clone(),
                 name,
                 refused: refused.clone(),
             }))),
-            (None, Some(reason)) if !unit.held => Some(RouteTarget::Missing(Arc::new(MissingHandler {
+            (None, Some(reason)) if !handler.held => Some(RouteTarget::Missing(Arc::new(MissingHandler {
                 name,
                 reason: self.developing.then(|| reason.clone()),
             }))),

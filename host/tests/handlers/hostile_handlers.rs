@@ -1,13 +1,13 @@
-//! Handlers that let the host do the work, reach for what is not theirs, or write what is not true.
+//! Hostile handlers: they make the host work, reach beyond their grants, or forge log lines.
 
 use std::time::Duration;
 
 use crate::support::{Client, Server, ServerOptions, Site, handler_of, head, run};
 
-/// Giving way after each moment of work does not make the work free.
+/// A handler that yields often must still be charged for its work.
 #[test]
-fn work_in_small_pieces_is_work() {
-    // Little, since on a machine that is busy with other things the slow lane gets next to nothing.
+fn work_in_small_pieces_counts_as_cpu_time() {
+    // Short, because the slow lane gets little time on a busy machine.
     let server = Server::of_untrusted("--cpu 20ms --timeout 10m");
     for target in ["/busy-poll", "/naps", "/tiny-calls", "/poll-list?n=10"] {
         assert_eq!(server.get(target).status, 504, "{target}");
@@ -18,7 +18,7 @@ fn work_in_small_pieces_is_work() {
     server.assert_alive("work in small pieces");
 }
 
-/// A hundred requests are answered while eight others keep every processor busy, in whichever way.
+/// A hundred requests are answered while eight others keep every processor busy.
 #[test]
 fn busy_handlers_do_not_delay_others() {
     let server = Server::of_untrusted("--cpu 10m --timeout 10m");
@@ -45,9 +45,9 @@ fn busy_handlers_do_not_delay_others() {
     }
 }
 
-/// One thread for all is enough, too.
+/// The same with one thread for all requests.
 #[test]
-fn one_thread_serves_everybody() {
+fn busy_handlers_do_not_delay_others_on_one_thread() {
     let server = Server::of_untrusted("--threads 1 --cpu 10m --timeout 10m");
     let mut busy: Vec<Client> = (0..3).map(|_| server.connect()).collect();
     for (client, target) in busy
@@ -62,7 +62,7 @@ fn one_thread_serves_everybody() {
 }
 
 #[test]
-fn calls_that_ask_for_too_much() {
+fn bounds_calls_with_huge_arguments() {
     let site = Site::new(&[("index.html", "page")]);
     let options = Server::options().arg(site.path());
     let server = options.handler("untrusted").args("--timeout 60s").start();
@@ -84,7 +84,7 @@ fn calls_that_ask_for_too_much() {
 }
 
 #[test]
-fn max_handles_is_what_a_handler_may_hold() {
+fn a_handler_holds_at_most_max_handles() {
     let site = Site::new(&[("index.html", "page")]);
     let options = Server::options().arg(site.path());
     let options = options.handler("untrusted").args("--max-handles 20");
@@ -108,9 +108,9 @@ fn max_handles_is_what_a_handler_may_hold() {
     }
 }
 
-/// What could never answer is not served in the first place.
+/// The start of the server fails if its handler cannot start.
 #[test]
-fn components_that_cannot_begin_are_refused_at_the_start() {
+fn refuses_components_that_cannot_start() {
     let site = Site::new(&[]);
     let memory = "(memory (export \"memory\") 17)";
     for (cores, told) in [
@@ -142,15 +142,15 @@ fn components_that_cannot_begin_are_refused_at_the_start() {
         assert_eq!(ended.code, Some(2), "{told}: {ended:?}");
         let line = ended.stderr.lines().next().unwrap_or_default();
         assert!(
-            line.contains("hostile.wasm: it cannot be started") && line.contains(told),
+            line.contains("hostile.wasm: cannot start the handler") && line.contains(told),
             "{told}: {ended:?}"
         );
     }
 }
 
-/// Instances go through what a component may hold in tables, memories and lists.
+/// Components in text form, with tables, memories and lists that no compiler would make.
 #[test]
-fn components_that_are_hostile_from_the_ground_up() {
+fn bounds_tables_memories_and_lists() {
     let site = Site::new(&[]);
     let memory = "(memory (export \"memory\") 17)";
     for (name, cores, status) in [
@@ -164,22 +164,22 @@ fn components_that_are_hostile_from_the_ground_up() {
             500,
         ),
         (
-            "a response at no address",
+            "a response at an invalid address",
             main_module(memory, "", "(i32.const -4)"),
             500,
         ),
         (
-            "a list of headers without an end",
+            "an endless list of headers",
             main_module(memory, "", &headers(0x0fff_ffff, 1024)),
             500,
         ),
         (
-            "a hundred headers of a mebibyte each, all at one place",
+            "a hundred headers of a mebibyte each, all at one address",
             main_module(memory, "", &headers(100, 1 << 20)),
             500,
         ),
         (
-            "memory.fill without end",
+            "endless memory.fill",
             main_module(
                 memory,
                 "",
@@ -200,7 +200,7 @@ fn components_that_are_hostile_from_the_ground_up() {
     }
 }
 
-/// What a handler prints, calls its functions or sends is quoted in the log and never a line of it.
+/// Output, function names and header names of a handler are escaped in the log, and never begin a line.
 #[test]
 fn the_log_cannot_be_forged() {
     let site = Site::new(&[]);
@@ -238,9 +238,9 @@ fn assert_no_forgery(server: &Server) {
     );
 }
 
-/// However much a handler prints, in however many lines, the log of a request has a bound.
+/// The log of one request is bounded in bytes and in lines.
 #[test]
-fn what_a_handler_prints_is_bounded() {
+fn bounds_the_output_of_a_handler() {
     let server = Server::of_untrusted("");
     for target in [
         "/print-lines?n=1000000",
@@ -258,9 +258,9 @@ fn what_a_handler_prints_is_bounded() {
     }
 }
 
-/// Nobody may be watching: the log is a pipe that is full.
+/// Standard error is a full pipe without a reader.
 #[test]
-fn a_log_that_nobody_reads_stops_nobody() {
+fn an_unread_log_does_not_block_the_server() {
     let (address, mut child) = crate::support::start_unread(&["--cpu", "300ms"]);
     let mut client = Client::connect(address);
     for _ in 0..20 {
@@ -272,7 +272,7 @@ fn a_log_that_nobody_reads_stops_nobody() {
     let _ = child.wait();
 }
 
-/// A folder that may be read stays so beside one that may be written.
+/// A read-only folder stays read-only beside a writable one.
 #[test]
 fn write_access_does_not_spread() {
     let read = Site::new(&[("index.html", "page")]);
@@ -290,10 +290,10 @@ fn write_access_does_not_spread() {
     assert!(read.at("index.html").exists() && written.at("own.txt").exists());
 }
 
-/// A handler that may write can make links, but not follow them out.
+/// A handler with write access can create links, but cannot follow them out of its folder.
 #[cfg(unix)]
 #[test]
-fn own_links_lead_nowhere() {
+fn created_links_do_not_lead_out() {
     let site = Site::new(&[("index.html", "page")]);
     std::fs::write(site.around().join("secret.txt"), "secret").expect("the secret can be written");
     let server = writing(&site, "");
@@ -314,9 +314,9 @@ fn own_links_lead_nowhere() {
     assert!(!site.around().join("new").exists() && site.around().join("secret.txt").exists());
 }
 
-/// A file that was opened for writing alone.
+/// A file that the handler opened for writing only cannot be sent.
 #[test]
-fn files_that_cannot_be_sent() {
+fn fails_on_write_only_files_and_impossible_times() {
     let site = Site::new(&[("small.txt", "content")]);
     site.sparse("big.bin", 1_000_000);
     let server = writing(&site, "");
@@ -326,13 +326,13 @@ fn files_that_cannot_be_sent() {
     }
     let report = server.get("/impossible-times?path=small.txt").text();
     assert_eq!(report.lines().count(), 16, "{report}");
-    server.assert_alive("times that no clock has");
+    server.assert_alive("impossible file times");
 }
 
-/// Opening a FIFO to write to it waits for a reader.
+/// Opening a FIFO for writing blocks until it has a reader.
 #[cfg(unix)]
 #[test]
-fn a_fifo_to_write_to_stops_nobody() {
+fn opening_a_fifo_for_writing_does_not_block_others() {
     let site = Site::new(&[("index.html", "page")]);
     site.fifo("fifo");
     let server = writing(&site, "--timeout 2s");
@@ -352,9 +352,9 @@ fn a_fifo_to_write_to_stops_nobody() {
 }
 
 #[test]
-fn answers_at_the_edge() {
+fn accepts_headers_up_to_the_limit_and_keeps_their_case() {
     let server = Server::of_untrusted("--max-head 1KiB");
-    // `X-Big: ` and the line's end take nine bytes.
+    // `X-Big: ` and the line end take nine bytes.
     for (target, status) in [
         ("/big-headers?n=1015", 200),
         ("/big-headers?n=1016", 500),
@@ -363,12 +363,12 @@ fn answers_at_the_edge() {
     ] {
         assert_eq!(server.get(target).status, status, "{target}");
     }
-    // A HEAD's Content-Length may stand for a body that was not made.
+    // In the response to HEAD, Content-Length may stand for a body that the handler did not make.
     let answer = server.request("HEAD", "/empty-of-length?n=5", &[]);
     assert_eq!((answer.status, answer.need("content-length")), (200, "5"));
     let answer = server.request("HEAD", "/hello", &[]);
     assert_eq!((answer.status, answer.need("content-length")), (200, "6"));
-    // Names are sent as they were given.
+    // Names keep their case.
     let answer = server.get("/mixed-case");
     for line in ["\r\nX-mIxEd-CASE: Value\r\n", "\r\nx-low: \r\n"] {
         assert!(answer.head.contains(line), "{}", answer.head);
@@ -380,7 +380,7 @@ fn writing(site: &Site, arguments: &str) -> Server {
     options.handler("untrusted").args(arguments).start()
 }
 
-/// A core module with a `realloc` that hands out what comes after 64 KiB, and with `handle` as given.
+/// A core module with the given `handle`. Its `realloc` allocates from 64 KiB upwards.
 fn main_module(memory: &str, items: &str, handle: &str) -> String {
     format!(
         "(core module $module

@@ -1,4 +1,4 @@
-//! A folder of handlers: what is put in is live, what is taken out is gone, and what is broken harms nobody.
+//! Folders of handlers: files that appear, change, disappear, conflict or cannot be loaded.
 
 use std::fs;
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::support::{Server, Site, answering, component, handler_that, run};
 
-/// A server of the folder `handlers`, beside the files of `public`.
+/// Starts a server with the folder `handlers` and the files of `public`.
 fn serve(site: &Site, arguments: &str) -> Server {
     fs::create_dir_all(site.at("handlers")).expect("the folder can be made");
     site.write("public/index.html", b"a file\n");
@@ -21,7 +21,7 @@ fn serve(site: &Site, arguments: &str) -> Server {
 }
 
 #[test]
-fn paths_are_addresses() {
+fn file_paths_become_routes() {
     let site = Site::new(&[]);
     for name in ["index", "api/index", "api/time", "[id]/posts", "über"] {
         site.write(&format!("handlers/{name}.wasm"), &answering(name));
@@ -45,7 +45,7 @@ fn paths_are_addresses() {
 }
 
 #[test]
-fn files_come_change_and_go() {
+fn follows_added_changed_renamed_and_removed_files() {
     let site = Site::new(&[]);
     let server = serve(&site, "");
     assert_eq!(server.get("/a").status, 404);
@@ -54,17 +54,18 @@ fn files_come_change_and_go() {
     site.write("handlers/a.wasm", &answering("2"));
     server.wait_for_text("/a", "2");
     server.wait_for_log("the swap", |line| line.contains("replaced: /a/*"));
-    fs::rename(site.at("handlers/a.wasm"), site.at("handlers/b.wasm")).expect("it is renamed");
+    fs::rename(site.at("handlers/a.wasm"), site.at("handlers/b.wasm"))
+        .expect("the file can be renamed");
     server.wait_for_text("/b", "2");
     server.wait_for_status("/a", 404);
-    fs::remove_file(site.at("handlers/b.wasm")).expect("it is removed");
+    fs::remove_file(site.at("handlers/b.wasm")).expect("the file can be removed");
     server.wait_for_status("/b", 404);
     server.wait_for_log("the removal", |line| line.contains("removed: /b/*"));
 }
 
-/// Each is refused with a line that names the file and the reason, and the older version goes on.
+/// Each refusal is logged with the file and the reason.
 #[test]
-fn what_is_broken_is_refused_and_the_old_version_goes_on() {
+fn refuses_broken_files_and_keeps_the_old_version() {
     let site = Site::new(&[]);
     site.write("handlers/a.wasm", &answering("sound"));
     let server = serve(
@@ -72,40 +73,43 @@ fn what_is_broken_is_refused_and_the_old_version_goes_on() {
         "--timeout 1s --compile-memory 300MiB --compile-timeout 20s",
     );
     let hello = fs::read(component("hello")).expect("the component is there");
-    for (bytes, told) in [
+    for (bytes, reason) in [
         (b"this is no component".to_vec(), "no WebAssembly component"),
         (b"\0asm\x01\0\0\0".to_vec(), "core WebAssembly module"),
-        (hello[..hello.len() / 2].to_vec(), "cut short"),
-        (Vec::new(), "cut short"),
+        (hello[..hello.len() / 2].to_vec(), "is incomplete"),
+        (Vec::new(), "is incomplete"),
         (b"\0asm\x0d\0\x01\0".to_vec(), "exports nothing"),
         (damaged(&hello), "no WebAssembly component"),
-        (handler_that("", "unreachable"), "cannot be started"),
-        (handler_that("", "(loop $l (br $l))"), "cannot be started"),
-        (exploding(5_000, 4_000), "of memory to compile"),
+        (handler_that("", "unreachable"), "cannot start the handler"),
+        (
+            handler_that("", "(loop $l (br $l))"),
+            "cannot start the handler",
+        ),
+        (exploding(5_000, 4_000), "raise --compile-memory"),
     ] {
         site.write("handlers/a.wasm", &bytes);
-        let line = server.wait_for_log(told, |line| line.contains(told));
+        let line = server.wait_for_log(reason, |line| line.contains(reason));
         assert!(
-            line.contains("a.wasm: ") && line.contains("goes on serving"),
+            line.contains("a.wasm: ") && line.contains("keeps serving"),
             "{line}"
         );
-        assert_eq!(server.get("/a").text(), "sound", "{told}");
-        // The next one must not be taken for this one.
+        assert_eq!(server.get("/a").text(), "sound", "{reason}");
+        // The server must not mistake the next file for this one.
         site.write("handlers/a.wasm", &answering("sound"));
-        wait_until_read(&server, &site, told);
+        wait_until_read(&server, &site, reason);
     }
     site.write("handlers/a.wasm", &answering("better"));
     server.wait_for_text("/a", "better");
 }
 
-/// A witness that is written after something else is live after it.
+/// Writes a witness and waits for it: once it is live, the server has read every file that was written before.
 fn wait_until_read(server: &Server, site: &Site, text: &str) {
     site.write("handlers/witness.wasm", &answering(text));
     server.wait_for_text("/witness", text);
 }
 
 #[test]
-fn what_takes_too_long_to_compile_is_refused() {
+fn refuses_a_component_that_compiles_too_slowly() {
     let site = Site::new(&[]);
     site.write("handlers/b.wasm", &answering("sound"));
     let server = serve(&site, "--compile-timeout 2s --compile-memory 16GiB");
@@ -119,10 +123,14 @@ fn what_takes_too_long_to_compile_is_refused() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn nothing_of_the_environment_is_a_compilers() {
+fn compilers_get_an_empty_environment() {
     let site = Site::new(&[]);
     let server = serve(&site, "--compile-memory 16GiB");
-    assert_ne!(environment(server.process_id()), "", "the server has one");
+    assert_ne!(
+        environment(server.process_id()),
+        "",
+        "the server has an environment"
+    );
     site.write("handlers/a.wasm", &exploding(5_000, 4_000));
     let begin = Instant::now();
     let compiler = loop {
@@ -136,7 +144,7 @@ fn nothing_of_the_environment_is_a_compilers() {
         );
         thread::sleep(Duration::from_millis(10));
     };
-    // Until it is another program it is still the server.
+    // Before exec the new process is a copy of the server.
     while !arguments(compiler).contains("compile") {
         assert!(
             begin.elapsed() < crate::support::PATIENCE,
@@ -150,22 +158,22 @@ fn nothing_of_the_environment_is_a_compilers() {
 
 #[cfg(target_os = "linux")]
 fn environment(process: u32) -> String {
-    fs::read_to_string(format!("/proc/{process}/environ")).expect("it runs")
+    fs::read_to_string(format!("/proc/{process}/environ")).expect("the process runs")
 }
 
 #[cfg(target_os = "linux")]
 fn arguments(process: u32) -> String {
-    fs::read_to_string(format!("/proc/{process}/cmdline")).expect("it runs")
+    fs::read_to_string(format!("/proc/{process}/cmdline")).expect("the process runs")
 }
 
 #[cfg(target_os = "linux")]
 fn children(process: u32) -> Vec<u32> {
     let parent = format!("PPid:\t{process}\n");
-    let entries = fs::read_dir("/proc").expect("it can be listed");
+    let entries = fs::read_dir("/proc").expect("/proc can be listed");
     let processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     processes
         .filter(|other| {
-            // Others may end meanwhile.
+            // Other processes may end meanwhile.
             fs::read_to_string(format!("/proc/{other}/status"))
                 .is_ok_and(|status| status.contains(&parent))
         })
@@ -173,7 +181,7 @@ fn children(process: u32) -> Vec<u32> {
 }
 
 #[test]
-fn a_broken_handler_at_the_start_leaves_the_others_served() {
+fn starts_with_a_broken_handler_in_the_folder() {
     let site = Site::new(&[]);
     site.write("handlers/a.wasm", &answering("sound"));
     site.write("handlers/b.wasm", b"this is no component");
@@ -183,20 +191,21 @@ fn a_broken_handler_at_the_start_leaves_the_others_served() {
     assert_eq!(
         (answer.status, answer.text().as_str()),
         (503, "503 Service Unavailable\n"),
-        "no less specific route has it, and nothing is told"
+        "the files do not answer for it, and the page does not say why"
     );
     site.write("handlers/b.wasm", &answering("mended"));
     server.wait_for_text("/b", "mended");
 }
 
 #[test]
-fn what_is_half_copied_is_waited_for() {
+fn waits_for_a_slow_copy() {
     let site = Site::new(&[]);
     let server = serve(&site, "");
     let bytes = fs::read(component("untrusted")).expect("the component is there");
-    let mut file = fs::File::create(site.at("handlers/hello.wasm")).expect("it is made");
+    let mut file =
+        fs::File::create(site.at("handlers/hello.wasm")).expect("the file can be created");
     for piece in bytes.chunks(bytes.len() / 6) {
-        file.write_all(piece).expect("it is written");
+        file.write_all(piece).expect("the file can be written");
         std::thread::sleep(Duration::from_millis(600));
     }
     server.wait_for_text("/hello", "hello\n");
@@ -204,10 +213,10 @@ fn what_is_half_copied_is_waited_for() {
 }
 
 #[test]
-fn grants_and_limits_are_beside_the_handler() {
+fn reads_grants_from_the_file_beside_the_handler() {
     let site = Site::new(&[]);
     fs::create_dir_all(site.at("handlers")).expect("the folder can be made");
-    fs::copy(component("untrusted"), site.at("handlers/env.wasm")).expect("it is copied");
+    fs::copy(component("untrusted"), site.at("handlers/env.wasm")).expect("the file can be copied");
     let server = serve(&site, "");
     assert_eq!(server.get("/env").text(), "");
     site.write("handlers/env.toml", b"[grants]\nenv = { A = \"1\" }\n");
@@ -218,16 +227,16 @@ fn grants_and_limits_are_beside_the_handler() {
     ] {
         site.write("handlers/env.toml", broken.as_bytes());
         server.wait_for_log(broken, |line| {
-            line.contains("env.toml") && line.contains("goes on serving")
+            line.contains("env.toml") && line.contains("keeps serving")
         });
         assert_eq!(server.get("/env").text(), "A=1\n");
     }
-    fs::remove_file(site.at("handlers/env.toml")).expect("it is removed");
+    fs::remove_file(site.at("handlers/env.toml")).expect("the file can be removed");
     server.wait_for_text("/env", "");
 }
 
 #[test]
-fn of_two_at_one_address_the_one_that_is_there_goes_on() {
+fn a_live_handler_keeps_its_address() {
     let site = Site::new(&[]);
     site.write("handlers/a.wasm", &answering("first"));
     let server = serve(&site, "");
@@ -238,12 +247,12 @@ fn of_two_at_one_address_the_one_that_is_there_goes_on() {
         "{line}"
     );
     assert_eq!(server.get("/a").text(), "first");
-    fs::remove_file(site.at("handlers/a.wasm")).expect("it is removed");
+    fs::remove_file(site.at("handlers/a.wasm")).expect("the file can be removed");
     server.wait_for_text("/a", "second");
 }
 
 #[test]
-fn a_start_that_fails_tells_of_the_folder_too() {
+fn a_failed_start_reports_conflicts_in_the_folder() {
     let site = Site::new(&[]);
     site.write("handlers/a.wasm", &answering("first"));
     site.write("handlers/a/index.wasm", &answering("second"));
@@ -254,43 +263,43 @@ fn a_start_that_fails_tells_of_the_folder_too() {
     let file = site.at("belljar.toml");
     let ended = run(["serve", "--config", file.to_str().expect("text")]);
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    for told in ["same address", "broken.wasm"] {
-        assert!(ended.stderr.contains(told), "{told}: {ended:?}");
+    for part in ["same address", "broken.wasm"] {
+        assert!(ended.stderr.contains(part), "{part}: {ended:?}");
     }
 }
 
 #[test]
-fn a_folder_that_vanishes_takes_nothing_with_it() {
+fn handlers_of_an_unreadable_folder_keep_serving() {
     let site = Site::new(&[]);
     site.write("handlers/a.wasm", &answering("1"));
     let server = serve(&site, "");
-    fs::rename(site.at("handlers"), site.at("elsewhere")).expect("it is renamed");
-    server.wait_for_log("that it is gone", |line| {
-        line.contains("ERROR") && line.contains("goes on")
+    fs::rename(site.at("handlers"), site.at("elsewhere")).expect("the file can be renamed");
+    server.wait_for_log("the unreadable folder", |line| {
+        line.contains("ERROR") && line.contains("its handlers keep serving")
     });
     assert_eq!(server.get("/a").text(), "1");
     site.write("elsewhere/b.wasm", &answering("2"));
-    fs::rename(site.at("elsewhere"), site.at("handlers")).expect("it is renamed");
+    fs::rename(site.at("elsewhere"), site.at("handlers")).expect("the file can be renamed");
     server.wait_for_text("/b", "2");
     assert_eq!(server.get("/a").text(), "1");
 }
 
 #[test]
 #[cfg(unix)]
-fn a_hang_up_has_everything_read_again() {
+fn sighup_reloads_everything() {
     use rustix::process::{Pid, Signal, kill_process};
     let site = Site::new(&[]);
     site.write("handlers/a.wasm", b"broken");
     let server = serve(&site, "");
     let refused = |line: &str| line.contains("a.wasm: it is no");
     server.wait_for_log("the refusal", refused);
-    // It is not told again unless somebody asks.
+    // The refusal is logged once only, unless a reload is requested.
     wait_until_read(&server, &site, "sound");
     assert_eq!(server.log().lines().filter(|line| refused(line)).count(), 1);
     let process = i32::try_from(server.process_id())
         .ok()
         .and_then(Pid::from_raw);
-    kill_process(process.expect("it runs"), Signal::HUP).expect("it is told");
+    kill_process(process.expect("the process runs"), Signal::HUP).expect("the signal can be sent");
     let begin = std::time::Instant::now();
     while server.log().lines().filter(|line| refused(line)).count() < 2 {
         assert!(
@@ -303,10 +312,10 @@ fn a_hang_up_has_everything_read_again() {
     assert_eq!(server.get("/witness").text(), "sound");
 }
 
-/// A component that was deployed by a link to another folder is swapped as the link is.
+/// Kubernetes deploys a volume like this: files are links through a link to a folder, and only that link is replaced.
 #[test]
 #[cfg(unix)]
-fn links_are_followed() {
+fn follows_links_that_are_replaced() {
     let site = Site::new(&[]);
     site.write("handlers/..1/a.wasm", &answering("1"));
     site.write("handlers/..2/a.wasm", &answering("2"));
@@ -315,12 +324,13 @@ fn links_are_followed() {
     let server = serve(&site, "");
     assert_eq!(server.get("/a").text(), "1");
     site.symlink("..2", "handlers/..new");
-    fs::rename(site.at("handlers/..new"), site.at("handlers/..data")).expect("it is renamed");
+    fs::rename(site.at("handlers/..new"), site.at("handlers/..data"))
+        .expect("the file can be renamed");
     server.wait_for_text("/a", "2");
 }
 
 #[test]
-fn what_anybody_could_download_is_refused() {
+fn refuses_to_start_if_handlers_could_be_downloaded() {
     let site = Site::new(&[]);
     site.write("handlers/a.wasm", &answering("1"));
     let start = |folder: &Path, handlers: &Path| {
@@ -334,7 +344,7 @@ fn what_anybody_could_download_is_refused() {
     assert!(ended.stderr.contains("none"), "{ended:?}");
 }
 
-/// One byte of its code is another.
+/// Overwrites a part of the code.
 fn damaged(component: &[u8]) -> Vec<u8> {
     let mut bytes = component.to_vec();
     let middle = bytes.len() / 2;
@@ -344,20 +354,19 @@ fn damaged(component: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A small component of which a compiler makes very much: every jump hands on all variables. It is like no other, since
-/// one that was compiled before, by whom it may be, is not compiled again.
+/// A small component that takes a compiler much memory and time: every jump passes all variables on. The current time is
+/// part of it, so that no earlier run can have compiled and cached it.
 fn exploding(variables: usize, jumps: usize) -> Vec<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.expect("the clock is set").as_nanos() as u64;
     let variable_types = "i64 ".repeat(variables);
-    let mut begins_by =
-        format!("(local {variable_types}) (local.set 0 (i64.const {now})) (loop $l ");
+    let mut body = format!("(local {variable_types}) (local.set 0 (i64.const {now})) (loop $l ");
     for jump in 0..jumps {
         let [a, b, c] = [1, 7, 31].map(|step| (jump * step + step) % variables);
-        begins_by.push_str(&format!(
+        body.push_str(&format!(
             "(local.set {a} (i64.add (local.get {b}) (local.get {c}))) (br_if $l (i32.wrap_i64 (local.get {a})))"
         ));
     }
-    begins_by.push(')');
-    handler_that("", &begins_by)
+    body.push(')');
+    handler_that("", &body)
 }

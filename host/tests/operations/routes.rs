@@ -1,11 +1,12 @@
-//! Requests find what answers them by host and path, and handlers are told how.
+//! Routing by host and path, and the route fields that a handler gets.
 
 use crate::support::{Server, Site, component, head};
 
 fn configured(toml: &str) -> (Site, Server) {
     let site = Site::new(&[("public/index.html", "the site\n")]);
     for name in ["untrusted", "test_proxy", "test_service"] {
-        std::fs::copy(component(name), site.at(&format!("{name}.wasm"))).expect("it is copied");
+        std::fs::copy(component(name), site.at(&format!("{name}.wasm")))
+            .expect("the file can be copied");
     }
     let file = site.write(
         "belljar.toml",
@@ -16,7 +17,7 @@ fn configured(toml: &str) -> (Site, Server) {
 }
 
 #[test]
-fn handlers_are_told_their_route_and_its_parameters() {
+fn handlers_get_their_route_and_its_parameters() {
     let (_site, server) = configured(
         "
         [[route]]
@@ -65,14 +66,14 @@ fn handlers_are_told_their_route_and_its_parameters() {
 }
 
 #[test]
-fn a_handler_of_everything_is_told_nothing_and_clients_tell_it_nothing() {
+fn the_route_for_everything_adds_no_fields_and_drops_those_of_clients() {
     let server = Server::shared();
     let answer = server.request("GET", "/headers", &[("belljar-route", "/forged")]);
     assert!(!answer.text().contains("belljar-"), "{}", answer.text());
 }
 
 #[test]
-fn the_host_answers_by_itself() {
+fn serves_redirects_and_static_responses() {
     let (_site, server) = configured(
         "
         [[route]]
@@ -108,7 +109,7 @@ fn the_host_answers_by_itself() {
 }
 
 #[test]
-fn sites_are_told_apart_by_their_hosts() {
+fn selects_the_site_by_host() {
     let (_site, server) = configured(
         "
         [[site]]
@@ -136,13 +137,13 @@ fn sites_are_told_apart_by_their_hosts() {
             "{host}"
         );
     }
-    // The target's own host counts, whatever the field says.
+    // The host in the target takes precedence over the Host field.
     let request = head("GET", "http://one.example/", &[]);
     assert_eq!(server.exchange(request.as_bytes()).text(), "one");
 }
 
 #[test]
-fn the_configuration_is_replaced_as_a_whole_or_not_at_all() {
+fn replaces_the_configuration_as_a_whole_or_not_at_all() {
     let (site, server) = configured("[[route]]\npath = '/a'\nresponse = { body = '1' }\n");
     let write = |toml: &str| {
         let text = format!("listen = [\"127.0.0.1:0\"]\n{toml}");
@@ -150,7 +151,7 @@ fn the_configuration_is_replaced_as_a_whole_or_not_at_all() {
     };
     write("[[route]]\npath = '/a'\nresponse = { body = '2' }\n");
     server.wait_for_text("/a", "2");
-    for (broken, told) in [
+    for (broken, reason) in [
         ("[[route]]\npath = '/b'\nrespond = 'b'\n", "respond"),
         (
             "[[route]]\npath = '/b'\nresponse = {}\n[[route]]\npath = '/c'\ncomponent = 'none.wasm'\n",
@@ -162,7 +163,9 @@ fn the_configuration_is_replaced_as_a_whole_or_not_at_all() {
         ),
     ] {
         write(broken);
-        server.wait_for_log(told, |line| line.contains(told) && line.contains("goes on"));
+        server.wait_for_log(reason, |line| {
+            line.contains(reason) && line.contains("previous configuration stays in use")
+        });
         assert_eq!(server.get("/a").text(), "2");
         assert_eq!(server.get("/b").status, 404, "{broken}");
     }
@@ -170,8 +173,8 @@ fn the_configuration_is_replaced_as_a_whole_or_not_at_all() {
     server.wait_for_status("/a", 404);
     write("listen = ['127.0.0.1:1']\n");
     write("threads = 3\n[[route]]\npath = '/d'\nresponse = {}\n");
-    server.wait_for_log("that it takes a new start", |line| {
-        line.contains("new start")
+    server.wait_for_log("the changes that need a restart", |line| {
+        line.contains("need a restart")
     });
     server.wait_for_status("/d", 200);
 }

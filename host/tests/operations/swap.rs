@@ -1,4 +1,4 @@
-//! A handler is swapped while it has requests: none of them is lost, and none sees an older version than one before.
+//! Swapping a handler under load: no request fails, and no client goes back to an older version.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::support::{Client, Server, Site, answering, component, head};
 
-/// Ten swaps, one after the other, with requests under way all the time.
+/// Six clients send requests during all ten swaps.
 #[test]
 fn ten_swaps_under_load_lose_no_request() {
     let site = Site::new(&[]);
@@ -16,16 +16,17 @@ fn ten_swaps_under_load_lose_no_request() {
         .arg(site.at("handlers"))
         .start();
     let over = AtomicBool::new(false);
-    let asked = thread::scope(|scope| {
+    let answered = thread::scope(|scope| {
         let clients: Vec<_> = (0..6)
-            .map(|_| scope.spawn(|| ask_until(&over, server.connect())))
+            .map(|_| scope.spawn(|| request_until(&over, server.connect())))
             .collect();
         for version in 1..=10 {
             let text = version.to_string();
-            // As a careful deployment does it, and as a plain copy does.
+            // Even versions are renamed into place, odd ones are copied over the file.
             if version % 2 == 0 {
                 site.write("new", &answering(&text));
-                fs::rename(site.at("new"), site.at("handlers/a.wasm")).expect("it is renamed");
+                fs::rename(site.at("new"), site.at("handlers/a.wasm"))
+                    .expect("the file can be renamed");
             } else {
                 site.write("handlers/a.wasm", &answering(&text));
             }
@@ -37,18 +38,22 @@ fn ten_swaps_under_load_lose_no_request() {
             .map(|versions| versions.expect("no request failed"))
             .collect::<Vec<_>>()
     });
-    for versions in asked {
-        assert_eq!(versions.last(), Some(&10), "the newest has the last word");
+    for versions in answered {
+        assert_eq!(
+            versions.last(),
+            Some(&10),
+            "the newest version answers last"
+        );
         assert!(
             versions.is_sorted(),
-            "back to an older version: {versions:?}"
+            "an older version answered after a newer one: {versions:?}"
         );
         assert!(versions.len() > 10);
     }
 }
 
-/// Asks again and again on one connection; which versions answered, in their order.
-fn ask_until(over: &AtomicBool, mut client: Client) -> Vec<u32> {
+/// Sends requests on one connection until `over` is set. Returns the versions that answered, in order.
+fn request_until(over: &AtomicBool, mut client: Client) -> Vec<u32> {
     let mut versions = Vec::new();
     loop {
         let last = over.load(Ordering::Relaxed);
@@ -62,17 +67,18 @@ fn ask_until(over: &AtomicBool, mut client: Client) -> Vec<u32> {
 }
 
 #[test]
-fn a_request_under_way_ends_on_the_version_that_it_began_on() {
+fn a_running_request_ends_on_its_first_version() {
     let site = Site::new(&[]);
     fs::create_dir_all(site.at("handlers")).expect("the folder can be made");
-    fs::copy(component("untrusted"), site.at("handlers/sleep.wasm")).expect("it is copied");
+    fs::copy(component("untrusted"), site.at("handlers/sleep.wasm"))
+        .expect("the file can be copied");
     let server = Server::options()
         .arg("--handlers")
         .arg(site.at("handlers"))
         .start();
     let mut slow = server.connect();
     slow.send(head("GET", "/sleep?ms=3000", &[]));
-    // The next request of the connection has the new version.
+    // The next request on the connection gets the new version.
     slow.send(head("GET", "/sleep?ms=0", &[]));
     site.write("handlers/sleep.wasm", &answering("new"));
     server.wait_for_text("/sleep", "new");
@@ -81,16 +87,16 @@ fn a_request_under_way_ends_on_the_version_that_it_began_on() {
 }
 
 #[test]
-fn a_handler_named_by_a_flag_is_swapped_too_and_outlives_its_file() {
+fn swaps_the_handler_of_a_flag_and_survives_its_removal() {
     let site = Site::new(&[]);
     let file = site.write("a.wasm", &answering("1"));
     let server = Server::options().arg("--handler").arg(&file).start();
     assert_eq!(server.get("/").text(), "1");
     site.write("a.wasm", &answering("2"));
     server.wait_for_text("/", "2");
-    fs::remove_file(&file).expect("it is removed");
-    server.wait_for_log("that it is gone", |line| {
-        line.contains("a.wasm: the file is not there") && line.contains("goes on serving")
+    fs::remove_file(&file).expect("the file can be removed");
+    server.wait_for_log("the missing file", |line| {
+        line.contains("a.wasm: the file does not exist") && line.contains("keeps serving")
     });
     assert_eq!(server.get("/").text(), "2");
 }

@@ -1,0 +1,129 @@
+//! The files and settings that a handler is loaded from.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytesize::ByteSize;
+
+use super::embedded::FILES;
+use super::fingerprint::Fingerprint;
+use super::scan::ScannedFile;
+use super::truncation::is_truncated;
+use crate::config::{Component, HandlerConfig};
+
+/// The inputs of a load, as the last scan found them. Two equal sources need no second load.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct HandlerSource {
+    pub name: String,
+    pub component: ComponentSource,
+    /// Grants and limits for a handler whose own settings file does not set them.
+    pub defaults: Arc<HandlerConfig>,
+    /// The settings file beside a component in a folder of handlers.
+    settings: Option<(PathBuf, Fingerprint)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum ComponentSource {
+    /// The built-in handler that serves files.
+    Files,
+    /// A file, and its fingerprint if the file exists.
+    File(PathBuf, Option<Fingerprint>),
+}
+
+/// Why the bytes of a component cannot be loaded.
+pub(super) enum SourceError {
+    /// The file may still be being written. The text says what is wrong if it is not.
+    Incomplete(String),
+    Invalid(String),
+}
+
+impl HandlerSource {
+    /// The source of a handler that the configuration names.
+    pub fn configured(config: &Arc<HandlerConfig>) -> Self {
+        Self {
+            name: config.name.clone(),
+            component: match &config.component {
+                Component::Files => ComponentSource::Files,
+                Component::File(path) => ComponentSource::File(path.clone(), Fingerprint::of(path)),
+            },
+            defaults: config.clone(),
+            settings: None,
+        }
+    }
+
+    /// The source of a handler in a folder of handlers.
+    pub fn in_folder(scanned: &ScannedFile, name: String, defaults: &Arc<HandlerConfig>) -> Self {
+        let fingerprint = Some(scanned.fingerprint.clone());
+        Self {
+            name,
+            component: ComponentSource::File(scanned.file.clone(), fingerprint),
+            defaults: defaults.clone(),
+            settings: scanned.settings.clone(),
+        }
+    }
+
+    /// The component's file. `None` for the built-in handler.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.component {
+            ComponentSource::Files => None,
+            ComponentSource::File(path, _) => Some(path),
+        }
+    }
+
+    /// Reads the component.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file does not exist, is too large, cannot be read, or is not complete.
+    pub fn read(&self) -> Result<Cow<'static, [u8]>, SourceError> {
+        let (path, fingerprint) = match &self.component {
+            ComponentSource::Files => return Ok(FILES.into()),
+            ComponentSource::File(path, fingerprint) => (path, fingerprint),
+        };
+        let Some(fingerprint) = fingerprint else {
+            return Err(SourceError::Incomplete("the file does not exist".into()));
+        };
+        if fingerprint.size > MAX_COMPONENT {
+            return Err(SourceError::Invalid(format!(
+                "the file is too large: it has {}, and a component may have {}",
+                ByteSize::b(fingerprint.size),
+                ByteSize::b(MAX_COMPONENT)
+            )));
+        }
+        let bytes = fingerprint
+            .read(path)
+            .map_err(|error| SourceError::Invalid(format!("cannot read the file: {error}")))?
+            .ok_or_else(|| {
+                SourceError::Incomplete("the file changed while it was being read".into())
+            })?;
+        if is_truncated(&bytes) {
+            return Err(SourceError::Incomplete(format!(
+                "the file is incomplete: it ends early, after {}; copy it again",
+                ByteSize::b(fingerprint.size)
+            )));
+        }
+        Ok(bytes.into())
+    }
+
+    /// Reads the settings file, if there is one, on top of the defaults.
+    ///
+    /// # Errors
+    ///
+    /// Fails with all problems of the settings file, on one line.
+    pub fn config(&self) -> Result<HandlerConfig, String> {
+        let mut config = match &self.settings {
+            Some((path, _)) => HandlerConfig::read(path, &self.defaults)
+                .map_err(|problems| problems.to_string().trim_end().replace('\n', "; "))?,
+            None => HandlerConfig::clone(&self.defaults),
+        };
+        config.name.clone_from(&self.name);
+        if let ComponentSource::File(path, _) = &self.component {
+            config.component = Component::File(path.clone());
+        }
+        Ok(config)
+    }
+}
+
+/// Maximum size of a component's file, in bytes. A component with a Python interpreter has about 40 MB.
+const MAX_COMPONENT: u64 = 512 << 20;
