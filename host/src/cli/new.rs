@@ -1,6 +1,7 @@
-//! `belljar new`: a project to begin a handler with.
+//! `belljar new`: creates a project for a handler.
 
 mod name;
+mod project;
 mod steps;
 mod templates;
 
@@ -10,16 +11,17 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use name::Name;
+use project::{Language, ProjectContract};
 
-/// Begin a handler: a folder with a project that builds
+/// Create a folder with a project for a handler
 ///
-/// It prints the commands that build and serve it.
+/// Prints the commands that build and serve the handler.
 #[derive(Args)]
 pub struct New {
-    /// The project's name, and its folder's: letters, digits, `-` and `_`
+    /// Name of the project and of its folder: lower-case letters, digits, `-` and `_`
     #[arg(value_parser = Name::parse)]
     name: Name,
 
@@ -27,22 +29,9 @@ pub struct New {
     #[arg(long, value_enum)]
     lang: Language,
 
-    /// What it fulfils: belljar's own contract, or the one that other servers run as well
-    #[arg(long, value_enum, default_value_t = Contract::Belljar)]
-    contract: Contract,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Language {
-    Rust,
-    Python,
-    Js,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Contract {
-    Belljar,
-    WasiHttp,
+    /// Contract of the handler: belljar's own, or wasi:http, which other servers also run
+    #[arg(long, value_enum, default_value_t = ProjectContract::Belljar)]
+    contract: ProjectContract,
 }
 
 impl New {
@@ -54,7 +43,7 @@ impl New {
         write(Path::new(name), &files)?;
 
         let mut output =
-            format!("{name}/ holds your handler. To build and serve it:\n\n    cd {name}\n");
+            format!("Created {name}/. To build and serve the handler:\n\n    cd {name}\n");
         for step in steps::missing(self.lang).iter().chain(&steps.build) {
             output.push_str(&format!("    {step}\n"));
         }
@@ -65,17 +54,17 @@ impl New {
     }
 }
 
-/// Writes a new folder. One that is there already is left as it is.
+/// Writes a new folder. Fails if a file or folder with this name exists, and leaves it unchanged.
 fn write(folder: &Path, files: &[(String, String)]) -> anyhow::Result<()> {
     match fs::create_dir(folder) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(
-            "{} is there already and is left as it is: take another name",
+            "cannot create the folder {}: it already exists; choose another name",
             folder.display()
         ),
         Err(error) => {
             return Err(error)
-                .with_context(|| format!("cannot make the folder {}", folder.display()));
+                .with_context(|| format!("cannot create the folder {}", folder.display()));
         }
     }
     for (path, content) in files {

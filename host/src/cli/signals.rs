@@ -1,4 +1,4 @@
-//! What a running server is told by signals.
+//! Signals that stop or reload a running server.
 
 #[cfg(not(unix))]
 use std::future::Future;
@@ -18,7 +18,7 @@ impl Signals {
     /// Completes at Ctrl-C.
     pub fn stop(self, _reload: impl Fn() + Send + 'static) -> impl Future<Output = ()> {
         async {
-            // Without the signal there is no other way to be told to stop.
+            // If Ctrl-C cannot be received, the server runs until it is killed.
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -49,8 +49,8 @@ mod unix {
             })
         }
 
-        /// Completes at Ctrl-C or SIGTERM; at the second of them the process ends at once. SIGHUP is what it says
-        /// where the terminal is gone, and else means `reload`.
+        /// Completes at Ctrl-C or SIGTERM. A second one of them ends the process at once. SIGHUP calls `reload`, unless
+        /// the terminal of the process was closed: then SIGHUP stops the server too.
         pub fn stop(mut self, reload: impl Fn() + Send + 'static) -> impl Future<Output = ()> {
             let has_terminal = stderr().is_terminal();
             async move {

@@ -1,4 +1,4 @@
-//! `belljar new`: what it writes, what it says, and that it harms nothing that is there.
+//! `belljar new`: the files that it writes, the commands that it prints, and the names that it refuses.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ const LANGUAGES: [&str; 3] = ["rust", "python", "js"];
 const CONTRACTS: [&str; 2] = ["belljar", "wasi-http"];
 
 #[test]
-fn a_project_for_each_language_and_contract() {
+fn creates_a_project_for_each_language_and_contract() {
     let rust = ["Cargo.toml", "src/lib.rs"];
     let rust_program = ["Cargo.toml", "src/main.rs"];
     let python = ["app.py", "requirements.txt"];
@@ -51,12 +51,15 @@ fn a_project_for_each_language_and_contract() {
         expected.sort_unstable();
         assert_eq!(files.keys().collect::<Vec<_>>(), expected, "{what}");
         for (path, text) in &files {
-            assert!(!text.contains("{{"), "{what}: {path} has a gap");
+            assert!(
+                !text.contains("{{"),
+                "{what}: {path} has an unfilled placeholder"
+            );
         }
         let greets = files
             .values()
             .any(|text| text.contains("Hello from my-jar!"));
-        assert!(greets, "{what}: it is named after the project");
+        assert!(greets, "{what}: the greeting has the name of the project");
 
         let readme = &files["README.md"];
         for step in steps(&ended.stdout)
@@ -66,40 +69,42 @@ fn a_project_for_each_language_and_contract() {
             let is_common = !step.starts_with("cd ") && !step.starts_with("rustup ");
             assert!(
                 !is_common || readme.contains(step),
-                "{what}: the README has not: {step}"
+                "{what}: the README lacks {step}"
             );
         }
     }
 }
 
-/// The interfaces are the repository's own, so that a new project fulfils what this server runs.
+/// A new project must implement the contract that this server runs.
 #[test]
-fn the_contract_is_the_one_of_this_server() {
+fn copies_the_contract_of_this_repository() {
     let place = folder();
     new(&place, &["my-jar", "--lang", "python"]);
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
     assert_eq!(
         contents(&place.path().join("my-jar/wit")),
         contents(&repository),
-        "belljar's contract is what a project is made for unless told otherwise"
+        "belljar's contract is the default"
     );
 }
 
 #[test]
-fn what_is_there_is_left_as_it_is() {
+fn leaves_existing_files_and_folders_unchanged() {
     let place = folder();
     let at = |name: &str| place.path().join(name);
-    fs::create_dir(at("folder")).expect("a folder can be made");
-    fs::create_dir(at("empty")).expect("a folder can be made");
+    fs::create_dir(at("folder")).expect("a folder can be created");
+    fs::create_dir(at("empty")).expect("a folder can be created");
     fs::write(at("folder/Cargo.toml"), "mine").expect("a file can be written");
     fs::write(at("file"), "mine").expect("a file can be written");
-    std::os::unix::fs::symlink("nowhere", at("link")).expect("a link can be made");
+    std::os::unix::fs::symlink("nowhere", at("link")).expect("a link can be created");
     for name in ["folder", "empty", "file", "link"] {
         for language in LANGUAGES {
             let ended = new(&place, &[name, "--lang", language]);
             assert_eq!(ended.code, Some(2), "{name}");
             assert!(
-                ended.stderr.contains(&format!("{name} is there already")),
+                ended
+                    .stderr
+                    .contains(&format!("the folder {name}: it already exists")),
                 "{}",
                 ended.stderr
             );
@@ -115,16 +120,19 @@ fn what_is_there_is_left_as_it_is() {
 }
 
 #[test]
-fn what_cannot_be_begun() {
+fn rejects_invalid_names_and_choices() {
     let place = folder();
     for (arguments, word) in [
         (&["../outside", "--lang", "rust"][..], "lower-case letters"),
         (&["/tmp/outside", "--lang", "rust"], "lower-case letters"),
         (&["..", "--lang", "rust"], "lower-case letters"),
         (&["Hello", "--lang", "js"], "lower-case letters"),
-        (&["9lives", "--lang", "python"], "begins with a letter"),
-        (&["fn", "--lang", "rust"], "take another"),
-        (&["", "--lang", "rust"], "begins with a letter"),
+        (
+            &["9lives", "--lang", "python"],
+            "begin the name with a letter",
+        ),
+        (&["fn", "--lang", "rust"], "choose another name"),
+        (&["", "--lang", "rust"], "begin the name with a letter"),
         (&["jar"], "--lang"),
         (&["jar", "--lang", "cobol"], "rust, python, js"),
         (
@@ -144,16 +152,16 @@ fn what_cannot_be_begun() {
     assert!(contents(place.path()).is_empty());
 }
 
-/// From `belljar new` to the first answer, by the commands as they are printed.
+/// Runs the commands exactly as they are printed.
 #[test]
-fn the_printed_steps_lead_to_an_answer() {
+fn the_printed_commands_build_and_serve_a_handler() {
     let place = folder();
     let ended = new(&place, &["my-jar", "--lang", "rust"]);
     let mut steps = steps(&ended.stdout);
-    let serve = steps.pop().expect("there are steps");
+    let serve = steps.pop().expect("commands are printed");
     let build = steps.join(" && ");
 
-    // The folder of what is built would else be that of these tests.
+    // `shell` removes the environment of cargo, so that the project builds into its own target folder.
     let built = shell(&place, &build);
     assert!(
         built.status.success(),
@@ -163,7 +171,7 @@ fn the_printed_steps_lead_to_an_answer() {
 
     let (_, component) = serve
         .split_once(" serve --handler ")
-        .unwrap_or_else(|| panic!("the last step serves it: {serve}"));
+        .unwrap_or_else(|| panic!("the last command serves the handler: {serve}"));
     let server = Server::options()
         .arg("--handler")
         .arg(place.path().join("my-jar").join(component))
@@ -174,17 +182,17 @@ fn the_printed_steps_lead_to_an_answer() {
         (200, "Hello from my-jar!\n")
     );
     assert_eq!(server.get("/other").status, 404);
-    let typed = serve.split(' ').next().map(Path::new);
+    let printed = serve.split(' ').next().map(Path::new);
     assert_eq!(
-        typed,
+        printed,
         Some(program()),
-        "it is not on the PATH, and called by its own"
+        "the program is not on the PATH, so its path is printed"
     );
 }
 
-/// Every pair has steps, and they end in serving what they built.
+/// Checked for every language and contract, without building them.
 #[test]
-fn the_last_step_serves_what_was_built() {
+fn the_last_command_serves_the_built_component() {
     for language in LANGUAGES {
         for contract in CONTRACTS {
             let place = folder();
@@ -199,7 +207,7 @@ fn the_last_step_serves_what_was_built() {
                 ("rust", _) => "target/wasm32-wasip2/release/my-jar.wasm",
                 _ => "my-jar.wasm",
             };
-            let last = steps.last().expect("there are steps");
+            let last = steps.last().expect("commands are printed");
             assert!(
                 last.ends_with(&format!(" serve --handler {component}")),
                 "{language} {contract}: {last}"
@@ -209,7 +217,7 @@ fn the_last_step_serves_what_was_built() {
 }
 
 fn folder() -> TempDir {
-    TempDir::with_prefix("belljar-new-").expect("a temporary folder can be made")
+    TempDir::with_prefix("belljar-new-").expect("a temporary folder can be created")
 }
 
 struct Ended {
@@ -218,7 +226,7 @@ struct Ended {
     stderr: String,
 }
 
-/// `belljar new` within a folder.
+/// Runs `belljar new` in a folder.
 fn new(place: &TempDir, arguments: &[&str]) -> Ended {
     let output = Command::new(program())
         .arg("new")
@@ -233,30 +241,30 @@ fn new(place: &TempDir, arguments: &[&str]) -> Ended {
     }
 }
 
-/// The commands among what was printed: the lines that are indented.
+/// The printed commands: the indented lines.
 fn steps(output: &str) -> Vec<String> {
     let lines = output.lines().filter_map(|line| line.strip_prefix("    "));
     lines.map(str::to_owned).collect()
 }
 
-/// What a user at a prompt would get, whose environment has nothing of these tests' cargo.
+/// Runs a script with the environment of a user, without the variables that cargo sets for these tests.
 fn shell(place: &TempDir, script: &str) -> Output {
     let mut shell = Command::new("sh");
     shell.args(["-ec", script]).current_dir(place.path());
     for (name, _) in std::env::vars_os() {
-        let is_cargos = name.to_str().is_some_and(|name| {
+        let is_from_cargo = name.to_str().is_some_and(|name| {
             name.starts_with("CARGO_") && name != "CARGO_HOME"
                 || name == "RUSTC"
                 || name == "RUSTFLAGS"
         });
-        if is_cargos {
+        if is_from_cargo {
             shell.env_remove(name);
         }
     }
     shell.output().expect("the shell starts")
 }
 
-/// All files below a folder, by their paths in it.
+/// The content of each file below a folder, by its path in the folder.
 fn contents(folder: &Path) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -270,7 +278,7 @@ fn contents(folder: &Path) -> BTreeMap<String, String> {
                 let path = entry.path();
                 let name = path
                     .strip_prefix(folder)
-                    .expect("it is below")
+                    .expect("the path is below the folder")
                     .display()
                     .to_string();
                 files.insert(name, fs::read_to_string(path).expect("the file is text"));

@@ -1,30 +1,32 @@
-//! Names that every tool a project meets can live with.
+//! Project names that the shell, cargo, npm and pip all accept.
 
-/// A name for a folder, a cargo package, an npm package and a file.
+/// A valid name for a folder, a cargo package, an npm package and a file.
 #[derive(Clone)]
 pub struct Name(String);
 
 impl Name {
-    /// Fails with what to do about it.
+    /// # Errors
+    ///
+    /// Fails with a rule that the name breaks.
     pub fn parse(text: &str) -> Result<Name, String> {
         let is_word = |byte: u8| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
         };
         if !text.bytes().all(is_word) {
             return Err(
-                "take lower-case letters, digits, `-` and `_`; the folder is made where you are"
+                "use lower-case letters, digits, `-` and `_` only; the folder is created in the current one"
                     .into(),
             );
         }
         if !text.starts_with(|first: char| first.is_ascii_lowercase()) {
-            return Err("a name begins with a letter".into());
+            return Err("begin the name with a letter".into());
         }
-        if text.len() > LONGEST {
-            return Err(format!("take {LONGEST} letters at most"));
+        if text.len() > MAX_LENGTH {
+            return Err(format!("use at most {MAX_LENGTH} characters"));
         }
         if RESERVED.contains(&text) {
             return Err(
-                "Rust, JavaScript or their tools use this word themselves: take another".into(),
+                "Rust, JavaScript or their tools reserve this word; choose another name".into(),
             );
         }
         Ok(Name(text.into()))
@@ -34,16 +36,16 @@ impl Name {
         &self.0
     }
 
-    /// As cargo names a library's file.
+    /// The name that cargo gives to the file of a library.
     pub fn with_underscores(&self) -> String {
         self.0.replace('-', "_")
     }
 }
 
-/// In bytes.
-const LONGEST: usize = 64;
+/// Maximum length of a name, in bytes.
+const MAX_LENGTH: usize = 64;
 
-/// Keywords and libraries of Rust, folders of its tools, the dependencies of the projects, and what npm refuses.
+/// Rust keywords and libraries, folders of cargo, dependencies of the templates, and names that npm refuses.
 const RESERVED: [&str; 60] = [
     "abstract",
     "alloc",
@@ -112,8 +114,8 @@ mod tests {
     use super::Name;
 
     #[test]
-    fn names() {
-        for (text, is_one) in [
+    fn accepts_names_that_all_tools_accept() {
+        for (text, is_valid) in [
             ("hello", true),
             ("my-first_handler2", true),
             ("a", true),
@@ -135,7 +137,7 @@ mod tests {
             ("test", false),
             ("wit-bindgen", false),
         ] {
-            assert_eq!(Name::parse(text).is_ok(), is_one, "{text}");
+            assert_eq!(Name::parse(text).is_ok(), is_valid, "{text}");
         }
     }
 }

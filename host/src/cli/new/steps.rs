@@ -1,27 +1,27 @@
-//! The commands from a new project to its first answer.
+//! The commands that build and serve a new project.
 
 use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::name::Name;
-use super::{Contract, Language};
+use super::project::{Language, ProjectContract};
 
-/// To be typed within the project's folder.
+/// Commands to run in the folder of the project.
 pub struct Steps {
-    /// What the language's own tools do.
+    /// The commands of the language's own tools.
     pub build: Vec<String>,
-    /// What belljar is to do then.
+    /// The arguments of `belljar` after that.
     pub serve: String,
 }
 
-pub fn of(name: &Name, language: Language, contract: Contract) -> Steps {
+pub fn of(name: &Name, language: Language, contract: ProjectContract) -> Steps {
     let (build, component): (&[&str], String) = match language {
         Language::Rust => {
-            // A library's file and a program's are not named alike.
+            // cargo replaces hyphens in the file name of a library, but not in that of a program.
             let file = match contract {
-                Contract::Belljar => name.with_underscores(),
-                Contract::WasiHttp => name.as_str().to_owned(),
+                ProjectContract::Belljar => name.with_underscores(),
+                ProjectContract::WasiHttp => name.as_str().to_owned(),
             };
             let build = &["cargo build --release --target wasm32-wasip2"];
             (build, format!("target/wasm32-wasip2/release/{file}.wasm"))
@@ -48,13 +48,13 @@ pub fn of(name: &Name, language: Language, contract: Contract) -> Steps {
     }
 }
 
-/// What is to be done first, on this machine.
+/// Returns the command that this machine needs before the others.
 pub fn missing(language: Language) -> Option<String> {
     let is_missing = language == Language::Rust && !has_target();
     is_missing.then(|| format!("rustup target add {TARGET}"))
 }
 
-/// How to call this program: by its name where the shell finds it by that.
+/// Returns `belljar` if the shell finds this program by that name, else its path.
 pub fn program() -> String {
     let Ok(this) = env::current_exe().and_then(|path| path.canonicalize()) else {
         return "belljar".into();
@@ -75,13 +75,13 @@ pub fn readme(name: &str, steps: &Steps) -> String {
         build.insert_str(0, &format!("rustup target add {TARGET}\n    "));
     }
     format!(
-        "# {name}\n\nA request handler for belljar. To build and serve it:\n\n    {build}\n    belljar {}\n\n\
+        "# {name}\n\nA request handler for belljar. To build and serve the handler:\n\n    {build}\n    belljar {}\n\n\
          Then open <http://127.0.0.1:8080/>.\n",
         steps.serve
     )
 }
 
-/// Whether the standard library for the target is installed. Where there is no rustc to ask, it is not.
+/// Whether the standard library for the target is installed. Without rustc the answer is no.
 fn has_target() -> bool {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let asked = Command::new(rustc)
@@ -91,7 +91,7 @@ fn has_target() -> bool {
     asked.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
-/// As a word of a shell's command line.
+/// Quotes a path for a shell.
 fn quoted(path: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
     match path.bytes().all(is_plain) {

@@ -1,6 +1,6 @@
 //! The files of a new project.
 
-use super::{Contract, Language};
+use super::project::{Language, ProjectContract};
 
 macro_rules! template {
     ($path:literal) => {
@@ -14,8 +14,8 @@ macro_rules! repository {
     };
 }
 
-/// Paths below the project's folder, and contents.
-pub fn of(name: &str, language: Language, contract: Contract) -> Vec<(String, String)> {
+/// Returns the path of each file in the folder of the project, and its content.
+pub fn of(name: &str, language: Language, contract: ProjectContract) -> Vec<(String, String)> {
     let common: &[(&str, &str)] = match language {
         Language::Rust => &[(".gitignore", "/target\n")],
         Language::Python => &[
@@ -28,23 +28,27 @@ pub fn of(name: &str, language: Language, contract: Contract) -> Vec<(String, St
         ],
     };
     let own: &[(&str, &str)] = match (language, contract) {
-        (Language::Rust, Contract::Belljar) => &[
+        (Language::Rust, ProjectContract::Belljar) => &[
             ("Cargo.toml", template!("rust/belljar/Cargo.toml.template")),
             ("src/lib.rs", template!("rust/belljar/src/lib.rs")),
         ],
-        (Language::Rust, Contract::WasiHttp) => &[
+        (Language::Rust, ProjectContract::WasiHttp) => &[
             (
                 "Cargo.toml",
                 template!("rust/wasi-http/Cargo.toml.template"),
             ),
             ("src/main.rs", template!("rust/wasi-http/src/main.rs")),
         ],
-        (Language::Python, Contract::Belljar) => &[("app.py", template!("python/belljar/app.py"))],
-        (Language::Python, Contract::WasiHttp) => {
+        (Language::Python, ProjectContract::Belljar) => {
+            &[("app.py", template!("python/belljar/app.py"))]
+        }
+        (Language::Python, ProjectContract::WasiHttp) => {
             &[("app.py", template!("python/wasi-http/app.py"))]
         }
-        (Language::Js, Contract::Belljar) => &[("handler.js", template!("js/belljar/handler.js"))],
-        (Language::Js, Contract::WasiHttp) => {
+        (Language::Js, ProjectContract::Belljar) => {
+            &[("handler.js", template!("js/belljar/handler.js"))]
+        }
+        (Language::Js, ProjectContract::WasiHttp) => {
             &[("handler.js", template!("js/wasi-http/handler.js"))]
         }
     };
@@ -53,10 +57,12 @@ pub fn of(name: &str, language: Language, contract: Contract) -> Vec<(String, St
         .chain(own)
         .map(|(path, text)| (*path, text.replace("{{name}}", name)));
     let interfaces = match (language, contract) {
-        (_, Contract::Belljar) => BELLJAR.map(|(path, text)| (path, text.to_owned())).to_vec(),
-        // The crate wstd brings its own.
-        (Language::Rust, Contract::WasiHttp) => Vec::new(),
-        (Language::Python | Language::Js, Contract::WasiHttp) => WASI_HTTP
+        (_, ProjectContract::Belljar) => {
+            BELLJAR.map(|(path, text)| (path, text.to_owned())).to_vec()
+        }
+        // The crate wstd contains these interfaces.
+        (Language::Rust, ProjectContract::WasiHttp) => Vec::new(),
+        (Language::Python | Language::Js, ProjectContract::WasiHttp) => WASI_HTTP
             .map(|(path, text)| (path, text.to_owned()))
             .to_vec(),
     };
@@ -66,7 +72,7 @@ pub fn of(name: &str, language: Language, contract: Contract) -> Vec<(String, St
         .collect()
 }
 
-/// The contract, and what it builds on.
+/// belljar's own contract and the interfaces that it imports.
 const BELLJAR: [(&str, &str); 4] = [
     ("wit/handler.wit", repository!("wit/handler.wit")),
     ("wit/deps/clocks.wit", repository!("wit/deps/clocks.wit")),
@@ -77,7 +83,7 @@ const BELLJAR: [(&str, &str); 4] = [
     ("wit/deps/io.wit", repository!("wit/deps/io.wit")),
 ];
 
-/// Of the version that componentize-js exports, and no other.
+/// The version of wasi:http must be the one that componentize-js exports.
 const WASI_HTTP: [(&str, &str); 4] = [
     ("wit/handler.wit", template!("wasi-http/handler.wit")),
     (
