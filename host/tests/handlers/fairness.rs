@@ -1,5 +1,5 @@
-//! Several handlers in one engine, through the library: none is at the expense of another, and a newer version of one
-//! takes over what belongs to the handler.
+//! Several handlers in one engine, through the library: each gets its share, and a newer version of a handler takes over
+//! the share of the older one.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use belljar_sandbox::{
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{sleep, timeout};
 
-/// All but one of the handlers take what they can get: it still has its part at once.
+/// One handler takes as many instances as it can. The other still gets its guaranteed share at once.
 #[tokio::test]
-async fn a_busy_handler_leaves_the_others_theirs() {
+async fn a_busy_handler_cannot_take_the_share_of_another() {
     let engine = engine(8);
     let busy = handler(&engine, &unqueued(8));
     let other = handler(&engine, &unqueued(8));
@@ -23,24 +23,24 @@ async fn a_busy_handler_leaves_the_others_theirs() {
     assert_eq!(
         held.len(),
         6,
-        "its guarantee of 2, and the 4 that are nobody's"
+        "its guarantee of 2, and the 4 that are not guaranteed to any handler"
     );
     let mut others = hold_all(&other).await;
     assert_eq!(others.len(), 2);
-    // What comes free is for both.
+    // Freed instances go to both handlers.
     drop(held);
     others.extend(hold_all(&other).await);
     assert_eq!(others.len(), 6);
     assert_eq!(hold_all(&busy).await.len(), 2);
-    // One that is gone leaves its part to the others.
+    // The share of a dropped handler goes to the others.
     drop(others);
     drop(other);
     assert_eq!(hold_all(&busy).await.len(), 8);
 }
 
-/// Whoever came late is not behind all those that wait for another handler.
+/// A late request does not wait behind all requests of another handler.
 #[tokio::test]
-async fn handlers_have_their_turns() {
+async fn queued_handlers_take_turns() {
     let engine = engine(2);
     let busy = handler(&engine, &limits(2));
     let mut held = vec![ask(&busy).await.unwrap(), ask(&busy).await.unwrap()];
@@ -49,19 +49,19 @@ async fn handlers_have_their_turns() {
     let other = handler(&engine, &limits(2));
     let late = tokio::spawn(owned(&other));
     sleep(MOMENT).await;
-    assert!(!late.is_finished(), "there was no place");
+    assert!(!late.is_finished(), "no instance is free yet");
     drop(held.pop());
     within(late).await.unwrap().unwrap();
-    // And those that waited get theirs, all of them.
+    // All requests of the first handler are answered too.
     drop(held);
     for one in waiting {
         within(one).await.unwrap().unwrap();
     }
 }
 
-/// A request that is given up while it waits takes nothing with it.
+/// A request that is cancelled in the queue must not keep its permit.
 #[tokio::test]
-async fn those_who_give_up_lose_no_place() {
+async fn cancelled_requests_leak_no_permit() {
     let engine = engine(1);
     let only = handler(&engine, &limits(1));
     for round in 0..50 {
@@ -76,9 +76,9 @@ async fn those_who_give_up_lose_no_place() {
     within(ask(&only)).await.unwrap();
 }
 
-/// Two versions have together what one may have.
+/// Two versions of a handler together may use as much as one.
 #[tokio::test]
-async fn a_newer_version_shares_with_the_older() {
+async fn a_newer_version_shares_the_limits_of_the_older() {
     let engine = engine(10);
     let per_hour = |requests| {
         Some(Rate {
@@ -108,10 +108,10 @@ async fn a_newer_version_shares_with_the_older() {
     }
     drop((held, old));
     drop(ask(&new).await.unwrap());
-    // That was the fifth of an hour.
+    // That was the fifth request, which uses up the rate of the hour.
     let failed = ask(&new).await.err().unwrap();
     assert_eq!(failed.failure.status(), 429);
-    // The next version's limits are others.
+    // A newer version may have other limits.
     let newest = loaded(&engine, &unqueued(4), "untrusted").successor_of(&new);
     let newest = Arc::new(newest.build());
     let mut all = hold_all(&newest).await;
@@ -121,9 +121,9 @@ async fn a_newer_version_shares_with_the_older() {
     assert_eq!(all.len(), 4);
 }
 
-/// A version can be tried while the one before it is as busy as can be.
+/// A new version can be probed while the old one uses all instances.
 #[tokio::test]
-async fn a_probe_finds_its_own_place() {
+async fn a_probe_needs_no_free_instance() {
     let engine = engine(2);
     let limits = Limits {
         total_memory: 4 << 20,
@@ -137,7 +137,7 @@ async fn a_probe_finds_its_own_place() {
 }
 
 #[tokio::test]
-async fn a_probe_finds_what_does_not_start() {
+async fn a_probe_fails_for_a_component_that_does_not_start() {
     let engine = engine(2);
     let limits = Limits {
         cpu: Duration::from_millis(50),
@@ -169,9 +169,9 @@ async fn a_probe_finds_what_does_not_start() {
     }
 }
 
-/// Instances that are kept are not in the way of other handlers' new ones, however many there were.
+/// Idle instances of one handler must make room for new instances of another.
 #[tokio::test]
-async fn kept_instances_make_room() {
+async fn idle_instances_make_room() {
     let engine = engine(100);
     let keeping = Arc::new(
         loaded(&engine, &unqueued(100), "untrusted")
@@ -186,9 +186,9 @@ async fn kept_instances_make_room() {
     assert_eq!(further.len(), 25);
 }
 
-/// What the guest wrote is told to whoever develops it, of the request that failed and no other.
+/// In development a failure carries the output of the request that failed, and of no other request.
 #[tokio::test]
-async fn a_developer_is_told_what_the_guest_wrote() {
+async fn a_failure_carries_the_output_in_development() {
     let engine = engine(10);
     for reuse in [1, 100] {
         for developing in [false, true] {
@@ -219,7 +219,7 @@ fn limits(max_instances: u32) -> Limits {
     }
 }
 
-/// Whoever finds no place is refused at once.
+/// Limits without a queue: a request that finds no free instance is refused at once.
 fn unqueued(max_instances: u32) -> Limits {
     Limits {
         max_queue: 0,
@@ -237,7 +237,7 @@ fn loaded(engine: &Arc<Engine>, limits: &Limits, name: &str) -> HandlerBuilder<'
     Handler::load(engine.clone(), &bytes, grants, limits.clone()).unwrap()
 }
 
-/// An answer that is not yet sent: for as long as it is held, its instance has a place.
+/// Returns an answer that is not sent yet. It holds its instance until it is dropped.
 async fn ask(handler: &Arc<Handler>) -> Result<Answer, Failed> {
     call(handler, "/hello").await
 }
@@ -252,7 +252,7 @@ fn owned(handler: &Arc<Handler>) -> impl Future<Output = Result<(), Failed>> + u
     async move { ask(&handler).await.map(drop) }
 }
 
-/// As many answers as there are places for.
+/// Takes answers until no instance is free.
 async fn hold_all(handler: &Arc<Handler>) -> Vec<Answer> {
     let mut held = Vec::new();
     while let Ok(answer) = ask(handler).await {
@@ -273,7 +273,7 @@ async fn request(target: &str) -> (Connection<DuplexStream>, Request) {
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
     let came = timeout(crate::support::PATIENCE, future).await;
-    came.expect("nothing came of it")
+    came.expect("the future completes in time")
 }
 
 const MOMENT: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! The example `guestbook`: what strangers write is kept, and shown without being believed.
+//! The example `guestbook`: entries are stored, and shown as text, never as markup.
 
 use std::thread;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 #[test]
-fn what_is_written_stays_in_the_store() {
+fn entries_survive_a_restart() {
     let folder = folder();
     let server = guestbook(&folder);
     assert!(server.get("/").text().contains("Be the first!"));
@@ -40,7 +40,7 @@ fn what_is_written_stays_in_the_store() {
 }
 
 #[test]
-fn forms_that_are_refused() {
+fn refuses_invalid_and_foreign_forms() {
     let folder = folder();
     let server = guestbook(&folder);
     let own = server.url.trim_end_matches('/').to_owned();
@@ -67,11 +67,11 @@ fn forms_that_are_refused() {
     }
     assert_eq!(server.get("/").text().matches("<article").count(), 1);
     let other = server.exchange(&crate::support::post("/", good.as_bytes()));
-    assert_eq!(other.status, 415, "no form by its type");
+    assert_eq!(other.status, 415, "the content type is not that of a form");
 }
 
 #[test]
-fn every_answer_forbids_what_the_page_does_not_need() {
+fn every_response_has_strict_security_fields() {
     let folder = folder();
     let server = guestbook(&folder);
     for (target, status) in [
@@ -96,7 +96,7 @@ fn every_answer_forbids_what_the_page_does_not_need() {
 }
 
 #[test]
-fn guests_who_write_at_the_same_time_all_find_their_entry() {
+fn concurrent_entries_are_all_stored() {
     let folder = folder();
     let server = guestbook(&folder);
     thread::scope(|scope| {
@@ -118,10 +118,10 @@ fn guests_who_write_at_the_same_time_all_find_their_entry() {
 }
 
 #[test]
-fn without_a_store_the_log_says_what_to_do() {
+fn without_a_store_the_log_names_the_flag() {
     let server = Server::options().handler("guestbook").start();
     assert_eq!(server.get("/").status, 503);
-    server.wait_for_log("a word about the store", |line| {
+    server.wait_for_log("the flag for a store", |line| {
         line.contains("--store guestbook.db")
     });
 }
@@ -165,17 +165,17 @@ fn a_browser_signs_the_guestbook() {
     );
     for (what, script, expected) in [
         (
-            "it is text",
+            "the entry is text",
             "return document.querySelectorAll('article img, article script').length",
             json!(0),
         ),
         (
-            "its lines are lines",
+            "line breaks are kept",
             "return document.querySelector('article .message').innerText.split('\\n').at(-1)",
             json!("line two"),
         ),
         (
-            "nothing of it has run",
+            "no script of the entry has run",
             "return document.title",
             json!("Guestbook"),
         ),
@@ -184,13 +184,13 @@ fn a_browser_signs_the_guestbook() {
     }
     browser.run("document.body.dataset.before = 'yes'; location.reload()");
     browser.wait_for(
-        "to load the page again sends nothing again",
+        "reloading the page does not send the form again",
         "return [document.body?.dataset.before, document.querySelectorAll('article').length]",
         |shown| *shown == json!([null, 1]),
     );
     assert_eq!(browser.console_errors(), Vec::<String>::new());
 
-    // Even markup that came into the page would do nothing there.
+    // The content security policy stops even a script that gets into the page.
     browser.run(
         "const script = document.createElement('script'); script.textContent = 'document.title = \"attacked\"';
          document.body.append(script)",
@@ -203,7 +203,7 @@ fn a_browser_signs_the_guestbook() {
 }
 
 fn folder() -> TempDir {
-    TempDir::with_prefix("belljar-guestbook-").expect("a temporary folder can be made")
+    TempDir::with_prefix("belljar-guestbook-").expect("a temporary folder can be created")
 }
 
 fn guestbook(folder: &TempDir) -> Server {

@@ -1,4 +1,4 @@
-//! The key-value store and the configuration, as a handler finds them.
+//! Grants of wasi:keyvalue and wasi:config: the store of a handler, its limits, and its configuration values.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn kv(server: &Server, operation: &str) -> String {
 }
 
 #[test]
-fn what_is_set_is_there_until_it_is_deleted() {
+fn stores_values_until_they_are_deleted() {
     let site = Site::new(&[]);
     let server = options(&site.at("store"), "").start();
     for (operation, expected) in [
@@ -60,9 +60,9 @@ fn what_is_set_is_there_until_it_is_deleted() {
     assert!(many.contains("there may be 10000"), "{many}");
 }
 
-/// The server is killed here, not stopped: what was answered was on the disk.
+/// Dropping the server kills it: a value must be on disk before the response is sent.
 #[test]
-fn what_was_answered_outlives_the_server() {
+fn values_survive_a_killed_server() {
     let site = Site::new(&[]);
     let file = site.at("store");
     for start in 1..=3 {
@@ -70,15 +70,15 @@ fn what_was_answered_outlives_the_server() {
         assert_eq!(kv(&server, "increment?key=starts"), start.to_string());
         drop(server);
     }
-    // It ends in peace as well.
+    // The same after an orderly stop.
     let mut server = options(&file, "").start();
     assert_eq!(kv(&server, "increment?key=starts"), "4");
     #[cfg(unix)]
     {
         let process = rustix::process::Pid::from_raw(server.process_id() as i32);
-        let process = process.expect("a process has a number");
+        let process = process.expect("the process has an id");
         rustix::process::kill_process(process, rustix::process::Signal::TERM)
-            .expect("the process can be told to stop");
+            .expect("the signal can be sent");
         assert_eq!(server.wait(), Some(0));
     }
     drop(server);
@@ -87,13 +87,13 @@ fn what_was_answered_outlives_the_server() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let found = fs::metadata(&file).expect("the store is there");
-        assert_eq!(found.mode() & 0o777, 0o600);
+        let metadata = fs::metadata(&file).expect("the store exists");
+        assert_eq!(metadata.mode() & 0o777, 0o600);
     }
 }
 
 #[test]
-fn increments_at_the_same_time_all_count() {
+fn concurrent_increments_all_count() {
     const WRITERS: usize = 100;
     let site = Site::new(&[]);
     let server = options(&site.at("store"), "").start();
@@ -101,7 +101,9 @@ fn increments_at_the_same_time_all_count() {
         let one = || kv(&server, "increment?key=n").parse().expect("a number");
         let writers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(one)).collect();
         let joined = writers.into_iter().map(|writer| writer.join());
-        joined.map(|sum| sum.expect("it was answered")).collect()
+        joined
+            .map(|sum| sum.expect("the request was answered"))
+            .collect()
     });
     sums.sort_unstable();
     let expected: Vec<u64> = (1..=WRITERS as u64).collect();
@@ -109,7 +111,7 @@ fn increments_at_the_same_time_all_count() {
 }
 
 #[test]
-fn a_handler_keeps_no_more_than_its_quota() {
+fn enforces_the_quota_of_a_handler() {
     let site = Site::new(&[]);
     let file = site.at("store");
     let full = "is full: it would hold";
@@ -122,7 +124,7 @@ fn a_handler_keeps_no_more_than_its_quota() {
             "{answer}"
         );
         assert_eq!(kv(&server, "get?key=b"), "none");
-        // Another bucket is no other quota, and a counter is a value like any.
+        // All buckets share the quota, and counters count as values.
         assert!(kv(&server, "set?bucket=other&key=b&value=x&times=500").contains(full));
         for number in 0..20 {
             kv(&server, &format!("increment?key=n{number}"));
@@ -136,7 +138,7 @@ fn a_handler_keeps_no_more_than_its_quota() {
 }
 
 #[test]
-fn keys_and_values_have_limits() {
+fn enforces_the_size_of_keys_and_values() {
     let site = Site::new(&[]);
     let server = options(
         &site.at("store"),
@@ -162,7 +164,7 @@ fn keys_and_values_have_limits() {
 }
 
 #[test]
-fn handlers_do_not_see_each_others_keys() {
+fn handlers_cannot_see_the_keys_of_others() {
     let site = Site::new(&[]);
     let file = site.at("store");
     let handler = fs::read(component("test_grants")).expect("the component can be read");
@@ -182,23 +184,23 @@ fn handlers_do_not_see_each_others_keys() {
 }
 
 #[test]
-fn without_a_store_there_is_no_bucket() {
+fn without_a_store_buckets_are_denied_and_the_log_names_the_flag() {
     let server = Server::options().handler("test_grants").start();
     for _ in 0..2 {
         assert_eq!(kv(&server, "get?key=a"), "Error::AccessDenied");
     }
-    server.wait_for_log("the flag that makes one", |line| {
+    server.wait_for_log("the flag for a store", |line| {
         line.contains("--store FILE") && line.contains("test_grants")
     });
     assert_eq!(server.log().matches("--store FILE").count(), 1);
 }
 
-/// In one line, and before anything listens.
+/// The error is one line, and the server does not begin to listen.
 #[test]
-fn a_store_that_cannot_be_used_is_told() {
+fn refuses_to_start_with_an_unusable_store() {
     let site = Site::new(&[(
         "text.txt",
-        "this is no store, and is longer than a few bytes",
+        "this is not a store, and longer than a few bytes",
     )]);
     let handler = component("test_grants").display().to_string();
     let store = site.at("store");
@@ -249,7 +251,7 @@ fn a_store_that_cannot_be_used_is_told() {
 }
 
 #[test]
-fn configuration_comes_from_the_command_line() {
+fn set_flags_become_configuration_values() {
     let server = Server::options()
         .handler("test_grants")
         .args("--set color=blue --set empty= --set equation=a=b")

@@ -1,4 +1,4 @@
-//! Handlers: their contracts, their grants, their instances, and what hostile ones get.
+//! Tests of handlers: contracts, grants, instances, fairness, and hostile components.
 
 #[path = "../support/mod.rs"]
 mod support;

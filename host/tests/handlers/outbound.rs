@@ -1,4 +1,4 @@
-//! Requests that a handler sends to other servers: which are allowed, and what becomes of them.
+//! Requests that a handler sends to other servers: which are allowed, and how they end.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,13 +17,13 @@ fn server(flags: &str) -> Server {
     Server::options().handler("test_grants").args(flags).start()
 }
 
-/// What the handler got for its request; `query` has the URL and what else there is.
+/// Lets the handler send a request. `query` has the URL and options. Returns the handler's report of the response.
 fn fetch(server: &Server, query: &str) -> String {
     server.get(&format!("/fetch?url={query}")).text()
 }
 
 #[test]
-fn a_response_comes_as_it_was_sent() {
+fn the_handler_gets_the_response_unchanged() {
     let peer = Peer::of(OK);
     let server = server(&format!("--allow-outbound {}", peer.url()));
     let text = fetch(&server, &format!("{}/path", peer.url()));
@@ -39,11 +39,11 @@ fn a_response_comes_as_it_was_sent() {
 }
 
 #[test]
-fn a_request_goes_out_as_it_was_made() {
+fn the_peer_gets_the_request_unchanged() {
     let (bodies, received) = mpsc::channel();
     let peer = Peer::start(move |stream| {
         let mut body = [0; 16];
-        let read = stream.read(&mut body).expect("there is a body");
+        let read = stream.read(&mut body).expect("the request has a body");
         bodies.send(body[..read].to_vec()).expect("the test waits");
         let _ = stream.get_mut().write_all(OK.as_bytes());
     });
@@ -66,10 +66,12 @@ fn a_request_goes_out_as_it_was_made() {
     ] {
         assert!(request.contains(part), "{part:?} is missing: {request}");
     }
-    let body = received.recv_timeout(PATIENCE).expect("the peer got it");
+    let body = received
+        .recv_timeout(PATIENCE)
+        .expect("the peer got the body");
     assert_eq!(body, b"4\r\nword\r\n0\r\n\r\n");
 
-    // Fields that are the connection's own are not the handler's to set.
+    // The handler cannot set the fields of the connection.
     for field in [
         "host:example.com",
         "connection:close",
@@ -86,7 +88,7 @@ fn a_request_goes_out_as_it_was_made() {
 }
 
 #[test]
-fn only_what_is_allowed_is_reached() {
+fn only_allowed_origins_are_reached() {
     let (peer, other) = (Peer::of(OK), Peer::of(OK));
     let server = server(&format!("--allow-outbound {}", peer.url()));
     let port = peer.address.port();
@@ -119,7 +121,7 @@ fn only_what_is_allowed_is_reached() {
 }
 
 #[test]
-fn names_lead_to_no_private_address_unless_that_is_allowed() {
+fn private_addresses_need_a_grant() {
     let peer = Peer::of(OK);
     let port = peer.address.port();
     let denied = "ErrorCode::HttpRequestDenied\n";
@@ -160,7 +162,7 @@ fn names_lead_to_no_private_address_unless_that_is_allowed() {
         let text = fetch(&server, &format!("http://{host}:{port}"));
         assert!(text.starts_with(expected), "{flags} {host}: {text}");
         if expected == prohibited {
-            server.wait_for_log("what would allow it", |line| {
+            server.wait_for_log("the flag that would allow it", |line| {
                 line.contains("--allow-private")
             });
         }
@@ -168,7 +170,7 @@ fn names_lead_to_no_private_address_unless_that_is_allowed() {
 }
 
 #[test]
-fn redirects_are_the_handlers_to_follow() {
+fn redirects_are_not_followed() {
     let target = Peer::of(OK);
     let location = format!(
         "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
@@ -186,7 +188,7 @@ fn redirects_are_the_handlers_to_follow() {
 }
 
 #[test]
-fn what_other_servers_do_wrong_is_told() {
+fn reports_broken_responses_as_errors() {
     let huge = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(40_000));
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(200));
     for (answer, expected) in [
@@ -231,9 +233,9 @@ fn what_other_servers_do_wrong_is_told() {
         );
     }
 
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = nobody.local_addr().expect("the port has a number");
-    drop(nobody);
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = closed.local_addr().expect("the listener has an address");
+    drop(closed);
     let plain = Peer::of(OK);
     let server = server(&format!(
         "--allow-outbound http://{address} --allow-outbound https://{}",
@@ -243,13 +245,12 @@ fn what_other_servers_do_wrong_is_told() {
         fetch(&server, &format!("http://{address}")),
         "ErrorCode::ConnectionRefused\n"
     );
-    // It speaks no TLS: what it gets is a line without an end.
     drop(plain);
 }
 
-/// A head of just the limit passes.
+/// A head of exactly the limit passes.
 #[test]
-fn the_head_of_a_response_is_bounded() {
+fn bounds_the_head_of_a_response() {
     let answer = |size: usize| {
         let (begin, end) = ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: ", "\r\n\r\n");
         format!("{begin}{}{end}", "x".repeat(size - begin.len() - end.len()))
@@ -275,9 +276,9 @@ fn the_head_of_a_response_is_bounded() {
     }
 }
 
-/// A body of just the limit passes, whether its length was announced or not.
+/// A body of exactly the limit passes, with and without a Content-Length.
 #[test]
-fn the_body_of_a_response_is_bounded() {
+fn bounds_the_body_of_a_response() {
     for (size, expected) in [
         (1000, "1000 bytes\n"),
         (1001, "body size exceeds limit: 1000 bytes\")))\n"),
@@ -302,13 +303,13 @@ fn the_body_of_a_response_is_bounded() {
     }
 }
 
-/// Reads until the other end is gone.
+/// Reads until the other end closes.
 fn wait_for_end(stream: &mut BufReader<TcpStream>) {
     let _ = std::io::copy(stream, &mut std::io::sink());
 }
 
 #[test]
-fn slow_servers_are_given_up() {
+fn gives_up_on_slow_servers() {
     let silent = Peer::start(wait_for_end);
     let stalls = Peer::start(|stream| {
         let _ = stream
@@ -316,9 +317,13 @@ fn slow_servers_are_given_up() {
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
         wait_for_end(stream);
     });
-    // It accepts and says nothing, so a handshake of TLS has no end.
+    // This server accepts connections and sends nothing, so a TLS handshake does not end.
     let mute = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let mute = (mute.local_addr().expect("the port has a number"), mute).0;
+    let mute = (
+        mute.local_addr().expect("the listener has an address"),
+        mute,
+    )
+        .0;
     let (silent, stalls, mute) = (silent.url(), stalls.url(), format!("https://{mute}"));
     let allowed =
         format!("--allow-outbound {silent} --allow-outbound {stalls} --allow-outbound {mute}");
@@ -327,7 +332,7 @@ fn slow_servers_are_given_up() {
     for (flags, query, expected) in [
         ("", format!("{silent}&first=100"), late),
         ("", format!("{stalls}&between=100"), midway),
-        // The operator's limit holds whatever the handler asks for.
+        // The operator's limit applies whatever timeout the handler sets.
         (
             "--outbound-first-byte-timeout 100ms",
             format!("{silent}&first=60000"),
@@ -351,11 +356,11 @@ fn slow_servers_are_given_up() {
 }
 
 #[test]
-fn a_handshake_without_an_end_is_given_up() {
+fn gives_up_on_an_endless_handshake() {
     let mute = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!(
         "https://{}",
-        mute.local_addr().expect("the port has a number")
+        mute.local_addr().expect("the listener has an address")
     );
     let server = server(&format!(
         "--allow-outbound {url} --outbound-connect-timeout 100ms"
@@ -364,11 +369,11 @@ fn a_handshake_without_an_end_is_given_up() {
 }
 
 #[test]
-fn a_server_without_tls_is_no_https_server() {
+fn https_to_a_server_without_tls_fails() {
     let peer = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!(
         "https://{}",
-        peer.local_addr().expect("the port has a number")
+        peer.local_addr().expect("the listener has an address")
     );
     thread::spawn(move || {
         while let Ok((mut stream, _)) = peer.accept() {
@@ -381,8 +386,8 @@ fn a_server_without_tls_is_no_https_server() {
 }
 
 #[test]
-fn connections_of_an_instance_are_bounded() {
-    // More than buffers hold: as long as it is not read, its connection stays.
+fn bounds_the_connections_of_an_instance() {
+    // More than the buffers hold, so the connection stays open until the response is read.
     let large = Peer::start(|stream| {
         let _ = stream
             .get_mut()
@@ -402,7 +407,7 @@ fn connections_of_an_instance_are_bounded() {
             large.url(),
             "2 answers, errors: [\"ErrorCode::ConnectionLimitReached\\n\"]\n",
         ),
-        // Those that end make room for those that wait.
+        // Connections that end make room for requests that wait.
         (
             "--outbound-connections 1",
             small.url(),
@@ -417,7 +422,7 @@ fn connections_of_an_instance_are_bounded() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_large_response_passes_in_constant_memory() {
+fn passes_a_large_response_in_constant_memory() {
     const LENGTH: u64 = 256 << 20;
     let peer = Peer::start(|stream| {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n");
@@ -435,9 +440,9 @@ fn a_large_response_passes_in_constant_memory() {
     assert!(grown < 32 << 20, "{grown} bytes");
 }
 
-/// The connection of a request ends with the instance, whether it was answered or its client went away.
+/// An outbound connection ends with the instance: after the response, and when the client goes away.
 #[test]
-fn a_request_ends_with_its_handler() {
+fn an_outbound_request_ends_with_its_instance() {
     let (ended, ends) = mpsc::channel();
     let peer = Peer::start(move |stream| {
         wait_for_end(stream);
@@ -463,7 +468,7 @@ fn a_request_ends_with_its_handler() {
 }
 
 #[test]
-fn the_log_is_not_flooded() {
+fn bounds_the_log_of_denied_requests() {
     let server = server("");
     let text = server
         .get("/fetch-many?url=http://127.0.0.1:1&count=100")
@@ -472,24 +477,29 @@ fn the_log_is_not_flooded() {
         text,
         "0 answers, errors: [\"ErrorCode::HttpRequestDenied\\n\"]\n"
     );
-    // The access log's line comes after those of the request.
+    // The line of the access log comes after the other lines of the request.
     server.wait_for_log("the request", |line| line.contains("/fetch-many"));
     let log = server.log();
     assert_eq!(log.matches("was denied").count(), 8, "{log}");
 }
 
-/// An authority and, signed by it, a server for these names, until the end of the test.
+/// Starts a TLS server for these names, with a certificate of its own authority. Returns its address and the authority as
+/// PEM.
 fn tls_server(names: &[&str]) -> (SocketAddr, String) {
-    let authority = KeyPair::generate().expect("a key can be made");
-    let mut params = CertificateParams::new([]).expect("no names are good names");
+    let authority = KeyPair::generate().expect("a key can be generated");
+    let mut params = CertificateParams::new([]).expect("a certificate may have no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let certificate = params.self_signed(&authority).expect("it can be signed");
+    let certificate = params
+        .self_signed(&authority)
+        .expect("the certificate can be signed");
     let issuer = Issuer::new(params, authority);
-    let key = KeyPair::generate().expect("a key can be made");
+    let key = KeyPair::generate().expect("a key can be generated");
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let params = CertificateParams::new(names).expect("good names");
-    let signed = params.signed_by(&key, &issuer).expect("it can be signed");
-    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key that rustls knows");
+    let params = CertificateParams::new(names).expect("the names are valid");
+    let signed = params
+        .signed_by(&key, &issuer)
+        .expect("the certificate can be signed");
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("rustls knows the kind of key");
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the versions are supported")
@@ -499,11 +509,11 @@ fn tls_server(names: &[&str]) -> (SocketAddr, String) {
     let config = Arc::new(config);
 
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("the port has a number");
+    let address = listener.local_addr().expect("the listener has an address");
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let connection =
-                ServerConnection::new(config.clone()).expect("the configuration is good");
+                ServerConnection::new(config.clone()).expect("the configuration is valid");
             thread::spawn(move || {
                 let mut stream = BufReader::new(StreamOwned::new(connection, stream));
                 let mut head = String::new();
@@ -520,7 +530,7 @@ fn tls_server(names: &[&str]) -> (SocketAddr, String) {
 }
 
 #[test]
-fn https_servers_have_to_be_vouched_for() {
+fn https_needs_a_trusted_certificate() {
     let site = Site::new(&[]);
     let (server_of_both, pem) = tls_server(&["localhost", "127.0.0.1"]);
     let authority = site.write("authority.pem", pem.as_bytes());
@@ -574,9 +584,9 @@ fn https_servers_have_to_be_vouched_for() {
     }
 }
 
-/// In wasi:http 0.3 a response can be handed on as it comes.
+/// A handler of wasi:http 0.3 can pass a response on while it arrives.
 #[test]
-fn a_handler_of_0_3_hands_responses_on() {
+fn a_handler_of_0_3_forwards_responses() {
     let peer = Peer::start(|stream| {
         let _ = stream
             .get_mut()
@@ -598,19 +608,23 @@ fn a_handler_of_0_3_hands_responses_on() {
 }
 
 #[test]
-fn tcp_leads_to_the_granted_addresses_alone() {
+fn tcp_reaches_only_granted_addresses() {
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port is free"));
-    let [granted, other] = [0, 1].map(|index| listeners[index].local_addr().expect("it is bound"));
+    let [granted, other] = [0, 1].map(|index| {
+        listeners[index]
+            .local_addr()
+            .expect("the listener has an address")
+    });
     let greeter = thread::spawn(move || {
         let (mut stream, _) = listeners[0].accept().expect("the handler connects");
-        stream.write_all(b"welcome").expect("the handler listens");
+        stream.write_all(b"welcome").expect("the handler reads");
         listeners
     });
     let server = server(&format!("--allow-tcp {granted}"));
     for (address, expected) in [
         (granted, (200, "welcome")),
         (other, (502, "permission denied")),
-        // The same port of another address.
+        // The same port at another address.
         (
             SocketAddr::from(([127, 0, 0, 2], granted.port())),
             (502, "permission denied"),

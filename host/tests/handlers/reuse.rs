@@ -1,9 +1,9 @@
-//! `--reuse N`: an instance answers up to N requests, one after the other, and none after one that it failed.
+//! `--reuse N`: an instance answers up to N requests, one after the other, and no request after a failed one.
 
 use crate::support::{Server, Site, head};
 
 #[test]
-fn an_instance_answers_as_many_requests_as_it_may() {
+fn an_instance_answers_at_most_reuse_requests() {
     for (arguments, counts) in [
         ("", ["1", "1", "1", "1", "1", "1"]),
         ("--reuse 1", ["1", "1", "1", "1", "1", "1"]),
@@ -19,11 +19,11 @@ fn an_instance_answers_as_many_requests_as_it_may() {
     }
 }
 
-/// What an instance asked its host only once holds for all its requests.
+/// The built-in handler reads its settings and folders once for each instance.
 #[test]
-fn a_kept_instance_serves_the_same_files_in_the_same_way() {
+fn a_reused_instance_serves_files_like_a_fresh_one() {
     let site = Site::new(&[("a.txt", "first"), ("b.txt", "second")]);
-    for (arguments, kept_for) in [
+    for (arguments, cache_control) in [
         ("--reuse 100", "no-cache"),
         ("--reuse 100 --cache-control max-age=60", "max-age=60"),
     ] {
@@ -33,7 +33,7 @@ fn a_kept_instance_serves_the_same_files_in_the_same_way() {
             for (target, text) in [("/a.txt", "first"), ("/b.txt", "second")] {
                 let answer = client.get(target);
                 assert_eq!(answer.text(), text, "{arguments}: {}", server.log());
-                assert_eq!(answer.need("cache-control"), kept_for, "{arguments}");
+                assert_eq!(answer.need("cache-control"), cache_control, "{arguments}");
             }
             assert_eq!(client.get("/none").status, 404, "{arguments}");
         }
@@ -41,7 +41,7 @@ fn a_kept_instance_serves_the_same_files_in_the_same_way() {
 }
 
 #[test]
-fn an_instance_that_failed_is_not_kept() {
+fn a_failed_instance_is_not_reused() {
     let server = Server::of_untrusted("--reuse 100 --cpu 200ms --timeout 400ms --memory 16MiB");
     let mut client = server.connect();
     for (attack, status) in [
@@ -58,9 +58,9 @@ fn an_instance_that_failed_is_not_kept() {
     }
 }
 
-/// With one place and an instance that waits in it, a request takes the instance and not a second place.
+/// With room for one instance, a request must take the idle instance instead of waiting for room.
 #[test]
-fn a_kept_instance_does_not_take_the_last_place() {
+fn an_idle_instance_does_not_block_new_requests() {
     let server = Server::of_untrusted("--reuse 100 --max-instances 1 --queue-timeout 20s");
     let mut clients: Vec<_> = (0..10).map(|_| server.connect()).collect();
     for client in &mut clients {
@@ -71,9 +71,9 @@ fn a_kept_instance_does_not_take_the_last_place() {
     }
 }
 
-/// A kept instance is given each request's own limits and its own log.
+/// A reused instance gets new limits and its own log context with each request.
 #[test]
-fn limits_are_those_of_a_request() {
+fn limits_and_log_belong_to_the_request() {
     let server = Server::of_untrusted("--reuse 100 --timeout 600ms");
     let mut client = server.connect();
     for request in 0..8 {

@@ -1,4 +1,4 @@
-//! `--concurrency N`: an instance of wasi:http 0.3 answers several requests at once, which share its fate.
+//! `--concurrency N`: an instance of wasi:http 0.3 answers several requests at once. A trap ends all of them.
 
 use crate::support::{Broken, Client, Server, head, run};
 
@@ -7,8 +7,8 @@ fn started(arguments: &str) -> Server {
     options.args(arguments).start()
 }
 
-/// A client whose answer's head is there, and no more of it than that.
-fn in_the_middle(server: &Server) -> (Client, crate::support::Response) {
+/// A client whose response has begun and does not end.
+fn begin_endless_response(server: &Server) -> (Client, crate::support::Response) {
     let mut client = server.connect();
     client.send(head("GET", "/wait-after-head", &[]));
     let answer = client.try_head().expect("a head");
@@ -17,9 +17,9 @@ fn in_the_middle(server: &Server) -> (Client, crate::support::Response) {
     (client, answer)
 }
 
-/// Each is answered when the other has come to the same instance.
+/// Each of two requests is answered only once the other is in the same instance.
 #[test]
-fn requests_meet_in_an_instance() {
+fn two_requests_run_in_one_instance() {
     let server = started("--reuse 100 --concurrency 2 --max-instances 1 --timeout 10min");
     let mut clients = [server.connect(), server.connect()];
     for client in &mut clients {
@@ -28,7 +28,7 @@ fn requests_meet_in_an_instance() {
     for client in &mut clients {
         assert_eq!(client.response().text(), "met", "{}", server.log());
     }
-    // Where there is one at a time, they do not.
+    // Without concurrency they cannot be in the same instance.
     let server = started("--reuse 100 --timeout 300ms");
     let mut clients = [server.connect(), server.connect()];
     for client in &mut clients {
@@ -39,25 +39,25 @@ fn requests_meet_in_an_instance() {
     }
 }
 
-/// Those who come when an instance has as many as it may get another.
+/// A request that comes to a full instance gets another instance.
 #[test]
-fn an_instance_takes_no_more_than_it_may() {
+fn an_instance_takes_at_most_concurrency_requests() {
     let server = started("--reuse 3 --concurrency 3 --timeout 10min");
-    let _first: Vec<_> = (0..2).map(|_| in_the_middle(&server)).collect();
+    let _first: Vec<_> = (0..2).map(|_| begin_endless_response(&server)).collect();
     assert_eq!(server.get("/count").text(), "1");
-    // It has answered its three.
+    // The first instance has had its three requests.
     assert_eq!(server.get("/count").text(), "1");
     let server = started("--reuse 100 --concurrency 2 --timeout 10min");
-    let _first: Vec<_> = (0..2).map(|_| in_the_middle(&server)).collect();
+    let _first: Vec<_> = (0..2).map(|_| begin_endless_response(&server)).collect();
     assert_eq!(server.get("/count").text(), "1");
 }
 
-/// What one of them does to its instance it does to all in it, and to nobody else.
+/// A failure ends all requests of its instance, and no others.
 #[test]
-fn requests_share_the_end_of_their_instance() {
+fn a_failure_ends_all_requests_of_the_instance() {
     for (target, status, reason) in [("/trap", 500, "unreachable"), ("/loop", 504, "(cpu)")] {
         let server = started("--reuse 100 --concurrency 3 --cpu 20ms --timeout 10min");
-        let (mut client, answer) = in_the_middle(&server);
+        let (mut client, answer) = begin_endless_response(&server);
         assert_eq!(server.get(target).status, status, "{target}");
         let outcome = client.try_chunk(&answer);
         assert!(
@@ -72,17 +72,17 @@ fn requests_share_the_end_of_their_instance() {
     }
 }
 
-/// An instance is not used again when a request in it was given up, but the others end in peace.
+/// After a client leaves, its instance takes no new requests, but finishes those that it has.
 #[test]
-fn a_request_that_is_given_up_leaves_the_others_alone() {
+fn a_lost_client_does_not_end_the_other_requests() {
     let server = started("--reuse 100 --concurrency 3 --max-instances 2 --timeout 10min");
     let mut client = server.connect();
     client.send(head("POST", "/events", &[("Transfer-Encoding", "chunked")]));
     let answer = client.try_head().expect("a head");
     assert_eq!(client.try_chunk(&answer), Ok(b"data: ready\n\n".to_vec()));
-    let (gone, _) = in_the_middle(&server);
+    let (gone, _) = begin_endless_response(&server);
     drop(gone);
-    server.wait_for_log("that it is gone", |line| line.contains("client went away"));
+    server.wait_for_log("the lost client", |line| line.contains("client went away"));
     client.send("3\r\nabc\r\n");
     assert_eq!(client.try_chunk(&answer), Ok(b"data: 3\n\n".to_vec()));
     client.send("0\r\n\r\n");
@@ -91,7 +91,7 @@ fn a_request_that_is_given_up_leaves_the_others_alone() {
 }
 
 #[test]
-fn more_at_once_than_in_all_makes_no_sense() {
+fn rejects_a_concurrency_above_reuse() {
     let ended = run(["serve", "--concurrency", "2"]);
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stderr.contains("--reuse 2"), "{ended:?}");

@@ -1,17 +1,17 @@
-//! Handlers of wasi:http, 0.2 and 0.3: what they are given, what they may answer, and what their failures come to.
+//! Handlers of wasi:http 0.2 and 0.3: requests, responses, failures and grants.
 
 use crate::support::{Broken, Server, Site, head};
 
-/// The same handler in both versions; see the folder guests.
+/// The same handler for version 0.2 and for version 0.3, from the folder guests.
 const GUESTS: [&str; 2] = ["test_proxy", "test_service"];
 
 fn started(guest: &str, arguments: &str) -> Server {
     Server::options().handler(guest).args(arguments).start()
 }
 
-/// A connection's task gives way after a share of work, and must not take what it is not shown then for missing.
+/// The task of a connection must yield at times, and must not take input that it has not read yet for missing.
 #[test]
-fn many_pipelined_requests_are_answered() {
+fn answers_many_pipelined_requests() {
     for guest in GUESTS {
         for arguments in ["", "--reuse 1000"] {
             let server = started(guest, arguments);
@@ -26,9 +26,9 @@ fn many_pipelined_requests_are_answered() {
     }
 }
 
-/// A guest that is busy is let run tick by tick, which is no waiting: whatever the tick in which it ends, its body is whole.
+/// A busy guest runs in time slices. Its body must be complete, in whichever slice it ends.
 #[test]
-fn a_body_may_come_at_any_time() {
+fn a_late_body_is_sent_whole() {
     let server = started("test_proxy", "");
     let mut client = server.connect();
     for turns in (0..200).map(|step| step * 100_000) {
@@ -40,7 +40,7 @@ fn a_body_may_come_at_any_time() {
 }
 
 #[test]
-fn answers_are_sent_as_they_are_given() {
+fn sends_responses_as_the_handler_gives_them() {
     for guest in GUESTS {
         let server = started(guest, "");
         let mut client = server.connect();
@@ -85,7 +85,7 @@ fn answers_are_sent_as_they_are_given() {
     }
 }
 
-/// However much of it is gathered before it is sent, and whether its guest is at its end by then or not.
+/// The lengths are around the sizes at which the host sends what it has gathered.
 #[test]
 fn bodies_of_any_length_are_sent_whole() {
     for guest in GUESTS {
@@ -98,9 +98,9 @@ fn bodies_of_any_length_are_sent_whole() {
     }
 }
 
-/// Framing, Date and Server are the host's.
+/// The host sets the fields of framing, Date and Server.
 #[test]
-fn fields_are_sent_but_for_those_of_the_host() {
+fn drops_fields_that_the_host_owns() {
     for guest in GUESTS {
         let answer = started(guest, "").get("/fields");
         let own = |(name, _): &&(String, String)| {
@@ -116,10 +116,10 @@ fn fields_are_sent_but_for_those_of_the_host() {
 }
 
 #[test]
-fn requests_are_given_as_they_came() {
+fn passes_requests_to_the_handler_unchanged() {
     for guest in GUESTS {
         let server = started(guest, "");
-        // Debug's form of a method and a scheme differs between the bindings.
+        // The bindings of 0.2 and 0.3 format methods and schemes differently.
         for (request, expected) in [
             (
                 "GET /head HTTP/1.1\r\nHost: a.example:81\r\n\r\n",
@@ -133,7 +133,7 @@ fn requests_are_given_as_they_came() {
                 "GET http://other.example/head?\"<>\\^`{|} HTTP/1.1\r\nHost: h\r\n\r\n",
                 "Get|Http|other.example|/head?%22%3C%3E%5C%5E%60%7B%7C%7D|",
             ),
-            // What belongs to the connection, or may not be seen.
+            // Fields of the connection, and credentials for a proxy, are dropped.
             (
                 "POST /head HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, x\r\nKeep-Alive: 5\r\nTE: gzip\r\n\
                  Upgrade: h2c\r\nProxy-Connection: a\r\nProxy-Authorization: b\r\nContent-Length: 2\r\n\r\nxx",
@@ -155,15 +155,15 @@ fn requests_are_given_as_they_came() {
             }
             assert_eq!(text, expected, "{guest}: {request}");
         }
-        // HTTP/1.0 need not name an authority.
+        // A request of HTTP/1.0 may lack a Host field.
         let answer = server.exchange(b"GET /hello HTTP/1.0\r\n\r\n");
         assert_eq!(answer.text(), "hello\n", "{guest}");
     }
 }
 
-/// As long as nothing was sent there is a clean answer, and the connection goes on.
+/// Before the head is sent, a failure gives an error response, and the connection stays open.
 #[test]
-fn failures_before_the_head_is_sent_are_answered() {
+fn failures_before_the_head_give_an_error_response() {
     for guest in GUESTS {
         let server = started(guest, "--cpu 20ms --timeout 10min");
         let mut client = server.connect();
@@ -200,12 +200,11 @@ fn failures_before_the_head_is_sent_are_answered() {
     }
 }
 
-/// A part of a response is never taken for the whole.
+/// A client must not take a part of a response for the whole.
 #[test]
-fn failures_after_the_head_was_sent_cut_the_connection() {
+fn failures_after_the_head_cut_the_connection() {
     for guest in GUESTS {
-        // Little, since on a machine that is busy with other things the slow lane gets next to nothing; but enough for
-        // the head to go out.
+        // Short, because the slow lane gets little time on a busy machine, but enough to send the head.
         let server = started(guest, "--cpu 100ms --timeout 10min --stream-timeout 10min");
         let impatient = started(guest, "--stream-timeout 300ms");
         for (target, reason) in [
@@ -238,9 +237,9 @@ fn failures_after_the_head_was_sent_cut_the_connection() {
     }
 }
 
-/// Clients of HTTP/1.0 take the connection's end for the body's: a cut is a reset.
+/// For a client of HTTP/1.0 the end of the connection is the end of the body.
 #[test]
-fn old_clients_get_streams_too() {
+fn streams_to_http_1_0_clients_end_with_the_connection() {
     for guest in GUESTS {
         let server = started(guest, "");
         let mut client = server.connect();
@@ -252,12 +251,12 @@ fn old_clients_get_streams_too() {
 }
 
 #[test]
-fn the_wall_clock_counts_to_the_head() {
+fn the_timeout_applies_until_the_head() {
     for guest in GUESTS {
         let server = started(guest, "--timeout 300ms");
         assert_eq!(server.get("/wait").status, 504, "{guest}");
         server.wait_for_log("the reason", |line| line.contains("(timeout)"));
-        // Four times as long, and nothing is wrong with it.
+        // The timeout does not apply to the body.
         let answer = server.get("/length?declared=3&written=3&pause=600");
         assert_eq!(answer.text(), "xxx", "{guest}");
         assert_eq!(server.get("/hello").text(), "hello\n", "{guest}");
@@ -265,7 +264,7 @@ fn the_wall_clock_counts_to_the_head() {
 }
 
 #[test]
-fn an_instance_is_kept_for_as_many_requests_as_it_may() {
+fn reuses_an_instance_until_its_limit_or_a_failure() {
     for guest in GUESTS {
         for (arguments, counts) in [("", ["1", "1", "1"]), ("--reuse 2", ["1", "2", "1"])] {
             let server = started(guest, arguments);
@@ -274,7 +273,7 @@ fn an_instance_is_kept_for_as_many_requests_as_it_may() {
                 assert_eq!(client.get("/count").text(), count, "{guest} {arguments}");
             }
         }
-        // And for none after one that it failed.
+        // A failed instance is not reused.
         let server = started(guest, "--reuse 100 --cpu 20ms --timeout 1s");
         for target in [
             "/trap",
@@ -291,19 +290,19 @@ fn an_instance_is_kept_for_as_many_requests_as_it_may() {
             client.send(head("GET", target, &[]));
             let _ = client.try_response(false);
         }
-        // One whose client went away is none that answered.
+        // An instance whose client went away is not reused.
         let mut client = server.connect();
         assert_eq!(client.get("/count").text(), "1", "{guest}");
         client.send(head("GET", "/wait-after-head", &[]));
         assert!(client.try_head().is_ok());
         drop(client);
-        server.wait_for_log("the end of it", |line| line.contains("client went away"));
+        server.wait_for_log("the lost client", |line| line.contains("client went away"));
         assert_eq!(server.get("/count").text(), "1", "{guest}");
     }
 }
 
 #[test]
-fn wasi_is_granted_as_far_as_it_was_asked_for() {
+fn grants_only_what_the_flags_grant() {
     let site = Site::new(&[("page.txt", "page")]);
     for guest in GUESTS {
         let options = Server::options().arg(site.path()).handler(guest);
@@ -311,7 +310,7 @@ fn wasi_is_granted_as_far_as_it_was_asked_for() {
         assert_eq!(server.get("/file").text(), "page", "{guest}");
         assert_eq!(server.get("/print").text(), "hi", "{guest}");
         for line in ["stdout: to the output", "stderr: to the errors"] {
-            server.wait_for_log("what it printed", |found| {
+            server.wait_for_log("the printed line", |found| {
                 found.contains(line) && found.contains(guest) && found.contains("request=1")
             });
         }
@@ -322,16 +321,18 @@ fn wasi_is_granted_as_far_as_it_was_asked_for() {
     }
 }
 
-/// What is left to do after the response is done, within the limits, and holds nobody up.
+/// A guest may work on after its response, within its limits. The client does not wait for it.
 #[test]
-fn a_guest_may_go_on_after_its_response() {
+fn a_guest_may_work_on_after_its_response() {
     for guest in GUESTS {
         let server = started(guest, "--max-instances 1 --queue-timeout 20s");
         let mut client = server.connect();
         assert_eq!(client.get("/after?pause=200").text(), "done", "{guest}");
-        // It waits for the only place.
+        // The next request waits for the only instance.
         assert_eq!(client.get("/hello").text(), "hello\n", "{guest}");
-        server.wait_for_log("its last words", |line| line.contains("after the response"));
+        server.wait_for_log("the line printed after the response", |line| {
+            line.contains("after the response")
+        });
 
         let server = started(
             guest,

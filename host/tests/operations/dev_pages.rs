@@ -1,10 +1,10 @@
-//! With `--dev` a failure is shown in the browser, and without it nothing is.
+//! Error pages: `--dev` shows in the browser why a handler failed; without it the page gives no reason.
 
 use crate::support::{Server, Site, component};
 
 #[test]
-fn a_failure_is_shown_to_developers_alone() {
-    for (target, told) in [
+fn only_dev_pages_show_the_failure() {
+    for (target, parts) in [
         (
             "/trap",
             &["<h1>", "unreachable", "Backtrace", "max-handles"][..],
@@ -22,8 +22,8 @@ fn a_failure_is_shown_to_developers_alone() {
         );
         let policy = answer.field("content-security-policy");
         assert!(policy.is_some_and(|policy| policy.contains("default-src 'none'")));
-        for word in told.iter().filter(|word| **word != "504") {
-            assert!(text.contains(word), "{target}: {word}: {text}");
+        for part in parts.iter().filter(|part| **part != "504") {
+            assert!(text.contains(part), "{target}: {part}: {text}");
         }
         assert!(!text.contains("<script"), "{target}: {text}");
 
@@ -35,10 +35,11 @@ fn a_failure_is_shown_to_developers_alone() {
 }
 
 #[test]
-fn a_build_that_was_refused_is_told_of() {
+fn dev_pages_show_why_a_build_was_refused() {
     let site = Site::new(&[]);
     std::fs::create_dir_all(site.at("handlers")).expect("the folder can be made");
-    std::fs::copy(component("untrusted"), site.at("handlers/trap.wasm")).expect("it is copied");
+    std::fs::copy(component("untrusted"), site.at("handlers/trap.wasm"))
+        .expect("the file can be copied");
     site.write("handlers/never.wasm", b"<b>this is no component");
     let server = Server::options()
         .arg("--dev")
