@@ -60,36 +60,6 @@ pub struct Failed {
     pub output: Option<String>,
 }
 
-impl Failure {
-    /// The status that the client is answered with.
-    pub fn status(&self) -> u16 {
-        match self {
-            Failure::Trap(_)
-            | Failure::InvalidResponse(_)
-            | Failure::NoResponse
-            | Failure::ErrorCode(_)
-            | Failure::Body(_) => 500,
-            Failure::Shared(failure) => failure.status(),
-            Failure::RateExceeded { .. } => 429,
-            Failure::NoInstance(_) | Failure::QueueFull(_) | Failure::NoMemory(_) => 503,
-            Failure::Cpu(_) | Failure::Timeout(_) => 504,
-        }
-    }
-
-    /// Seconds after which the client may try again, where that is of use.
-    pub fn retry_after(&self) -> Option<u64> {
-        match self {
-            Failure::RateExceeded { wait, .. } => {
-                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                Some(seconds.max(1))
-            }
-            Failure::NoInstance(_) | Failure::QueueFull(_) | Failure::NoMemory(_) => Some(1),
-            Failure::Shared(failure) => failure.retry_after(),
-            _ => None,
-        }
-    }
-}
-
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

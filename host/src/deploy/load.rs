@@ -127,8 +127,8 @@ impl Loader {
             .concurrency(config.concurrency)
             .developing(self.developing);
         Ok(match live {
-            Some(live) => handler.successor_of(&live.handler),
-            None => handler,
+            Some(live) => handler.successor_of(&live.handler).build(),
+            None => handler.build(),
         })
     }
 }

@@ -9,7 +9,7 @@ use super::handler_set::HandlerSet;
 use super::managed_handler::ManagedHandler;
 use crate::config::{Action, Route};
 use crate::routing::{self, Table};
-use crate::server::{Missing, Routes, Run, Target};
+use crate::server::{ActiveHandler, MissingHandler, RouteTarget, Routes};
 
 /// The routes that new requests take.
 pub(super) struct LiveRoutes {
@@ -32,7 +32,7 @@ impl LiveRoutes {
     fn table(&self, set: &HandlerSet) -> Routes {
         let mut table = Table::default();
         for site in &set.config.sites {
-            let mut routes = routing::Routes::default();
+            let mut routes = routing::RouteTree::default();
             for route in &site.routes {
                 if let Some(target) = self.target(set, route) {
                     routes.insert(&route.path, target);
@@ -64,7 +64,9 @@ impl LiveRoutes {
                 let key = HandlerKey::Configured(config.name.clone());
                 self.handler(set.handlers.get(&key)?)
             }
-            Action::Redirect(redirect) => RouteTarget::redirect(redirect, &route.path).map_err(log).ok(),
+            Action::Redirect(redirect) => RouteTarget::redirect(redirect, &route.path)
+                .map_err(log)
+                .ok(),
             Action::Respond(response) => RouteTarget::respond(response)
                 .map_err(|error| log(error.to_string()))
                 .ok(),
@@ -81,10 +83,12 @@ impl LiveRoutes {
                 name,
                 refused: refused.clone(),
             }))),
-            (None, Some(reason)) if !handler.held => Some(RouteTarget::Missing(Arc::new(MissingHandler {
-                name,
-                reason: self.developing.then(|| reason.clone()),
-            }))),
+            (None, Some(reason)) if !handler.held => {
+                Some(RouteTarget::Missing(Arc::new(MissingHandler {
+                    name,
+                    reason: self.developing.then(|| reason.clone()),
+                })))
+            }
             (None, _) => None,
         }
     }

@@ -39,9 +39,7 @@ pub(super) async fn answer<S: Transport>(
                 return reject(connection, &reason, exchange).await;
             }
             match outcome {
-                Ok(Ok(Answer { response, lease })) => {
-                    (response, Some(Producer { lease, active }))
-                }
+                Ok(Ok(Answer { response, lease })) => (response, Some(Producer { lease, active })),
                 Ok(Err(failed)) => {
                     exchange.log_failure(&failed.failure, &active);
                     let response = failure_response::of(&failed, &active, exchange.line());

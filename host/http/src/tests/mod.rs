@@ -163,7 +163,7 @@ fn parse_one(bytes: &[u8], head_only: bool) -> Option<(Received, &[u8])> {
     }
     if received.field("transfer-encoding") == Some("chunked") {
         let (mut input, mut content) = (bytes::BytesMut::from(rest), bytes::BytesMut::new());
-        let whole = ChunkedDecoder::default()
+        let whole = crate::request::chunked_decoder::ChunkedDecoder::default()
             .decode(&mut input, &mut content)
             .ok()?;
         received.body = content.to_vec();

@@ -258,7 +258,10 @@ mod tests {
         assert!(rates.check("192.0.2.1:1").is_ok());
         clock.advance(Duration::from_millis(2_500));
         let failure = rates.check("192.0.2.1:1").unwrap_err();
-        assert_eq!((failure.status(), failure.retry_after()), (429, Some(8)));
+        let Failure::RateExceeded { whose, wait, .. } = failure else {
+            panic!("{failure:?}");
+        };
+        assert_eq!((whose, wait), (Whose::Client, Duration::from_millis(7_500)));
     }
 
     #[test]
