@@ -200,7 +200,7 @@ reuse = 2
             "belljar.toml:12:28: unknown key \"rat\" in limits; did you mean \"rate\"?",
             "belljar.toml:13:20: the folder nowhere cannot be opened: No such file or directory (os error 2); make it, \
              or correct its path",
-            "belljar.toml:13:54: allow-outbound = \"example.com\": it has no scheme; write it as \
+            "belljar.toml:13:54: allow-outbound = \"example.com\": the origin has no scheme; write it as \
              https://api.example.com",
             "belljar.toml:16:8: the path /a/:c has a route already, in line 9; give one of them another path",
             "belljar.toml:17:12: \"/{b}\": the path /a/:c has no parameter `b`",

@@ -43,7 +43,7 @@ fn stores_values_until_they_are_deleted() {
         ("get?key=n", "42"),
         (
             "increment?key=",
-            "Error::Other(\"the value of `` is no number in decimal digits, so it cannot be incremented\")",
+            "Error::Other(\"the value of `` cannot be incremented: it is not an unsigned decimal number of 64 bits\")",
         ),
         (
             "batch?bucket=b",
@@ -57,7 +57,7 @@ fn stores_values_until_they_are_deleted() {
     let long = format!("get?bucket={}", "b".repeat(65));
     assert_eq!(kv(&server, &long), "Error::NoSuchStore");
     let many = kv(&server, "list?bucket=many&count=10001");
-    assert!(many.contains("there may be 10000"), "{many}");
+    assert!(many.contains("more than the maximum of 10000"), "{many}");
 }
 
 /// Dropping the server kills it: a value must be on disk before the response is sent.
@@ -217,9 +217,9 @@ fn refuses_to_start_with_an_unusable_store() {
     let header = site.write("header", &torn);
     let cut = site.write("cut", &bytes[..bytes.len() / 2]);
     for (file, told) in [
-        (site.at("missing/store"), "its folder is not there"),
+        (site.at("missing/store"), "its folder does not exist"),
         (site.path(), "cannot be opened"),
-        (site.at("text.txt"), "is no key-value store"),
+        (site.at("text.txt"), "is not a key-value store"),
         (store, "is in use by another process"),
         (header, "is damaged"),
         (cut, "is damaged"),

@@ -564,12 +564,12 @@ fn https_needs_a_trusted_certificate() {
         assert!(text.starts_with(expected), "{authority:?} {url}: {text}");
     }
     for (content, told) in [
-        ("", "no certificate"),
+        ("", "contains no PEM certificate"),
         (
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-            "of no use",
+            "certificate in the file is invalid",
         ),
-        ("-----BEGIN CERTIFICATE-----\nAAAA\n", "damaged"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n", "is damaged"),
     ] {
         let file = site
             .write("bad.pem", content.as_bytes())

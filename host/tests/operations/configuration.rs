@@ -126,8 +126,10 @@ fn what_is_wrong_is_told_with_its_place() {
                  its path",
                 "6:51: dirs = \"data\": write it as HOST::GUEST, such as ./data::/data, or ./data::/data:rw to let the \
                  handler write",
-                "7:19: allow-outbound = \"example.com\": it has no scheme; write it as https://api.example.com",
-                "8:16: the certificates no.pem cannot be used: there is no certificate in it; it has to be in PEM",
+                "7:19: allow-outbound = \"example.com\": the origin has no scheme; write it as \
+                 https://api.example.com",
+                "8:16: the certificates no.pem cannot be used: the file contains no PEM certificate; convert the \
+                 certificate to PEM",
                 "9:17: store-max-key has no use without a store; name its file as `store`",
             ],
         ),

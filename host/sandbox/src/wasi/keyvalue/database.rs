@@ -58,7 +58,7 @@ impl fmt::Display for StoreInUse {
         let shown = self.0.display();
         write!(
             f,
-            "the store {shown} is in use by another process; give each server a file of its own"
+            "the store {shown} cannot be opened: it is in use by another process; use a separate file for each server"
         )
     }
 }
@@ -91,7 +91,7 @@ impl Database {
         let writer = thread::Builder::new()
             .name("store".into())
             .spawn(move || write(&database.redb, jobs))
-            .context("no thread for the store")?;
+            .context("the writer thread of the store cannot be started")?;
         Ok(Self {
             redb,
             queue: Some(queue),
@@ -151,7 +151,7 @@ impl Database {
                 bytes += key.len() + value.as_ref().map_or(0, Vec::len);
                 if bytes > MAX_ANSWER && !values.is_empty() {
                     return Ok(Err(Refused(format!(
-                        "the values of these keys have more than {MAX_ANSWER} bytes together; ask for fewer at once"
+                        "these keys and their values exceed {MAX_ANSWER} bytes in total; request fewer keys at once"
                     ))));
                 }
                 values.push((key, value));
@@ -278,13 +278,17 @@ fn open(path: &Path) -> anyhow::Result<redb::Database> {
         Err(DatabaseError::Storage(StorageError::Io(error)))
             if error.kind() == std::io::ErrorKind::InvalidData =>
         {
-            bail!("{shown} is no key-value store; name another file, or one that is not there yet")
+            bail!(
+                "the store {shown} cannot be opened: the file is not a key-value store; name another file, or \
+                 one that does not exist yet"
+            )
         }
         Err(error) => bail!(
-            "the store {shown} is damaged ({error}); put a copy of it in its place, or move it away to begin anew"
+            "the store {shown} cannot be opened: the file is damaged ({error}); restore it from a backup, or \
+             move it away to start with an empty store"
         ),
     };
-    claim(&database).with_context(|| format!("the store {shown} cannot be used"))?;
+    claim(&database).with_context(|| format!("the store {shown} cannot be opened"))?;
     Ok(database)
 }
 
@@ -301,10 +305,12 @@ fn open_file(path: &Path) -> anyhow::Result<File> {
             return Err(error).with_context(|| format!("the store {shown} cannot be opened"));
         }
     };
-    let kind = file.metadata().context("the store cannot be looked at")?;
+    let kind = file
+        .metadata()
+        .with_context(|| format!("the store {} cannot be opened", path.display()))?;
     anyhow::ensure!(
         kind.is_file(),
-        "{} is no file that a store could be kept in",
+        "the store {} cannot be opened: it is not a regular file; name another file",
         path.display()
     );
     Ok(file)
@@ -312,7 +318,7 @@ fn open_file(path: &Path) -> anyhow::Result<File> {
 
 fn no_folder(path: &Path) -> String {
     format!(
-        "the store {} cannot be made: its folder is not there",
+        "the store {} cannot be created: its folder does not exist; create the folder, or correct the path",
         path.display()
     )
 }
@@ -334,8 +340,10 @@ fn claim(database: &redb::Database) -> anyhow::Result<()> {
     };
     match format {
         Some(FORMAT) => Ok(()),
-        Some(other) => bail!("it was written by another version of belljar (format {other})"),
-        None => bail!("it is another program's database"),
+        Some(other) => bail!(
+            "another version of belljar wrote the file (format {other}); use that version, or name another file"
+        ),
+        None => bail!("the file is the database of another program; name another file"),
     }
 }
 

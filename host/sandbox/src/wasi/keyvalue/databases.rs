@@ -42,15 +42,19 @@ impl Databases {
             }
             if let Err(RecvTimeoutError::Timeout) = entry.closed.recv_timeout(PATIENCE) {
                 bail!(
-                    "the store {} is still being closed by those who used it; try again",
+                    "the store {} cannot be opened: it is still being closed after its last use; try again",
                     path.display()
                 );
             }
         }
         let (held, closed) = mpsc::channel();
         let database = Arc::new(Database::held(path, held)?);
-        let key = canonical(path)
-            .with_context(|| format!("the store {} cannot be found", path.display()))?;
+        let key = canonical(path).with_context(|| {
+            format!(
+                "the path of the store {} cannot be resolved",
+                path.display()
+            )
+        })?;
         open.retain(|_, entry| entry.database.strong_count() > 0);
         open.insert(
             key,

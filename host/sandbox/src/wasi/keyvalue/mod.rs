@@ -65,7 +65,9 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(reason) => Self::Other(reason),
-            Failure::Broken => Self::Other("the store failed; the server's log says why".into()),
+            Failure::Broken => {
+                Self::Other("the store failed; the log of the server has the reason".into())
+            }
         }
     }
 }
@@ -121,7 +123,7 @@ impl interface::Host for View<'_> {
                 tracing::warn!(
                     target: "guest",
                     %handler,
-                    "a bucket was denied, since there is no key-value store; --store FILE makes one"
+                    "access to a bucket was denied: no key-value store is granted; add --store FILE to grant one"
                 );
             });
             return Err(Error::AccessDenied);
@@ -250,7 +252,7 @@ fn bounded(keys: usize) -> Result<(), Error> {
     match keys <= MAX_BATCH {
         true => Ok(()),
         false => Err(Error::Other(format!(
-            "a batch of {keys} keys; there may be {MAX_BATCH}"
+            "the batch has {keys} keys, more than the maximum of {MAX_BATCH}; use several batches"
         ))),
     }
 }

@@ -166,7 +166,7 @@ impl Space {
         if usage.bytes > most && usage.bytes > before {
             let (handler, wanted) = (&self.handler, usage.bytes);
             return Ok(Err(Refused(format!(
-                "the store of `{handler}` is full: it would hold {wanted} bytes, and may hold {most} \
+                "the store of `{handler}` is full: it would hold {wanted} bytes, more than the limit of {most} \
                  (--store-max-bytes)"
             ))));
         }
@@ -223,13 +223,14 @@ impl Space {
         };
         let Some(current) = current else {
             return Ok(Err(Refused(format!(
-                "the value of `{}` is no number in decimal digits, so it cannot be incremented",
+                "the value of `{}` cannot be incremented: it is not an unsigned decimal number of 64 bits",
                 shown(&key)
             ))));
         };
         let Some(sum) = current.checked_add(delta) else {
             return Ok(Err(Refused(format!(
-                "{current} and {delta} are more than a number of 64 bits holds"
+                "the value of `{}` cannot be incremented: {current} + {delta} exceeds 64 bits",
+                shown(&key)
             ))));
         };
         let entry = (key, sum.to_string().into_bytes());
@@ -242,14 +243,14 @@ impl Space {
         } = self.limits;
         if key.len() > max_key {
             return Err(Refused(format!(
-                "the key `{}` has {} bytes, and may have {max_key} (--store-max-key)",
+                "the key `{}` has {} bytes, more than the limit of {max_key} (--store-max-key)",
                 shown(key),
                 key.len()
             )));
         }
         if value.len() > max_value {
             return Err(Refused(format!(
-                "the value of `{}` has {} bytes, and may have {max_value} (--store-max-value)",
+                "the value of `{}` has {} bytes, more than the limit of {max_value} (--store-max-value)",
                 shown(key),
                 value.len()
             )));

@@ -33,10 +33,10 @@ impl FromStr for Network {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let advice = "write it as 10.0.0.0/8, fd00::/8 or 127.0.0.1";
+        let advice = "write a network as 10.0.0.0/8, fd00::/8 or 127.0.0.1";
         let address: IpAddr = address
             .parse()
-            .map_err(|_| format!("`{address}` is no address; {advice}"))?;
+            .map_err(|_| format!("`{address}` is not an IP address; {advice}"))?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
             None => longest,
@@ -45,7 +45,7 @@ impl FromStr for Network {
                 .ok()
                 .filter(|prefix| *prefix <= longest)
                 .ok_or_else(|| {
-                    format!("/{digits} is no length of a prefix, 0 to {longest}; {advice}")
+                    format!("`/{digits}` is not a prefix length from 0 to {longest}; {advice}")
                 })?,
         };
         Ok(Self { address, prefix })

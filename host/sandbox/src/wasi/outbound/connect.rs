@@ -90,7 +90,7 @@ async fn addresses(origin: &Origin, deadline: Instant) -> Result<Vec<SocketAddr>
     match timeout_at(deadline, lookup).await {
         Ok(Ok(addresses)) => Ok(addresses.collect()),
         Ok(Err(error)) => {
-            tracing::debug!("{origin} cannot be looked up: {error}");
+            tracing::debug!("the name lookup for {origin} failed: {error}");
             Err(Error::DnsError {
                 rcode: Some("address not available".into()),
                 info_code: None,

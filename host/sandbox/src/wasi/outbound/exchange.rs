@@ -236,7 +236,7 @@ fn of_hyper(error: &hyper::Error, max_head: usize) -> Error {
     } else if error.is_user() {
         match error.source().and_then(|cause| cause.downcast_ref()) {
             Some(Error::HttpRequestBodySize(size)) => Error::HttpRequestBodySize(*size),
-            _ => Error::InternalError(Some("the request's body broke off".into())),
+            _ => Error::InternalError(Some("the body of the request is incomplete".into())),
         }
     } else {
         let cause = error.source().and_then(|cause| cause.downcast_ref());

@@ -169,7 +169,8 @@ impl Client {
             true => Ok(origin),
             false => {
                 self.log.denied(&format!(
-                    "a request to {origin} was denied; --allow-outbound {origin} allows it"
+                    "a request to {origin} was denied: the origin is not granted; add --allow-outbound {origin} to \
+                     allow it"
                 ));
                 Err(Error::HttpRequestDenied)
             }
@@ -199,8 +200,8 @@ impl WasiHttpHooks for Client {
                 Err(Refused::Failed(error)) => return Err(error),
                 Err(Refused::Prohibited(address)) => {
                     log.denied(&format!(
-                        "a request to {origin} was denied: its address {address} is not public; --allow-private \
-                         {address} allows names to lead there"
+                        "a request to {origin} was denied: the host's address {address} is not public; add \
+                         --allow-private {address} to allow it"
                     ));
                     return Err(Error::DestinationIpProhibited);
                 }
@@ -210,7 +211,7 @@ impl WasiHttpHooks for Client {
                 let _opened = opened;
                 // What went wrong with the response is told by its body.
                 if let Ok(Err(error)) = driver.await {
-                    tracing::debug!("a connection to {origin} ended: {error}");
+                    tracing::debug!("the connection to {origin} failed: {error}");
                 }
                 Ok(())
             };

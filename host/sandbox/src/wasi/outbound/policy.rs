@@ -67,17 +67,22 @@ impl FromStr for AllowedOrigin {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err("it has no scheme; write it as https://api.example.com".into());
+            return Err("the origin has no scheme; write it as https://api.example.com".into());
         };
         let tls = match scheme.to_ascii_lowercase().as_str() {
             "http" => false,
             "https" => true,
-            _ => return Err(format!("{scheme} is neither http nor https")),
+            _ => {
+                return Err(format!(
+                    "the scheme `{scheme}` is neither http nor https; write the origin as https://api.example.com"
+                ));
+            }
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if let Some(c) = authority.chars().find(|c| "/?#@".contains(*c)) {
             return Err(format!(
-                "an origin is a scheme, a host and a port, without `{c}`; write it as https://api.example.com"
+                "an origin has only a scheme, a host and a port, so `{c}` is not allowed; write it as \
+                 https://api.example.com"
             ));
         }
         let (host, port) = split_port(authority);
@@ -85,7 +90,9 @@ impl FromStr for AllowedOrigin {
             None => Some(default_port(tls)),
             Some("*") => None,
             Some(digits) => Some(port_number(digits).ok_or_else(|| {
-                format!("{digits} is no port; it is a number of 1 to 65535, or * for any")
+                format!(
+                    "`{digits}` is not a port; write a number from 1 to 65535, or * for any port"
+                )
             })?),
         };
         let host = match host {
@@ -94,7 +101,9 @@ impl FromStr for AllowedOrigin {
                 Some(end) => match host_of(end)? {
                     Host::Name(name) => Hosts::Under(format!(".{name}")),
                     Host::Address(_) => {
-                        return Err("a wildcard stands before a name, not an address".into());
+                        return Err(
+                            "`*.` cannot precede an IP address; write the address alone".into()
+                        );
                     }
                 },
                 None => Hosts::One(host_of(host)?),
@@ -163,7 +172,9 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
 fn host_of(text: &str) -> Result<Host, String> {
     if let Some(inner) = text.strip_prefix('[') {
         let address = inner.strip_suffix(']').and_then(|inner| inner.parse().ok());
-        let address: Ipv6Addr = address.ok_or_else(|| format!("{text} is no IPv6 address"))?;
+        let address: Ipv6Addr = address.ok_or_else(|| {
+            format!("`{text}` is not an IPv6 address in brackets; write it like [::1]")
+        })?;
         return Ok(Host::Address(address.into()));
     }
     if let Ok(address) = text.parse() {
@@ -173,7 +184,7 @@ fn host_of(text: &str) -> Result<Host, String> {
     match is_name(&name) {
         true => Ok(Host::Name(name)),
         false => Err(format!(
-            "`{text}` is no host; it is a name in ASCII, an IPv4 address or an IPv6 address in brackets"
+            "`{text}` is not a host; write an ASCII name, an IPv4 address, or an IPv6 address in brackets"
         )),
     }
 }

@@ -27,15 +27,19 @@ impl Authorities {
     pub fn add(&mut self, pem: &[u8]) -> Result<(), String> {
         let mut found = false;
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| format!("it is damaged ({error:?})"))?;
-            self.0
-                .add(certificate)
-                .map_err(|error| format!("a certificate in it is of no use ({error})"))?;
+            let certificate = certificate.map_err(|error| {
+                format!("the file is damaged ({error:?}); replace it with a valid PEM file")
+            })?;
+            self.0.add(certificate).map_err(|error| {
+                format!("a certificate in the file is invalid ({error}); replace it")
+            })?;
             found = true;
         }
         match found {
             true => Ok(()),
-            false => Err("there is no certificate in it; it has to be in PEM".into()),
+            false => {
+                Err("the file contains no PEM certificate; convert the certificate to PEM".into())
+            }
         }
     }
 
@@ -48,7 +52,9 @@ impl Authorities {
                 .with_root_certificates(self.0.clone())
                 .with_no_client_auth(),
             Err(error) => {
-                tracing::error!("no https to other servers: {error}");
+                tracing::error!(
+                    "TLS to other servers cannot be set up: {error}; every https request of the handlers fails"
+                );
                 return None;
             }
         };
