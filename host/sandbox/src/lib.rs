@@ -36,6 +36,6 @@ pub use handler::load_error::LoadError;
 pub use handler::{Handler, HandlerBuilder};
 pub use wasi::filesystem::{Access, Preopen};
 pub use wasi::grants::Grants;
-pub use wasi::keyvalue::{Buckets, Database, Databases, StoreInUse, StoreLimits};
+pub use wasi::keyvalue::{Database, Databases, KeyValueStore, StoreInUse, StoreLimits};
 pub use wasi::outbound::{AllowedOrigin, Authorities, Network, Outbound};
 pub use worlds::World;

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::{GrantConfig, OutboundConfig, StoreConfig};
-use belljar_sandbox::{Authorities, Buckets, Database, Databases, Grants, Outbound};
+use belljar_sandbox::{Authorities, Database, Databases, Grants, KeyValueStore, Outbound};
 
 impl GrantConfig {
     /// Opens what is granted to the handler of this name.
@@ -19,7 +19,7 @@ impl GrantConfig {
             return Ok(grants);
         };
         let database = databases.open(file)?;
-        Ok(grants.store(Buckets::new(database, name.to_owned(), *limits)))
+        Ok(grants.store(KeyValueStore::new(database, name.to_owned(), *limits)))
     }
 
     /// As [`open`](Self::open), for an [`Inspection`](belljar_sandbox::Inspection): makes no store, and holds none.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Once};
 use wasmtime_wasi_config::WasiConfigVariables;
 
 use super::filesystem::{FileSystem, Preopen};
-use super::keyvalue::Buckets;
+use super::keyvalue::KeyValueStore;
 use super::outbound::{Egress, Outbound};
 
 /// What a handler may see and use beyond its request, clocks and random numbers.
@@ -18,7 +18,7 @@ pub struct Grants {
     pub(crate) tcp: Arc<[SocketAddr]>,
     pub(crate) config: WasiConfigVariables,
     pub(crate) has_config: bool,
-    pub(crate) store: Option<Buckets>,
+    pub(crate) store: Option<KeyValueStore>,
     pub(crate) has_store: bool,
     /// Completed when the log has said that the handler asks for a store without a grant.
     pub(crate) store_denied: Once,
@@ -71,7 +71,7 @@ impl Grants {
     }
 
     /// Grants a key-value store.
-    pub fn store(mut self, store: Buckets) -> Self {
+    pub fn store(mut self, store: KeyValueStore) -> Self {
         self.store = Some(store);
         self.with_unopened_store()
     }

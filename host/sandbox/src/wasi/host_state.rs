@@ -103,8 +103,8 @@ impl HostState {
         }
     }
 
-    pub fn keyvalue(&mut self) -> keyvalue::View<'_> {
-        keyvalue::View {
+    pub fn keyvalue(&mut self) -> keyvalue::KeyValueView<'_> {
+        keyvalue::KeyValueView {
             table: &mut self.table,
             store: self.grants.store.as_ref(),
             handler: &self.grants.name,

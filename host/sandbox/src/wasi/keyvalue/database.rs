@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use redb::{DatabaseError, ReadableDatabase, StorageError, TableDefinition};
 use tokio::sync::{mpsc, oneshot};
 
-use super::store::{Change, Page, Refused, Space};
+use super::store::{Change, KeyPage, Namespace, Rejected};
 
 /// A store, open for as long as this is held.
 ///
@@ -19,34 +19,34 @@ use super::store::{Change, Page, Refused, Space};
 /// for the disk in the next transaction together, so that many writers cost no more of it than one.
 #[derive(Debug)]
 pub struct Database {
-    redb: Arc<Open>,
+    file: Arc<OpenFile>,
     /// None when the thread is to end.
-    queue: Option<mpsc::Sender<Job>>,
+    queue: Option<mpsc::Sender<WriteRequest>>,
     writer: Option<JoinHandle<()>>,
 }
 
 /// The file, in use by this process.
 #[derive(Debug)]
-struct Open {
+struct OpenFile {
     redb: redb::Database,
     /// Whoever waits for the file to be closed sees this dropped; it is dropped after the field before it.
-    _held: Option<Sender<()>>,
+    _closed: Option<Sender<()>>,
 }
 
-struct Job {
-    space: Arc<Space>,
+struct WriteRequest {
+    namespace: Arc<Namespace>,
     bucket: Arc<str>,
     change: Change,
-    answer: oneshot::Sender<Result<u64, Failure>>,
+    answer: oneshot::Sender<Result<u64, StoreError>>,
 }
 
 /// Why a call has no result.
 #[derive(Debug, Clone)]
-pub(super) enum Failure {
+pub(super) enum StoreError {
     /// It asked for what it may not have; the message is for its author.
-    Refused(String),
+    Rejected(String),
     /// The store itself failed; the log has said how.
-    Broken,
+    Failed,
 }
 
 /// A store cannot be opened since another process has it open.
@@ -77,23 +77,23 @@ impl Database {
     }
 
     /// As [`open`](Self::open); what is held for it is dropped when the file is closed.
-    pub(super) fn held(path: &Path, held: Sender<()>) -> anyhow::Result<Self> {
-        Self::start(path, Some(held))
+    pub(super) fn open_with_signal(path: &Path, closed: Sender<()>) -> anyhow::Result<Self> {
+        Self::start(path, Some(closed))
     }
 
-    fn start(path: &Path, held: Option<Sender<()>>) -> anyhow::Result<Self> {
-        let redb = Arc::new(Open {
+    fn start(path: &Path, closed: Option<Sender<()>>) -> anyhow::Result<Self> {
+        let file = Arc::new(OpenFile {
             redb: open(path)?,
-            _held: held,
+            _closed: closed,
         });
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        let database = redb.clone();
+        let (queue, requests) = mpsc::channel(MAX_QUEUED);
+        let writing = file.clone();
         let writer = thread::Builder::new()
             .name("store".into())
-            .spawn(move || write(&database.redb, jobs))
+            .spawn(move || write(&writing.redb, requests))
             .context("the writer thread of the store cannot be started")?;
         Ok(Self {
-            redb,
+            file,
             queue: Some(queue),
             writer: Some(writer),
         })
@@ -113,44 +113,44 @@ impl Database {
             _ => Path::new("."),
         };
         if !folder.is_dir() {
-            bail!("{}", no_folder(path));
+            bail!("{}", no_folder_message(path));
         }
         Ok(())
     }
 
     pub(super) async fn change(
         &self,
-        space: &Arc<Space>,
+        namespace: &Arc<Namespace>,
         bucket: &Arc<str>,
         change: Change,
-    ) -> Result<u64, Failure> {
+    ) -> Result<u64, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let job = Job {
-            space: space.clone(),
+        let request = WriteRequest {
+            namespace: namespace.clone(),
             bucket: bucket.clone(),
             change,
             answer,
         };
-        let queue = self.queue.as_ref().ok_or(Failure::Broken)?;
-        queue.send(job).await.map_err(|_| Failure::Broken)?;
-        answered.await.map_err(|_| Failure::Broken)?
+        let queue = self.queue.as_ref().ok_or(StoreError::Failed)?;
+        queue.send(request).await.map_err(|_| StoreError::Failed)?;
+        answered.await.map_err(|_| StoreError::Failed)?
     }
 
     /// Values by key, in the keys' order.
     pub(super) async fn get(
         &self,
-        space: &Arc<Space>,
+        namespace: &Arc<Namespace>,
         bucket: &Arc<str>,
         keys: Vec<String>,
-    ) -> Result<Vec<(String, Option<Vec<u8>>)>, Failure> {
-        self.read(space, bucket, move |space, transaction, bucket| {
+    ) -> Result<Vec<(String, Option<Vec<u8>>)>, StoreError> {
+        self.read(namespace, bucket, move |namespace, transaction, bucket| {
             let mut values = Vec::new();
             let mut bytes = 0;
             for key in keys {
-                let value = space.get(transaction, bucket, &key)?;
+                let value = namespace.get(transaction, bucket, &key)?;
                 bytes += key.len() + value.as_ref().map_or(0, Vec::len);
                 if bytes > MAX_ANSWER && !values.is_empty() {
-                    return Ok(Err(Refused(format!(
+                    return Ok(Err(Rejected(format!(
                         "these keys and their values exceed {MAX_ANSWER} bytes in total; request fewer keys at once"
                     ))));
                 }
@@ -163,24 +163,24 @@ impl Database {
 
     pub(super) async fn exists(
         &self,
-        space: &Arc<Space>,
+        namespace: &Arc<Namespace>,
         bucket: &Arc<str>,
         key: String,
-    ) -> Result<bool, Failure> {
-        self.read(space, bucket, move |space, transaction, bucket| {
-            space.exists(transaction, bucket, &key).map(Ok)
+    ) -> Result<bool, StoreError> {
+        self.read(namespace, bucket, move |namespace, transaction, bucket| {
+            namespace.exists(transaction, bucket, &key).map(Ok)
         })
         .await
     }
 
     pub(super) async fn list(
         &self,
-        space: &Arc<Space>,
+        namespace: &Arc<Namespace>,
         bucket: &Arc<str>,
         from: u64,
-    ) -> Result<Page, Failure> {
-        self.read(space, bucket, move |space, transaction, bucket| {
-            space.list(transaction, bucket, from).map(Ok)
+    ) -> Result<KeyPage, StoreError> {
+        self.read(namespace, bucket, move |namespace, transaction, bucket| {
+            namespace.list(transaction, bucket, from).map(Ok)
         })
         .await
     }
@@ -188,25 +188,25 @@ impl Database {
     /// Reads off the thread of the guest: what is not in memory comes from the disk.
     async fn read<T: Send + 'static>(
         &self,
-        space: &Arc<Space>,
+        namespace: &Arc<Namespace>,
         bucket: &Arc<str>,
         read: impl FnOnce(
-            &Space,
+            &Namespace,
             &redb::ReadTransaction,
             &str,
-        ) -> Result<Result<T, Refused>, redb::Error>
+        ) -> Result<Result<T, Rejected>, redb::Error>
         + Send
         + 'static,
-    ) -> Result<T, Failure> {
-        let (redb, space, bucket) = (self.redb.clone(), space.clone(), bucket.clone());
+    ) -> Result<T, StoreError> {
+        let (file, namespace, bucket) = (self.file.clone(), namespace.clone(), bucket.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            let transaction = redb.redb.begin_read()?;
-            read(&space, &transaction, &bucket)
+            let transaction = file.redb.begin_read()?;
+            read(&namespace, &transaction, &bucket)
         });
         match reading.await {
-            Ok(Ok(outcome)) => outcome.map_err(|Refused(reason)| Failure::Refused(reason)),
-            Ok(Err(error)) => Err(broken(&error)),
-            Err(error) => Err(broken(&error)),
+            Ok(Ok(outcome)) => outcome.map_err(|Rejected(reason)| StoreError::Rejected(reason)),
+            Ok(Err(error)) => Err(failed(&error)),
+            Err(error) => Err(failed(&error)),
         }
     }
 }
@@ -222,12 +222,12 @@ impl Drop for Database {
 }
 
 /// The writer's thread.
-fn write(database: &redb::Database, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(first) = jobs.blocking_recv() {
+fn write(database: &redb::Database, mut requests: mpsc::Receiver<WriteRequest>) {
+    while let Some(first) = requests.blocking_recv() {
         let mut group = vec![first];
-        while group.len() < GROUP {
-            match jobs.try_recv() {
-                Ok(job) => group.push(job),
+        while group.len() < MAX_GROUP {
+            match requests.try_recv() {
+                Ok(request) => group.push(request),
                 Err(_) => break,
             }
         }
@@ -235,41 +235,48 @@ fn write(database: &redb::Database, mut jobs: mpsc::Receiver<Job>) {
             Ok(answers) => {
                 for (answer, outcome) in answers {
                     // The handler may be gone; its change is made all the same.
-                    let _ =
-                        answer.send(outcome.map_err(|Refused(reason)| Failure::Refused(reason)));
+                    let _ = answer
+                        .send(outcome.map_err(|Rejected(reason)| StoreError::Rejected(reason)));
                 }
             }
             // The handlers learn it from the senders that went with the group.
             Err(error) => {
-                broken(&error);
+                failed(&error);
             }
         }
     }
 }
 
-type Answers = Vec<(oneshot::Sender<Result<u64, Failure>>, Result<u64, Refused>)>;
+type Outcomes = Vec<(
+    oneshot::Sender<Result<u64, StoreError>>,
+    Result<u64, Rejected>,
+)>;
 
-fn commit(database: &redb::Database, group: Vec<Job>) -> Result<Answers, redb::Error> {
+fn commit(database: &redb::Database, group: Vec<WriteRequest>) -> Result<Outcomes, redb::Error> {
     let transaction = database.begin_write()?;
     let mut answers = Vec::with_capacity(group.len());
-    for job in group {
-        let outcome = job.space.change(&transaction, &job.bucket, job.change)?;
-        answers.push((job.answer, outcome));
+    for request in group {
+        let outcome = request
+            .namespace
+            .change(&transaction, &request.bucket, request.change)?;
+        answers.push((request.answer, outcome));
     }
     // Durable when it returns: redb's Durability::Immediate.
     transaction.commit()?;
     Ok(answers)
 }
 
-fn broken(error: &dyn std::error::Error) -> Failure {
+fn failed(error: &dyn std::error::Error) -> StoreError {
     tracing::error!("the key-value store failed: {error}");
-    Failure::Broken
+    StoreError::Failed
 }
 
 fn open(path: &Path) -> anyhow::Result<redb::Database> {
     let shown = path.display();
     let file = open_file(path)?;
-    let database = redb::Builder::new().set_cache_size(CACHE).create_file(file);
+    let database = redb::Builder::new()
+        .set_cache_size(CACHE_SIZE)
+        .create_file(file);
     let database = match database {
         Ok(database) => database,
         Err(DatabaseError::DatabaseAlreadyOpen) => {
@@ -288,7 +295,7 @@ fn open(path: &Path) -> anyhow::Result<redb::Database> {
              move it away to start with an empty store"
         ),
     };
-    claim(&database).with_context(|| format!("the store {shown} cannot be opened"))?;
+    check_format(&database).with_context(|| format!("the store {shown} cannot be opened"))?;
     Ok(database)
 }
 
@@ -299,7 +306,9 @@ fn open_file(path: &Path) -> anyhow::Result<File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = match options.open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!("{}", no_folder(path)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            bail!("{}", no_folder_message(path))
+        }
         Err(error) => {
             let shown = path.display();
             return Err(error).with_context(|| format!("the store {shown} cannot be opened"));
@@ -316,7 +325,7 @@ fn open_file(path: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
-fn no_folder(path: &Path) -> String {
+fn no_folder_message(path: &Path) -> String {
     format!(
         "the store {} cannot be created: its folder does not exist; create the folder, or correct the path",
         path.display()
@@ -324,14 +333,14 @@ fn no_folder(path: &Path) -> String {
 }
 
 /// Writes into a new store whose it is, and looks for that in one that was there.
-fn claim(database: &redb::Database) -> anyhow::Result<()> {
+fn check_format(database: &redb::Database) -> anyhow::Result<()> {
     let reading = database.begin_read()?;
-    let format = match reading.open_table(ABOUT) {
+    let format = match reading.open_table(FORMAT_TABLE) {
         Ok(about) => about.get("format")?.map(|format| format.value()),
         Err(redb::TableError::TableDoesNotExist(_)) if reading.list_tables()?.next().is_none() => {
             drop(reading);
             let writing = database.begin_write()?;
-            writing.open_table(ABOUT)?.insert("format", FORMAT)?;
+            writing.open_table(FORMAT_TABLE)?.insert("format", FORMAT)?;
             writing.commit()?;
             return Ok(());
         }
@@ -347,19 +356,19 @@ fn claim(database: &redb::Database) -> anyhow::Result<()> {
     }
 }
 
-const ABOUT: TableDefinition<&str, u64> = TableDefinition::new("belljar");
+const FORMAT_TABLE: TableDefinition<&str, u64> = TableDefinition::new("belljar");
 
 /// The tables of this version.
 const FORMAT: u64 = 1;
 
 /// Bytes of the file that are kept in memory.
-const CACHE: usize = 32 << 20;
+const CACHE_SIZE: usize = 32 << 20;
 
 /// Changes that wait for the writer. Who has a further one waits.
-const QUEUE: usize = 256;
+const MAX_QUEUED: usize = 256;
 
 /// Changes of one transaction.
-const GROUP: usize = 256;
+const MAX_GROUP: usize = 256;
 
 /// Bytes of keys and values in one answer, if there is more than one value.
 const MAX_ANSWER: usize = 16 << 20;

@@ -14,11 +14,11 @@ use super::database::Database;
 /// The open stores by their files. Each is closed when the last who uses it lets it go.
 #[derive(Debug, Default)]
 pub struct Databases {
-    open: Mutex<HashMap<PathBuf, Entry>>,
+    open: Mutex<HashMap<PathBuf, OpenDatabase>>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct OpenDatabase {
     database: Weak<Database>,
     /// Disconnected once the file is closed, which is a while after the last use.
     closed: Receiver<()>,
@@ -40,15 +40,15 @@ impl Databases {
             if let Some(database) = entry.database.upgrade() {
                 return Ok(database);
             }
-            if let Err(RecvTimeoutError::Timeout) = entry.closed.recv_timeout(PATIENCE) {
+            if let Err(RecvTimeoutError::Timeout) = entry.closed.recv_timeout(CLOSE_TIMEOUT) {
                 bail!(
                     "the store {} cannot be opened: it is still being closed after its last use; try again",
                     path.display()
                 );
             }
         }
-        let (held, closed) = mpsc::channel();
-        let database = Arc::new(Database::held(path, held)?);
+        let (signal, closed) = mpsc::channel();
+        let database = Arc::new(Database::open_with_signal(path, signal)?);
         let key = canonical(path).with_context(|| {
             format!(
                 "the path of the store {} cannot be resolved",
@@ -58,7 +58,7 @@ impl Databases {
         open.retain(|_, entry| entry.database.strong_count() > 0);
         open.insert(
             key,
-            Entry {
+            OpenDatabase {
                 database: Arc::downgrade(&database),
                 closed,
             },
@@ -81,7 +81,7 @@ fn canonical(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// For the last change to reach the disk.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

@@ -12,8 +12,8 @@ use std::sync::{Arc, Once};
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTableError};
 
 use self::bindings::wasi::keyvalue::{atomics, batch, store as interface};
-use self::database::Failure;
-use self::store::{Change, Space};
+use self::database::StoreError;
+use self::store::{Change, Namespace};
 
 pub use self::database::{Database, StoreInUse};
 pub use self::databases::Databases;
@@ -25,23 +25,23 @@ mod bindings {
         world: "imports",
         imports: { default: async | trappable },
         with: { "wasi:keyvalue/store.bucket": super::Bucket },
-        trappable_error_type: { "wasi:keyvalue/store.error" => super::Error },
+        trappable_error_type: { "wasi:keyvalue/store.error" => super::KeyValueError },
     });
 }
 
 /// A handler's part of a database.
 #[derive(Debug, Clone)]
-pub struct Buckets {
+pub struct KeyValueStore {
     database: Arc<Database>,
-    space: Arc<Space>,
+    namespace: Arc<Namespace>,
 }
 
-impl Buckets {
+impl KeyValueStore {
     /// The buckets of the handler with this name.
     pub fn new(database: Arc<Database>, handler: String, limits: StoreLimits) -> Self {
         Self {
             database,
-            space: Arc::new(Space { handler, limits }),
+            namespace: Arc::new(Namespace { handler, limits }),
         }
     }
 }
@@ -49,30 +49,30 @@ impl Buckets {
 /// What is behind a guest's `bucket`.
 #[derive(Clone)]
 pub struct Bucket {
-    store: Buckets,
+    store: KeyValueStore,
     name: Arc<str>,
 }
 
 /// Why a call fails, for the guest or for good.
-pub enum Error {
+pub enum KeyValueError {
     NoSuchStore,
     AccessDenied,
     Other(String),
     Trap(wasmtime::Error),
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Refused(reason) => Self::Other(reason),
-            Failure::Broken => {
+impl From<StoreError> for KeyValueError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Rejected(reason) => Self::Other(reason),
+            StoreError::Failed => {
                 Self::Other("the store failed; the log of the server has the reason".into())
             }
         }
     }
 }
 
-impl From<ResourceTableError> for Error {
+impl From<ResourceTableError> for KeyValueError {
     fn from(error: ResourceTableError) -> Self {
         Self::Trap(error.into())
     }
@@ -81,41 +81,48 @@ impl From<ResourceTableError> for Error {
 /// Links the interfaces, whether or not the handler has a store: without one it can open no bucket.
 pub(crate) fn link<T: Send + 'static>(
     linker: &mut Linker<T>,
-    view: fn(&mut T) -> View<'_>,
+    view: fn(&mut T) -> KeyValueView<'_>,
 ) -> wasmtime::Result<()> {
-    interface::add_to_linker::<T, HasView>(linker, view)?;
-    atomics::add_to_linker::<T, HasView>(linker, view)?;
-    batch::add_to_linker::<T, HasView>(linker, view)
+    interface::add_to_linker::<T, HasKeyValue>(linker, view)?;
+    atomics::add_to_linker::<T, HasKeyValue>(linker, view)?;
+    batch::add_to_linker::<T, HasKeyValue>(linker, view)
 }
 
 /// What the interfaces need of an instance.
-pub(crate) struct View<'a> {
+pub(crate) struct KeyValueView<'a> {
     pub table: &'a mut ResourceTable,
-    pub store: Option<&'a Buckets>,
+    pub store: Option<&'a KeyValueStore>,
     pub handler: &'a str,
     /// Done when the operator knows that the handler asks for a store.
     pub denied: &'a Once,
 }
 
-struct HasView;
+struct HasKeyValue;
 
-impl HasData for HasView {
-    type Data<'a> = View<'a>;
+impl HasData for HasKeyValue {
+    type Data<'a> = KeyValueView<'a>;
 }
 
-impl View<'_> {
-    fn bucket(&self, bucket: &Resource<Bucket>) -> Result<Bucket, Error> {
+impl KeyValueView<'_> {
+    fn bucket(&self, bucket: &Resource<Bucket>) -> Result<Bucket, KeyValueError> {
         Ok(self.table.get(bucket)?.clone())
     }
 
-    async fn change(&mut self, bucket: &Resource<Bucket>, change: Change) -> Result<u64, Error> {
+    async fn change(
+        &mut self,
+        bucket: &Resource<Bucket>,
+        change: Change,
+    ) -> Result<u64, KeyValueError> {
         let Bucket { store, name } = self.bucket(bucket)?;
-        Ok(store.database.change(&store.space, &name, change).await?)
+        Ok(store
+            .database
+            .change(&store.namespace, &name, change)
+            .await?)
     }
 }
 
-impl interface::Host for View<'_> {
-    async fn open(&mut self, identifier: String) -> Result<Resource<Bucket>, Error> {
+impl interface::Host for KeyValueView<'_> {
+    async fn open(&mut self, identifier: String) -> Result<Resource<Bucket>, KeyValueError> {
         let Some(store) = self.store else {
             // Once: it may well ask at every request.
             self.denied.call_once(|| {
@@ -126,13 +133,13 @@ impl interface::Host for View<'_> {
                     "access to a bucket was denied: no key-value store is granted; add --store FILE to grant one"
                 );
             });
-            return Err(Error::AccessDenied);
+            return Err(KeyValueError::AccessDenied);
         };
         let name = match identifier.as_str() {
             // What a host with a single store calls it.
-            "" => DEFAULT,
-            name if is_bucket(name) => name,
-            _ => return Err(Error::NoSuchStore),
+            "" => DEFAULT_BUCKET,
+            name if is_bucket_name(name) => name,
+            _ => return Err(KeyValueError::NoSuchStore),
         };
         Ok(self.table.push(Bucket {
             store: store.clone(),
@@ -140,24 +147,27 @@ impl interface::Host for View<'_> {
         })?)
     }
 
-    fn convert_error(&mut self, error: Error) -> wasmtime::Result<interface::Error> {
+    fn convert_error(&mut self, error: KeyValueError) -> wasmtime::Result<interface::Error> {
         match error {
-            Error::NoSuchStore => Ok(interface::Error::NoSuchStore),
-            Error::AccessDenied => Ok(interface::Error::AccessDenied),
-            Error::Other(reason) => Ok(interface::Error::Other(reason)),
-            Error::Trap(error) => Err(error),
+            KeyValueError::NoSuchStore => Ok(interface::Error::NoSuchStore),
+            KeyValueError::AccessDenied => Ok(interface::Error::AccessDenied),
+            KeyValueError::Other(reason) => Ok(interface::Error::Other(reason)),
+            KeyValueError::Trap(error) => Err(error),
         }
     }
 }
 
-impl interface::HostBucket for View<'_> {
+impl interface::HostBucket for KeyValueView<'_> {
     async fn get(
         &mut self,
         bucket: Resource<Bucket>,
         key: String,
-    ) -> Result<Option<Vec<u8>>, Error> {
+    ) -> Result<Option<Vec<u8>>, KeyValueError> {
         let Bucket { store, name } = self.bucket(&bucket)?;
-        let mut values = store.database.get(&store.space, &name, vec![key]).await?;
+        let mut values = store
+            .database
+            .get(&store.namespace, &name, vec![key])
+            .await?;
         Ok(values.pop().and_then(|(_, value)| value))
     }
 
@@ -166,30 +176,34 @@ impl interface::HostBucket for View<'_> {
         bucket: Resource<Bucket>,
         key: String,
         value: Vec<u8>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), KeyValueError> {
         self.change(&bucket, Change::Set(vec![(key, value)]))
             .await?;
         Ok(())
     }
 
-    async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> Result<(), Error> {
+    async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> Result<(), KeyValueError> {
         self.change(&bucket, Change::Delete(vec![key])).await?;
         Ok(())
     }
 
-    async fn exists(&mut self, bucket: Resource<Bucket>, key: String) -> Result<bool, Error> {
+    async fn exists(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> Result<bool, KeyValueError> {
         let Bucket { store, name } = self.bucket(&bucket)?;
-        Ok(store.database.exists(&store.space, &name, key).await?)
+        Ok(store.database.exists(&store.namespace, &name, key).await?)
     }
 
     async fn list_keys(
         &mut self,
         bucket: Resource<Bucket>,
         cursor: Option<u64>,
-    ) -> Result<interface::KeyResponse, Error> {
+    ) -> Result<interface::KeyResponse, KeyValueError> {
         let Bucket { store, name } = self.bucket(&bucket)?;
         let from = cursor.unwrap_or(0);
-        let page = store.database.list(&store.space, &name, from).await?;
+        let page = store.database.list(&store.namespace, &name, from).await?;
         Ok(interface::KeyResponse {
             keys: page.keys,
             cursor: page.next,
@@ -202,26 +216,26 @@ impl interface::HostBucket for View<'_> {
     }
 }
 
-impl atomics::Host for View<'_> {
+impl atomics::Host for KeyValueView<'_> {
     async fn increment(
         &mut self,
         bucket: Resource<Bucket>,
         key: String,
         delta: u64,
-    ) -> Result<u64, Error> {
+    ) -> Result<u64, KeyValueError> {
         self.change(&bucket, Change::Increment(key, delta)).await
     }
 }
 
-impl batch::Host for View<'_> {
+impl batch::Host for KeyValueView<'_> {
     async fn get_many(
         &mut self,
         bucket: Resource<Bucket>,
         keys: Vec<String>,
-    ) -> Result<Vec<Option<(String, Vec<u8>)>>, Error> {
+    ) -> Result<Vec<Option<(String, Vec<u8>)>>, KeyValueError> {
         let Bucket { store, name } = self.bucket(&bucket)?;
-        bounded(keys.len())?;
-        let values = store.database.get(&store.space, &name, keys).await?;
+        check_batch(keys.len())?;
+        let values = store.database.get(&store.namespace, &name, keys).await?;
         let pair = |(key, value): (String, Option<_>)| value.map(|value| (key, value));
         Ok(values.into_iter().map(pair).collect())
     }
@@ -230,8 +244,8 @@ impl batch::Host for View<'_> {
         &mut self,
         bucket: Resource<Bucket>,
         entries: Vec<(String, Vec<u8>)>,
-    ) -> Result<(), Error> {
-        bounded(entries.len())?;
+    ) -> Result<(), KeyValueError> {
+        check_batch(entries.len())?;
         self.change(&bucket, Change::Set(entries)).await?;
         Ok(())
     }
@@ -240,32 +254,32 @@ impl batch::Host for View<'_> {
         &mut self,
         bucket: Resource<Bucket>,
         keys: Vec<String>,
-    ) -> Result<(), Error> {
-        bounded(keys.len())?;
+    ) -> Result<(), KeyValueError> {
+        check_batch(keys.len())?;
         self.change(&bucket, Change::Delete(keys)).await?;
         Ok(())
     }
 }
 
 /// A batch is one piece of work, which ends for nobody.
-fn bounded(keys: usize) -> Result<(), Error> {
+fn check_batch(keys: usize) -> Result<(), KeyValueError> {
     match keys <= MAX_BATCH {
         true => Ok(()),
-        false => Err(Error::Other(format!(
+        false => Err(KeyValueError::Other(format!(
             "the batch has {keys} keys, more than the maximum of {MAX_BATCH}; use several batches"
         ))),
     }
 }
 
-fn is_bucket(name: &str) -> bool {
-    (1..=MAX_BUCKET).contains(&name.len()) && !name.chars().any(char::is_control)
+fn is_bucket_name(name: &str) -> bool {
+    (1..=MAX_BUCKET_NAME).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
 /// The bucket that the empty name stands for, too.
-const DEFAULT: &str = "default";
+const DEFAULT_BUCKET: &str = "default";
 
 /// Bytes of a bucket's name.
-const MAX_BUCKET: usize = 64;
+const MAX_BUCKET_NAME: usize = 64;
 
 /// Keys of one batch.
 const MAX_BATCH: usize = 10_000;

@@ -6,7 +6,7 @@ use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError, WriteTra
 
 /// A handler's part of a store, and what it may hold.
 #[derive(Debug, Clone)]
-pub(super) struct Space {
+pub(super) struct Namespace {
     pub handler: String,
     pub limits: StoreLimits,
 }
@@ -49,17 +49,17 @@ pub(super) enum Change {
 
 /// Why a change is not made, for the people who wrote the handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refused(pub String);
+pub(super) struct Rejected(pub String);
 
 /// One page of a bucket's keys.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Page {
+pub(super) struct KeyPage {
     pub keys: Vec<String>,
     /// Where the next page begins.
     pub next: Option<u64>,
 }
 
-impl Space {
+impl Namespace {
     /// The value of a key.
     pub fn get(
         &self,
@@ -67,8 +67,8 @@ impl Space {
         bucket: &str,
         key: &str,
     ) -> Result<Option<Vec<u8>>, redb::Error> {
-        let name = self.entries();
-        let Some(entries) = present(transaction.open_table(entries_table(&name)))? else {
+        let name = self.entries_name();
+        let Some(entries) = if_exists(transaction.open_table(entries_table(&name)))? else {
             return Ok(None);
         };
         let entry = entries.get((bucket, key))?;
@@ -81,8 +81,8 @@ impl Space {
         bucket: &str,
         key: &str,
     ) -> Result<bool, redb::Error> {
-        let name = self.entries();
-        match present(transaction.open_table(entries_table(&name)))? {
+        let name = self.entries_name();
+        match if_exists(transaction.open_table(entries_table(&name)))? {
             Some(entries) => Ok(entries.get((bucket, key))?.is_some()),
             None => Ok(false),
         }
@@ -94,10 +94,10 @@ impl Space {
         transaction: &ReadTransaction,
         bucket: &str,
         from: u64,
-    ) -> Result<Page, redb::Error> {
-        let name = self.keys();
-        let mut page = Page::default();
-        let Some(keys) = present(transaction.open_table(keys_table(&name)))? else {
+    ) -> Result<KeyPage, redb::Error> {
+        let name = self.keys_name();
+        let mut page = KeyPage::default();
+        let Some(keys) = if_exists(transaction.open_table(keys_table(&name)))? else {
             return Ok(page);
         };
         let mut bytes = 0;
@@ -105,7 +105,7 @@ impl Space {
             let (number, key) = entry?;
             let key = key.value();
             bytes += key.len();
-            if page.keys.len() == PAGE_KEYS || bytes > PAGE_BYTES && !page.keys.is_empty() {
+            if page.keys.len() == MAX_PAGE_KEYS || bytes > MAX_PAGE_BYTES && !page.keys.is_empty() {
                 page.next = Some(number.value().1);
                 break;
             }
@@ -122,7 +122,7 @@ impl Space {
         transaction: &WriteTransaction,
         bucket: &str,
         change: Change,
-    ) -> Result<Result<u64, Refused>, redb::Error> {
+    ) -> Result<Result<u64, Rejected>, redb::Error> {
         match change {
             Change::Set(entries) => Ok(self.set(transaction, bucket, entries)?.map(|()| 0)),
             Change::Delete(keys) => self.delete(transaction, bucket, &keys).map(|()| Ok(0)),
@@ -135,15 +135,15 @@ impl Space {
         transaction: &WriteTransaction,
         bucket: &str,
         entries: Vec<(String, Vec<u8>)>,
-    ) -> Result<Result<(), Refused>, redb::Error> {
+    ) -> Result<Result<(), Rejected>, redb::Error> {
         for (key, value) in &entries {
-            if let Err(refused) = self.check(key, value) {
-                return Ok(Err(refused));
+            if let Err(rejected) = self.check(key, value) {
+                return Ok(Err(rejected));
             }
         }
         // Of several values for a key the last one counts.
         let entries: HashMap<String, Vec<u8>> = entries.into_iter().collect();
-        let (entries_name, keys_name) = (self.entries(), self.keys());
+        let (entries_name, keys_name) = (self.entries_name(), self.keys_name());
         let mut table = transaction.open_table(entries_table(&entries_name))?;
         let mut usage = Usage::of(transaction, &self.handler)?;
         let before = usage.bytes;
@@ -162,11 +162,11 @@ impl Space {
             }
             usage.bytes = usage.bytes.saturating_add(cost(bucket, key, value));
         }
-        let most = self.limits.max_bytes;
-        if usage.bytes > most && usage.bytes > before {
+        let limit = self.limits.max_bytes;
+        if usage.bytes > limit && usage.bytes > before {
             let (handler, wanted) = (&self.handler, usage.bytes);
-            return Ok(Err(Refused(format!(
-                "the store of `{handler}` is full: it would hold {wanted} bytes, more than the limit of {most} \
+            return Ok(Err(Rejected(format!(
+                "the store of `{handler}` is full: it would hold {wanted} bytes, more than the limit of {limit} \
                  (--store-max-bytes)"
             ))));
         }
@@ -189,7 +189,7 @@ impl Space {
         bucket: &str,
         deleted: &[String],
     ) -> Result<(), redb::Error> {
-        let (entries_name, keys_name) = (self.entries(), self.keys());
+        let (entries_name, keys_name) = (self.entries_name(), self.keys_name());
         let mut entries = transaction.open_table(entries_table(&entries_name))?;
         let mut keys = transaction.open_table(keys_table(&keys_name))?;
         let mut usage = Usage::of(transaction, &self.handler)?;
@@ -209,8 +209,8 @@ impl Space {
         bucket: &str,
         key: String,
         delta: u64,
-    ) -> Result<Result<u64, Refused>, redb::Error> {
-        let name = self.entries();
+    ) -> Result<Result<u64, Rejected>, redb::Error> {
+        let name = self.entries_name();
         let current = {
             let entries = transaction.open_table(entries_table(&name))?;
             let entry = entries.get((bucket, key.as_str()))?;
@@ -222,47 +222,47 @@ impl Space {
             }
         };
         let Some(current) = current else {
-            return Ok(Err(Refused(format!(
+            return Ok(Err(Rejected(format!(
                 "the value of `{}` cannot be incremented: it is not an unsigned decimal number of 64 bits",
-                shown(&key)
+                excerpt(&key)
             ))));
         };
         let Some(sum) = current.checked_add(delta) else {
-            return Ok(Err(Refused(format!(
+            return Ok(Err(Rejected(format!(
                 "the value of `{}` cannot be incremented: {current} + {delta} exceeds 64 bits",
-                shown(&key)
+                excerpt(&key)
             ))));
         };
         let entry = (key, sum.to_string().into_bytes());
         Ok(self.set(transaction, bucket, vec![entry])?.map(|()| sum))
     }
 
-    fn check(&self, key: &str, value: &[u8]) -> Result<(), Refused> {
+    fn check(&self, key: &str, value: &[u8]) -> Result<(), Rejected> {
         let StoreLimits {
             max_key, max_value, ..
         } = self.limits;
         if key.len() > max_key {
-            return Err(Refused(format!(
+            return Err(Rejected(format!(
                 "the key `{}` has {} bytes, more than the limit of {max_key} (--store-max-key)",
-                shown(key),
+                excerpt(key),
                 key.len()
             )));
         }
         if value.len() > max_value {
-            return Err(Refused(format!(
+            return Err(Rejected(format!(
                 "the value of `{}` has {} bytes, more than the limit of {max_value} (--store-max-value)",
-                shown(key),
+                excerpt(key),
                 value.len()
             )));
         }
         Ok(())
     }
 
-    fn entries(&self) -> String {
+    fn entries_name(&self) -> String {
         format!("entries/{}", self.handler)
     }
 
-    fn keys(&self) -> String {
+    fn keys_name(&self) -> String {
         format!("keys/{}", self.handler)
     }
 }
@@ -309,7 +309,7 @@ fn keys_table(name: &str) -> TableDefinition<'_, (&'static str, u64), &'static s
 const USAGE: TableDefinition<&str, (u64, u64)> = TableDefinition::new("usage");
 
 /// A table is there from its first entry on.
-fn present<T>(table: Result<T, TableError>) -> Result<Option<T>, TableError> {
+fn if_exists<T>(table: Result<T, TableError>) -> Result<Option<T>, TableError> {
     match table {
         Ok(table) => Ok(Some(table)),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
@@ -318,7 +318,7 @@ fn present<T>(table: Result<T, TableError>) -> Result<Option<T>, TableError> {
 }
 
 /// The beginning of a key, for a message.
-fn shown(key: &str) -> String {
+fn excerpt(key: &str) -> String {
     key.chars()
         .take(40)
         .flat_map(char::escape_default)
@@ -326,10 +326,10 @@ fn shown(key: &str) -> String {
 }
 
 /// Keys of a page.
-const PAGE_KEYS: usize = 1000;
+const MAX_PAGE_KEYS: usize = 1000;
 
 /// Bytes of a page's keys, if there is more than one.
-const PAGE_BYTES: usize = 256 << 10;
+const MAX_PAGE_BYTES: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -340,7 +340,7 @@ mod tests {
 
     struct Fixture {
         database: Database,
-        space: Space,
+        namespace: Namespace,
     }
 
     impl Fixture {
@@ -354,29 +354,29 @@ mod tests {
             let handler = "test".into();
             Self {
                 database,
-                space: Space { handler, limits },
+                namespace: Namespace { handler, limits },
             }
         }
 
-        fn change(&self, bucket: &str, change: Change) -> Result<u64, Refused> {
+        fn change(&self, bucket: &str, change: Change) -> Result<u64, Rejected> {
             let transaction = self.database.begin_write().unwrap();
-            let outcome = self.space.change(&transaction, bucket, change).unwrap();
+            let outcome = self.namespace.change(&transaction, bucket, change).unwrap();
             transaction.commit().unwrap();
             outcome
         }
 
-        fn set(&self, bucket: &str, key: &str, value: &[u8]) -> Result<u64, Refused> {
+        fn set(&self, bucket: &str, key: &str, value: &[u8]) -> Result<u64, Rejected> {
             self.change(bucket, Change::Set(vec![(key.into(), value.into())]))
         }
 
         fn get(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
             let transaction = self.database.begin_read().unwrap();
-            self.space.get(&transaction, bucket, key).unwrap()
+            self.namespace.get(&transaction, bucket, key).unwrap()
         }
 
-        fn list(&self, bucket: &str, from: u64) -> Page {
+        fn list(&self, bucket: &str, from: u64) -> KeyPage {
             let transaction = self.database.begin_read().unwrap();
-            self.space.list(&transaction, bucket, from).unwrap()
+            self.namespace.list(&transaction, bucket, from).unwrap()
         }
 
         fn used(&self) -> u64 {
@@ -389,15 +389,15 @@ mod tests {
     fn buckets_and_handlers_are_apart() {
         let mut fixture = Fixture::new(1 << 20);
         assert_eq!(fixture.get("a", "key"), None);
-        assert_eq!(fixture.list("a", 0), Page::default());
+        assert_eq!(fixture.list("a", 0), KeyPage::default());
         fixture.set("a", "key", b"1").unwrap();
         fixture.set("b", "key", b"2").unwrap();
         assert_eq!(fixture.get("a", "key"), Some(b"1".to_vec()));
         assert_eq!(fixture.list("b", 0).keys, ["key"]);
-        fixture.space.handler = "other".into();
+        fixture.namespace.handler = "other".into();
         assert_eq!(fixture.get("a", "key"), None);
         fixture.set("a", "key", b"3").unwrap();
-        fixture.space.handler = "test".into();
+        fixture.namespace.handler = "test".into();
         assert_eq!(fixture.get("a", "key"), Some(b"1".to_vec()));
     }
 
@@ -426,12 +426,15 @@ mod tests {
 
         // What makes it no larger is always allowed.
         let mut fixture = fixture;
-        fixture.space.limits.max_bytes = 10;
+        fixture.namespace.limits.max_bytes = 10;
         fixture.set("a", "y", &[2; 50]).unwrap();
         fixture.set("a", "y", &[2; 51]).unwrap_err();
         let all = vec!["x".into(), "y".into(), "missing".into()];
         fixture.change("a", Change::Delete(all)).unwrap();
-        assert_eq!((fixture.used(), fixture.list("a", 0)), (0, Page::default()));
+        assert_eq!(
+            (fixture.used(), fixture.list("a", 0)),
+            (0, KeyPage::default())
+        );
     }
 
     #[test]
@@ -439,7 +442,7 @@ mod tests {
         let fixture = Fixture::new(u64::MAX);
         let StoreLimits {
             max_key, max_value, ..
-        } = fixture.space.limits;
+        } = fixture.namespace.limits;
         fixture.set("a", &"k".repeat(max_key), b"").unwrap();
         let key = fixture.set("a", &"k".repeat(max_key + 1), b"").unwrap_err();
         assert!(key.0.contains("--store-max-key"), "{key:?}");
@@ -474,7 +477,7 @@ mod tests {
         let (mut seen, mut from, mut pages) = (Vec::new(), Some(0), 0);
         while let Some(next) = from {
             let page = fixture.list("a", next);
-            assert!(page.keys.len() <= PAGE_KEYS);
+            assert!(page.keys.len() <= MAX_PAGE_KEYS);
             seen.extend(page.keys);
             from = page.next;
             pages += 1;
@@ -487,7 +490,7 @@ mod tests {
         let mut keys = keys;
         keys.sort();
         assert_eq!(seen, keys);
-        assert_eq!(fixture.list("a", u64::MAX), Page::default());
+        assert_eq!(fixture.list("a", u64::MAX), KeyPage::default());
 
         let long = "k".repeat(1000);
         for number in 0..600 {

@@ -14,7 +14,7 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 use wasmtime_wasi_http::Error;
 
-use super::policy::{Host, Origin};
+use super::policy::{Origin, OriginHost};
 
 /// A connection in the clear or under TLS.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -27,62 +27,62 @@ pub(super) async fn connect(
     permitted: impl Fn(IpAddr) -> bool,
     tls: impl FnOnce() -> Option<TlsConnector>,
     deadline: Instant,
-) -> Result<Box<dyn Stream>, Refused> {
-    let addresses = addresses(origin, deadline).await?;
+) -> Result<Box<dyn Stream>, ConnectError> {
+    let addresses = resolve(origin, deadline).await?;
     let checked: Vec<SocketAddr> = addresses
         .iter()
         .filter(|address| permitted(address.ip()))
         .copied()
         .collect();
     if let (Some(first), []) = (addresses.first(), checked.as_slice()) {
-        return Err(Refused::Prohibited(first.ip()));
+        return Err(ConnectError::Prohibited(first.ip()));
     }
-    let stream = reach(&checked, deadline).await?;
+    let stream = connect_to_first(&checked, deadline).await?;
     // The head goes out in one write; nothing is gained by waiting for more.
     let _ = stream.set_nodelay(true);
     if !origin.tls {
         return Ok(Box::new(stream));
     }
     let name = match &origin.host {
-        Host::Name(name) => {
+        OriginHost::Name(name) => {
             ServerName::try_from(name.clone()).map_err(|_| Error::HttpRequestUriInvalid)?
         }
-        Host::Address(address) => ServerName::from(*address),
+        OriginHost::Address(address) => ServerName::from(*address),
     };
     let connector = tls().ok_or(Error::ConfigurationError)?;
     match timeout_at(deadline, connector.connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(error)) => Err(of_tls(&error).into()),
+        Ok(Err(error)) => Err(tls_error(&error).into()),
         Err(_) => Err(Error::ConnectionTimeout.into()),
     }
 }
 
 /// Why there is no connection.
-pub(super) enum Refused {
+pub(super) enum ConnectError {
     /// The name leads to addresses that are not permitted, such as this one.
     Prohibited(IpAddr),
     Failed(Error),
 }
 
-impl From<Error> for Refused {
+impl From<Error> for ConnectError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
 
-async fn addresses(origin: &Origin, deadline: Instant) -> Result<Vec<SocketAddr>, Error> {
+async fn resolve(origin: &Origin, deadline: Instant) -> Result<Vec<SocketAddr>, Error> {
     let name = match &origin.host {
-        Host::Address(address) => return Ok(vec![SocketAddr::new(*address, origin.port)]),
-        Host::Name(name) => name.clone(),
+        OriginHost::Address(address) => return Ok(vec![SocketAddr::new(*address, origin.port)]),
+        OriginHost::Name(name) => name.clone(),
     };
     let port = origin.port;
     let lookup = async {
-        let Ok(place) = LOOKUPS.acquire().await else {
+        let Ok(permit) = LOOKUPS.acquire().await else {
             return Err(io::ErrorKind::Other.into());
         };
-        // The system's resolver blocks, and goes on when nobody waits for it any more: so does its place.
+        // The system's resolver blocks, and goes on when nobody waits for it any more: so does its permit.
         let lookup = tokio::task::spawn_blocking(move || {
-            let _place = place;
+            let _permit = permit;
             (name.as_str(), port).to_socket_addrs()
         });
         lookup.await.map_err(io::Error::other)?
@@ -101,7 +101,7 @@ async fn addresses(origin: &Origin, deadline: Instant) -> Result<Vec<SocketAddr>
 }
 
 /// Connects to the first of the addresses that answers, each having its share of the time that is left.
-async fn reach(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Error> {
+async fn connect_to_first(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Error> {
     let mut failure = Error::DestinationNotFound;
     for (position, address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -109,14 +109,14 @@ async fn reach(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream,
         let share = left.checked_div(others).unwrap_or(Duration::ZERO);
         match tokio::time::timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => failure = of_connect(&error),
+            Ok(Err(error)) => failure = connect_error(&error),
             Err(_) => failure = Error::ConnectionTimeout,
         }
     }
     Err(failure)
 }
 
-fn of_connect(error: &io::Error) -> Error {
+fn connect_error(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
@@ -128,7 +128,7 @@ fn of_connect(error: &io::Error) -> Error {
     }
 }
 
-fn of_tls(error: &io::Error) -> Error {
+fn tls_error(error: &io::Error) -> Error {
     let cause = error.get_ref();
     match cause.and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(_)) => Error::TlsCertificateError,

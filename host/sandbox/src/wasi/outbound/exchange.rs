@@ -37,14 +37,14 @@ pub(super) struct Bounds {
 }
 
 /// The connection, which moves while this is held.
-pub(super) type Driver = AbortOnDropHandle<hyper::Result<()>>;
+pub(super) type ConnectionTask = AbortOnDropHandle<hyper::Result<()>>;
 
 /// Sends a request and waits for the head of its response.
 pub(super) async fn exchange(
     stream: Box<dyn Stream>,
     mut request: Request<WasiBody>,
     bounds: Bounds,
-) -> Result<(Response<WasiBody>, Driver), Error> {
+) -> Result<(Response<WasiBody>, ConnectionTask), Error> {
     *request.uri_mut() = origin_form(request.uri())?;
     let mut builder = http1::Builder::new();
     builder
@@ -52,25 +52,25 @@ pub(super) async fn exchange(
         .max_buf_size(bounds.max_head.max(MIN_BUFFER));
     let handshake = builder.handshake(TokioIo::new(stream));
     let (mut sender, connection) = match timeout_at(bounds.connected_by, handshake).await {
-        Ok(connection) => connection.map_err(|error| of_hyper(&error, bounds.max_head))?,
+        Ok(connection) => connection.map_err(|error| hyper_error(&error, bounds.max_head))?,
         Err(_) => return Err(Error::ConnectionTimeout),
     };
-    let driver = Driver::new(tokio::spawn(connection));
+    let driver = ConnectionTask::new(tokio::spawn(connection));
     let progress = Arc::new(Progress::default());
-    let request = request.map(|body| Sent {
+    let request = request.map(|body| TrackedBody {
         body,
         progress: progress.clone(),
     });
-    let response = first_byte(sender.send_request(request), &progress, bounds.first_byte)
+    let response = wait_for_head(sender.send_request(request), &progress, bounds.first_byte)
         .await
         .ok_or(Error::ConnectionReadTimeout)?
-        .map_err(|error| of_hyper(&error, bounds.max_head))?;
+        .map_err(|error| hyper_error(&error, bounds.max_head))?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for it.
         return Err(Error::HttpProtocolError);
     }
     let response = response.map(|incoming| {
-        let received = Received {
+        let body = BoundedBody {
             incoming,
             between_bytes: bounds.between_bytes,
             timer: None,
@@ -78,7 +78,7 @@ pub(super) async fn exchange(
             max_body: bounds.max_body,
             left: bounds.max_body,
         };
-        received.boxed_unsync()
+        body.boxed_unsync()
     });
     Ok((response, driver))
 }
@@ -93,15 +93,15 @@ fn origin_form(uri: &Uri) -> Result<Uri, Error> {
     target.map_err(|_| Error::HttpRequestUriInvalid)
 }
 
-/// Waits for the response, no longer than `patience` after the last sign that the request is still on its way.
-async fn first_byte<T>(
+/// Waits for the response, no longer than `limit` after the last sign that the request is still on its way.
+async fn wait_for_head<T>(
     response: impl Future<Output = T>,
     progress: &Progress,
-    patience: Duration,
+    limit: Duration,
 ) -> Option<T> {
     let mut response = pin!(response);
     loop {
-        match tokio::time::timeout(patience, response.as_mut()).await {
+        match tokio::time::timeout(limit, response.as_mut()).await {
             Ok(response) => return Some(response),
             Err(_) if progress.is_under_way() => {}
             Err(_) => return None,
@@ -115,29 +115,29 @@ struct Progress(AtomicU8);
 
 impl Progress {
     /// The other server has all there is, and nothing was sent since the last time this was asked.
-    const STILL: u8 = 0;
-    const MOVED: u8 = 1;
+    const STALLED: u8 = 0;
+    const SENT: u8 = 1;
     /// The handler has more to give, and has not given it yet.
-    const HANDLER: u8 = 2;
+    const WAITING_FOR_HANDLER: u8 = 2;
 
     fn is_under_way(&self) -> bool {
         let moved = self.0.compare_exchange(
-            Self::MOVED,
-            Self::STILL,
+            Self::SENT,
+            Self::STALLED,
             Ordering::Relaxed,
             Ordering::Relaxed,
         );
-        moved.is_ok() || moved == Err(Self::HANDLER)
+        moved.is_ok() || moved == Err(Self::WAITING_FOR_HANDLER)
     }
 }
 
 /// A request's body that says how it gets on.
-struct Sent {
+struct TrackedBody {
     body: WasiBody,
     progress: Arc<Progress>,
 }
 
-impl Body for Sent {
+impl Body for TrackedBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -147,8 +147,8 @@ impl Body for Sent {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         let state = match polled {
-            Poll::Pending => Progress::HANDLER,
-            Poll::Ready(_) => Progress::MOVED,
+            Poll::Pending => Progress::WAITING_FOR_HANDLER,
+            Poll::Ready(_) => Progress::SENT,
         };
         self.progress.0.store(state, Ordering::Relaxed);
         polled
@@ -164,7 +164,7 @@ impl Body for Sent {
 }
 
 /// A response's body. Nothing is read ahead of the handler but what a buffer holds.
-struct Received {
+struct BoundedBody {
     incoming: Incoming,
     between_bytes: Duration,
     /// Runs while the handler waits.
@@ -175,7 +175,7 @@ struct Received {
     left: u64,
 }
 
-impl Received {
+impl BoundedBody {
     fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Error> {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         match self.left.checked_sub(length) {
@@ -188,7 +188,7 @@ impl Received {
     }
 }
 
-impl Body for Received {
+impl Body for BoundedBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -201,7 +201,7 @@ impl Body for Received {
             body.timer = None;
             let max_head = body.max_head;
             return Poll::Ready(frame.map(|frame| {
-                let frame = frame.map_err(|error| of_hyper(&error, max_head))?;
+                let frame = frame.map_err(|error| hyper_error(&error, max_head))?;
                 body.count(frame)
             }));
         }
@@ -224,7 +224,7 @@ impl Body for Received {
     }
 }
 
-fn of_hyper(error: &hyper::Error, max_head: usize) -> Error {
+fn hyper_error(error: &hyper::Error, max_head: usize) -> Error {
     if error.is_parse_too_large() {
         Error::HttpResponseHeaderSectionSize(u32::try_from(max_head).ok())
     } else if error.is_parse() {

@@ -25,10 +25,10 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use self::connect::Refused;
+use self::connect::ConnectError;
 use self::connections::Connections;
 use self::exchange::Bounds;
-use self::policy::{Host, Origin};
+use self::policy::{Origin, OriginHost};
 use crate::account::ledger::Account;
 use crate::account::resource::Resource;
 
@@ -84,15 +84,15 @@ impl Outbound {
     fn permits(&self, origin: &Origin, address: IpAddr) -> bool {
         address::is_public(address)
             || self.private.iter().any(|network| network.contains(address))
-            || self.is_local(origin, address)
+            || self.has_fixed_address(origin, address)
                 && self.origins.iter().any(|allowed| allowed.names(origin))
     }
 
     /// Whether it is no secret where the host leads.
-    fn is_local(&self, origin: &Origin, address: IpAddr) -> bool {
+    fn has_fixed_address(&self, origin: &Origin, address: IpAddr) -> bool {
         match &origin.host {
-            Host::Address(_) => true,
-            Host::Name(name) => name == "localhost" && address.is_loopback(),
+            OriginHost::Address(_) => true,
+            OriginHost::Name(name) => name == "localhost" && address.is_loopback(),
         }
     }
 
@@ -184,7 +184,7 @@ impl WasiHttpHooks for Client {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Sending> + Send> {
+    ) -> Box<dyn Future<Output = SendResult> + Send> {
         let origin = self.admit(&request);
         let (log, egress) = (self.log.clone(), self.egress.clone());
         let connections = self.connections.clone();
@@ -197,8 +197,8 @@ impl WasiHttpHooks for Client {
             let stream = match connect::connect(&origin, permitted, tls, bounds.connected_by).await
             {
                 Ok(stream) => stream,
-                Err(Refused::Failed(error)) => return Err(error),
-                Err(Refused::Prohibited(address)) => {
+                Err(ConnectError::Failed(error)) => return Err(error),
+                Err(ConnectError::Prohibited(address)) => {
                     log.denied(&format!(
                         "a request to {origin} was denied: the host's address {address} is not public; add \
                          --allow-private {address} to allow it"
@@ -215,7 +215,7 @@ impl WasiHttpHooks for Client {
                 }
                 Ok(())
             };
-            Ok((response, Box::new(driver) as Driver))
+            Ok((response, Box::new(driver) as ConnectionFuture))
         })
     }
 
@@ -228,8 +228,8 @@ impl WasiHttpHooks for Client {
     }
 }
 
-type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type Sending = Result<(Response<WasiBody>, Driver), Error>;
+type ConnectionFuture = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type SendResult = Result<(Response<WasiBody>, ConnectionFuture), Error>;
 
 /// Tells the operator which requests of a handler were denied, in a bounded number of lines.
 #[derive(Clone)]

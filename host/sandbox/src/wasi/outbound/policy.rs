@@ -16,30 +16,30 @@ use http::uri::{Scheme, Uri};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedOrigin {
     tls: bool,
-    host: Hosts,
+    host: HostPattern,
     /// None: any.
     port: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Hosts {
+enum HostPattern {
     Any,
     /// With the dot at its beginning.
-    Under(String),
-    One(Host),
+    Subdomains(String),
+    Exact(OriginHost),
 }
 
 /// Where a request goes (RFC 6454, section 4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
     pub tls: bool,
-    pub host: Host,
+    pub host: OriginHost,
     pub port: u16,
 }
 
 /// A name in lower case without a dot at its end, or an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Host {
+pub(super) enum OriginHost {
     Name(String),
     Address(IpAddr),
 }
@@ -49,16 +49,18 @@ impl AllowedOrigin {
         self.tls == origin.tls
             && self.port.is_none_or(|port| port == origin.port)
             && match (&self.host, &origin.host) {
-                (Hosts::Any, _) => true,
-                (Hosts::Under(end), Host::Name(name)) => name.ends_with(end.as_str()),
-                (Hosts::Under(_), Host::Address(_)) => false,
-                (Hosts::One(allowed), host) => allowed == host,
+                (HostPattern::Any, _) => true,
+                (HostPattern::Subdomains(end), OriginHost::Name(name)) => {
+                    name.ends_with(end.as_str())
+                }
+                (HostPattern::Subdomains(_), OriginHost::Address(_)) => false,
+                (HostPattern::Exact(allowed), host) => allowed == host,
             }
     }
 
     /// Whether this origin's very host is named, not a pattern that it happens to match.
     pub(super) fn names(&self, origin: &Origin) -> bool {
-        self.allows(origin) && matches!(self.host, Hosts::One(_))
+        self.allows(origin) && matches!(self.host, HostPattern::Exact(_))
     }
 }
 
@@ -96,17 +98,17 @@ impl FromStr for AllowedOrigin {
             })?),
         };
         let host = match host {
-            "*" => Hosts::Any,
+            "*" => HostPattern::Any,
             _ => match host.strip_prefix("*.") {
-                Some(end) => match host_of(end)? {
-                    Host::Name(name) => Hosts::Under(format!(".{name}")),
-                    Host::Address(_) => {
+                Some(end) => match parse_host(end)? {
+                    OriginHost::Name(name) => HostPattern::Subdomains(format!(".{name}")),
+                    OriginHost::Address(_) => {
                         return Err(
                             "`*.` cannot precede an IP address; write the address alone".into()
                         );
                     }
                 },
-                None => Hosts::One(host_of(host)?),
+                None => HostPattern::Exact(parse_host(host)?),
             },
         };
         Ok(Self { tls, host, port })
@@ -130,7 +132,7 @@ impl Origin {
             None => default_port(tls),
             Some(digits) => port_number(digits)?,
         };
-        let host = host_of(host).ok()?;
+        let host = parse_host(host).ok()?;
         Some(Self { tls, host, port })
     }
 }
@@ -139,9 +141,9 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.tls { "https://" } else { "http://" })?;
         match &self.host {
-            Host::Name(name) => f.write_str(name)?,
-            Host::Address(IpAddr::V4(address)) => write!(f, "{address}")?,
-            Host::Address(IpAddr::V6(address)) => write!(f, "[{address}]")?,
+            OriginHost::Name(name) => f.write_str(name)?,
+            OriginHost::Address(IpAddr::V4(address)) => write!(f, "{address}")?,
+            OriginHost::Address(IpAddr::V6(address)) => write!(f, "[{address}]")?,
         }
         match self.port == default_port(self.tls) {
             true => Ok(()),
@@ -169,20 +171,20 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn host_of(text: &str) -> Result<Host, String> {
+fn parse_host(text: &str) -> Result<OriginHost, String> {
     if let Some(inner) = text.strip_prefix('[') {
         let address = inner.strip_suffix(']').and_then(|inner| inner.parse().ok());
         let address: Ipv6Addr = address.ok_or_else(|| {
             format!("`{text}` is not an IPv6 address in brackets; write it like [::1]")
         })?;
-        return Ok(Host::Address(address.into()));
+        return Ok(OriginHost::Address(address.into()));
     }
     if let Ok(address) = text.parse() {
-        return Ok(Host::Address(IpAddr::V4(address)));
+        return Ok(OriginHost::Address(IpAddr::V4(address)));
     }
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    match is_name(&name) {
-        true => Ok(Host::Name(name)),
+    match is_host_name(&name) {
+        true => Ok(OriginHost::Name(name)),
         false => Err(format!(
             "`{text}` is not a host; write an ASCII name, an IPv4 address, or an IPv6 address in brackets"
         )),
@@ -190,7 +192,7 @@ fn host_of(text: &str) -> Result<Host, String> {
 }
 
 /// A host name (RFC 1123, section 2.1), with the underscore that names within clusters have.
-fn is_name(name: &str) -> bool {
+fn is_host_name(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label
