@@ -1,11 +1,15 @@
 //! `wasi:keyvalue@0.2.0-draft`: buckets of keys and values that outlive requests and restarts.
 //!
-//! [`store`] says what is kept and how much of it, [`database`] has the file. Every handler has its own buckets, by
+//! [`namespace`] says what is kept, [`limits`] how much of it, [`database`] has the file. Every handler has its own buckets, by
 //! its name; a bucket is there from its first entry on.
 
 mod database;
+mod database_file;
 mod databases;
-mod store;
+mod limits;
+mod namespace;
+mod rejected;
+mod tables;
 
 use std::sync::{Arc, Once};
 
@@ -13,11 +17,12 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTabl
 
 use self::bindings::wasi::keyvalue::{atomics, batch, store as interface};
 use self::database::StoreError;
-use self::store::{Change, Namespace};
+use self::namespace::{Change, Namespace};
 
-pub use self::database::{Database, StoreInUse};
+pub use self::database::Database;
+pub use self::database_file::StoreInUse;
 pub use self::databases::Databases;
-pub use self::store::StoreLimits;
+pub use self::limits::StoreLimits;
 
 mod bindings {
     wasmtime::component::bindgen!({

@@ -14,7 +14,7 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 use wasmtime_wasi_http::Error;
 
-use super::policy::{Origin, OriginHost};
+use super::origin::{Origin, OriginHost};
 
 /// A connection in the clear or under TLS.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -1,17 +1,18 @@
 //! Requests that a handler makes itself: `wasi:http/outgoing-handler` (0.2) and `wasi:http/client` (0.3).
 //!
 //! None are made but to origins that were allowed, and to no address that was not checked after its name was looked up:
-//! - [`policy`] has the origins, [`address`] the addresses;
+//! - [`origin`] and [`allowed_origin`] have the origins, [`address`] the addresses;
 //! - [`connect`] gets a connection, [`exchange`] a response, [`error_code`] tells what broke it off.
 //!
 //! Redirects are the handler's to follow: each is a request of its own, and is asked about as any other.
 
 mod address;
+mod allowed_origin;
 mod connect;
 mod connections;
 pub(crate) mod error_code;
 mod exchange;
-mod policy;
+mod origin;
 mod trust;
 
 use std::future::Future;
@@ -28,12 +29,12 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use self::connect::ConnectError;
 use self::connections::Connections;
 use self::exchange::Bounds;
-use self::policy::{Origin, OriginHost};
+use self::origin::{Origin, OriginHost};
 use crate::account::ledger::Account;
 use crate::account::resource::Resource;
 
 pub use self::address::Network;
-pub use self::policy::AllowedOrigin;
+pub use self::allowed_origin::AllowedOrigin;
 pub use self::trust::Authorities;
 
 /// What a handler may send to other servers, and how long they may take. By default nothing.

@@ -2,40 +2,17 @@
 
 use std::collections::HashMap;
 
-use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, WriteTransaction};
+
+use super::limits::StoreLimits;
+use super::rejected::{Rejected, excerpt};
+use super::tables::{Usage, cost, entries_table, if_exists, keys_table};
 
 /// A handler's part of a store, and what it may hold.
 #[derive(Debug, Clone)]
 pub(super) struct Namespace {
     pub handler: String,
     pub limits: StoreLimits,
-}
-
-/// How much a handler may keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StoreLimits {
-    /// Bytes of all that a handler keeps. An entry counts with its key, its value, its bucket's name and
-    /// [`ENTRY_COST`](StoreLimits::ENTRY_COST).
-    pub max_bytes: u64,
-    /// Bytes of a key, in UTF-8.
-    pub max_key: usize,
-    /// Bytes of a value.
-    pub max_value: usize,
-}
-
-impl StoreLimits {
-    /// Bytes that an entry takes besides its own, about.
-    pub const ENTRY_COST: u64 = 64;
-}
-
-impl Default for StoreLimits {
-    fn default() -> Self {
-        Self {
-            max_bytes: 64 << 20,
-            max_key: 1 << 10,
-            max_value: 1 << 20,
-        }
-    }
 }
 
 /// A change to a bucket. It is made as a whole or not at all.
@@ -46,10 +23,6 @@ pub(super) enum Change {
     /// The value is a number in decimal digits; a missing one is 0.
     Increment(String, u64),
 }
-
-/// Why a change is not made, for the people who wrote the handler.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rejected(pub String);
 
 /// One page of a bucket's keys.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -137,7 +110,7 @@ impl Namespace {
         entries: Vec<(String, Vec<u8>)>,
     ) -> Result<Result<(), Rejected>, redb::Error> {
         for (key, value) in &entries {
-            if let Err(rejected) = self.check(key, value) {
+            if let Err(rejected) = self.limits.check(key, value) {
                 return Ok(Err(rejected));
             }
         }
@@ -179,7 +152,7 @@ impl Namespace {
                 keys.insert((bucket, number), key.as_str())?;
             }
         }
-        usage.store(transaction, &self.handler)?;
+        usage.save(transaction, &self.handler)?;
         Ok(Ok(()))
     }
 
@@ -200,7 +173,7 @@ impl Namespace {
                 keys.remove((bucket, number))?;
             }
         }
-        usage.store(transaction, &self.handler)
+        usage.save(transaction, &self.handler)
     }
 
     fn increment(
@@ -237,27 +210,6 @@ impl Namespace {
         Ok(self.set(transaction, bucket, vec![entry])?.map(|()| sum))
     }
 
-    fn check(&self, key: &str, value: &[u8]) -> Result<(), Rejected> {
-        let StoreLimits {
-            max_key, max_value, ..
-        } = self.limits;
-        if key.len() > max_key {
-            return Err(Rejected(format!(
-                "the key `{}` has {} bytes, more than the limit of {max_key} (--store-max-key)",
-                excerpt(key),
-                key.len()
-            )));
-        }
-        if value.len() > max_value {
-            return Err(Rejected(format!(
-                "the value of `{}` has {} bytes, more than the limit of {max_value} (--store-max-value)",
-                excerpt(key),
-                value.len()
-            )));
-        }
-        Ok(())
-    }
-
     fn entries_name(&self) -> String {
         format!("entries/{}", self.handler)
     }
@@ -265,64 +217,6 @@ impl Namespace {
     fn keys_name(&self) -> String {
         format!("keys/{}", self.handler)
     }
-}
-
-/// What a handler keeps at present, in bytes, and the number for its next key.
-struct Usage {
-    bytes: u64,
-    next: u64,
-}
-
-impl Usage {
-    fn of(transaction: &WriteTransaction, handler: &str) -> Result<Self, redb::Error> {
-        let table = transaction.open_table(USAGE)?;
-        let usage = table.get(handler)?;
-        let (bytes, next) = usage.map_or((0, 0), |usage| usage.value());
-        Ok(Self { bytes, next })
-    }
-
-    fn store(&self, transaction: &WriteTransaction, handler: &str) -> Result<(), redb::Error> {
-        let mut table = transaction.open_table(USAGE)?;
-        table.insert(handler, (self.bytes, self.next))?;
-        Ok(())
-    }
-}
-
-fn cost(bucket: &str, key: &str, value: &[u8]) -> u64 {
-    let bytes = bucket.len() + key.len() + value.len();
-    bytes as u64 + StoreLimits::ENTRY_COST
-}
-
-/// By bucket and key: the number of the key, and the value.
-fn entries_table(
-    name: &str,
-) -> TableDefinition<'_, (&'static str, &'static str), (u64, &'static [u8])> {
-    TableDefinition::new(name)
-}
-
-/// By bucket and number: the key. A page of keys can begin anywhere without a walk to it.
-fn keys_table(name: &str) -> TableDefinition<'_, (&'static str, u64), &'static str> {
-    TableDefinition::new(name)
-}
-
-/// By handler: the bytes that it keeps, and the number for its next key.
-const USAGE: TableDefinition<&str, (u64, u64)> = TableDefinition::new("usage");
-
-/// A table is there from its first entry on.
-fn if_exists<T>(table: Result<T, TableError>) -> Result<Option<T>, TableError> {
-    match table {
-        Ok(table) => Ok(Some(table)),
-        Err(TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The beginning of a key, for a message.
-fn excerpt(key: &str) -> String {
-    key.chars()
-        .take(40)
-        .flat_map(char::escape_default)
-        .collect()
 }
 
 /// Keys of a page.

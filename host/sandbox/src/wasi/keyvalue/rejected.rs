@@ -1,0 +1,13 @@
+//! The error of a call that the store rejects.
+
+/// Why a change is not made, for the people who wrote the handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rejected(pub String);
+
+/// The beginning of a key, for a message.
+pub(super) fn excerpt(key: &str) -> String {
+    key.chars()
+        .take(40)
+        .flat_map(char::escape_default)
+        .collect()
+}
