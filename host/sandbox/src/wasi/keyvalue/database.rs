@@ -1,4 +1,4 @@
-//! The file, and the thread that writes it.
+//! The database of a store: reads on the blocking pool, and one thread that writes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,26 +13,28 @@ use super::database_file;
 use super::namespace::{Change, KeyPage, Namespace};
 use super::rejected::Rejected;
 
-/// A store, open for as long as this is held.
+/// The open database of a store. Dropping it waits until the queued changes are on the disk.
 ///
-/// A change that was answered is on the disk. One thread makes all changes, those that are asked for while it waits
-/// for the disk in the next transaction together, so that many writers cost no more of it than one.
+/// A change is on the disk before its caller gets the result. One thread makes all changes. The changes that arrive
+/// while it waits for the disk form the next transaction, so that many writers share one wait.
 #[derive(Debug)]
 pub struct Database {
     file: Arc<OpenFile>,
-    /// None when the thread is to end.
+    /// None when the writer thread must end.
     queue: Option<mpsc::Sender<WriteRequest>>,
     writer: Option<JoinHandle<()>>,
 }
 
-/// The file, in use by this process.
+/// The open file, shared with the writer thread and with reads.
 #[derive(Debug)]
 struct OpenFile {
     redb: redb::Database,
-    /// Whoever waits for the file to be closed sees this dropped; it is dropped after the field before it.
+    /// Dropped after the field above, which closes the file. Dropping the sender tells the receiver that the file is
+    /// closed.
     _closed: Option<Sender<()>>,
 }
 
+/// A change in the queue of the writer thread.
 struct WriteRequest {
     namespace: Arc<Namespace>,
     bucket: Arc<str>,
@@ -40,27 +42,27 @@ struct WriteRequest {
     answer: oneshot::Sender<Result<u64, StoreError>>,
 }
 
-/// Why a call has no result.
+/// Why a call to the store failed.
 #[derive(Debug, Clone)]
 pub(super) enum StoreError {
-    /// It asked for what it may not have; the message is for its author.
+    /// The store rejected the call. The message is for the author of the handler.
     Rejected(String),
-    /// The store itself failed; the log has said how.
+    /// The store itself failed. The error is in the log.
     Failed,
 }
 
 impl Database {
-    /// Opens the store in a file, and makes one if there is none: a file for its owner alone, in a folder that has to
-    /// be there.
+    /// Opens the store in a file. If the file does not exist, creates it so that only its owner can read it. Its folder
+    /// must exist.
     ///
     /// # Errors
     ///
-    /// Where the file cannot be opened, is in use, is damaged, or is something else.
+    /// If the file cannot be opened, is in use ([`StoreInUse`](super::StoreInUse)), is damaged, or is not a store.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         Self::start(path, None)
     }
 
-    /// As [`open`](Self::open); what is held for it is dropped when the file is closed.
+    /// Opens the store like [`open`](Self::open), and drops `closed` when the file is closed.
     pub(super) fn open_with_signal(path: &Path, closed: Sender<()>) -> anyhow::Result<Self> {
         Self::start(path, Some(closed))
     }
@@ -83,15 +85,16 @@ impl Database {
         })
     }
 
-    /// Whether [`open`](Self::open) would succeed, as far as that can be said without making a file.
+    /// Checks that [`open`](Self::open) would succeed, without creating a file.
     ///
     /// # Errors
     ///
-    /// As `open` has them.
+    /// The same as for `open`.
     pub fn check(path: &Path) -> anyhow::Result<()> {
         database_file::check(path)
     }
 
+    /// Makes a change, and returns the sum of an increment or 0. Waits until the change is on the disk.
     pub(super) async fn change(
         &self,
         namespace: &Arc<Namespace>,
@@ -110,7 +113,7 @@ impl Database {
         answered.await.map_err(|_| StoreError::Failed)?
     }
 
-    /// Values by key, in the keys' order.
+    /// The values of keys, in the order of the keys.
     pub(super) async fn get(
         &self,
         namespace: &Arc<Namespace>,
@@ -135,6 +138,7 @@ impl Database {
         .await
     }
 
+    /// Whether a key has a value.
     pub(super) async fn exists(
         &self,
         namespace: &Arc<Namespace>,
@@ -147,6 +151,7 @@ impl Database {
         .await
     }
 
+    /// A page of the keys of a bucket, from the number `from`.
     pub(super) async fn list(
         &self,
         namespace: &Arc<Namespace>,
@@ -159,7 +164,7 @@ impl Database {
         .await
     }
 
-    /// Reads off the thread of the guest: what is not in memory comes from the disk.
+    /// Reads on the blocking pool, because pages that are not cached come from the disk.
     async fn read<T: Send + 'static>(
         &self,
         namespace: &Arc<Namespace>,
@@ -186,7 +191,7 @@ impl Database {
 }
 
 impl Drop for Database {
-    /// Ends when what was asked for is written.
+    /// Waits until the queued changes are on the disk.
     fn drop(&mut self) {
         self.queue = None;
         if let Some(writer) = self.writer.take() {
@@ -195,7 +200,7 @@ impl Drop for Database {
     }
 }
 
-/// The writer's thread.
+/// The writer thread: makes the queued changes until the queue is closed.
 fn write(database: &redb::Database, mut requests: mpsc::Receiver<WriteRequest>) {
     while let Some(first) = requests.blocking_recv() {
         let mut group = vec![first];
@@ -208,12 +213,12 @@ fn write(database: &redb::Database, mut requests: mpsc::Receiver<WriteRequest>) 
         match commit(database, group) {
             Ok(answers) => {
                 for (answer, outcome) in answers {
-                    // The handler may be gone; its change is made all the same.
+                    // If the handler no longer waits, the change still counts.
                     let _ = answer
                         .send(outcome.map_err(|Rejected(reason)| StoreError::Rejected(reason)));
                 }
             }
-            // The handlers learn it from the senders that went with the group.
+            // The senders were dropped with the group, so the waiting handlers get an error.
             Err(error) => {
                 failed(&error);
             }
@@ -226,6 +231,7 @@ type Outcomes = Vec<(
     Result<u64, Rejected>,
 )>;
 
+/// Makes the changes of a group in one transaction. An error undoes all of them.
 fn commit(database: &redb::Database, group: Vec<WriteRequest>) -> Result<Outcomes, redb::Error> {
     let transaction = database.begin_write()?;
     let mut answers = Vec::with_capacity(group.len());
@@ -235,21 +241,22 @@ fn commit(database: &redb::Database, group: Vec<WriteRequest>) -> Result<Outcome
             .change(&transaction, &request.bucket, request.change)?;
         answers.push((request.answer, outcome));
     }
-    // Durable when it returns: redb's Durability::Immediate.
+    // The changes are on the disk when this returns, because the default is `Durability::Immediate`.
     transaction.commit()?;
     Ok(answers)
 }
 
+/// Logs an error of the database.
 fn failed(error: &dyn std::error::Error) -> StoreError {
     tracing::error!("the key-value store failed: {error}");
     StoreError::Failed
 }
 
-/// Changes that wait for the writer. Who has a further one waits.
+/// Changes in the queue of the writer thread. A further change waits for a place in the queue.
 const MAX_QUEUED: usize = 256;
 
-/// Changes of one transaction.
+/// The most changes in one transaction.
 const MAX_GROUP: usize = 256;
 
-/// Bytes of keys and values in one answer, if there is more than one value.
+/// The most bytes of keys and values that one call returns. A single value may be larger.
 const MAX_ANSWER: usize = 16 << 20;

@@ -1,4 +1,4 @@
-//! The file of a store: opens it, and checks that it is one.
+//! The file of a store: opens or creates it, and checks its format.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use redb::{DatabaseError, ReadableDatabase, StorageError, TableDefinition};
 
-/// A store cannot be opened since another process has it open.
+/// A store cannot be opened, because another process has it open.
 #[derive(Debug)]
 pub struct StoreInUse(PathBuf);
 
@@ -23,6 +23,11 @@ impl fmt::Display for StoreInUse {
 
 impl std::error::Error for StoreInUse {}
 
+/// Opens a store, or creates it if the file does not exist.
+///
+/// # Errors
+///
+/// If the file cannot be opened, is in use ([`StoreInUse`]), is damaged, or is not a store.
 pub(super) fn open(path: &Path) -> anyhow::Result<redb::Database> {
     let shown = path.display();
     let file = open_file(path)?;
@@ -51,6 +56,11 @@ pub(super) fn open(path: &Path) -> anyhow::Result<redb::Database> {
     Ok(database)
 }
 
+/// Checks that [`open`] would succeed, without creating a file.
+///
+/// # Errors
+///
+/// The same as for `open`.
 pub(super) fn check(path: &Path) -> anyhow::Result<()> {
     if path.try_exists().unwrap_or(true) {
         return open(path).map(drop);
@@ -98,11 +108,11 @@ fn no_folder_message(path: &Path) -> String {
     )
 }
 
-/// Writes into a new store whose it is, and looks for that in one that was there.
+/// Checks the format of a database that has tables, and writes the format into an empty one.
 fn check_format(database: &redb::Database) -> anyhow::Result<()> {
     let reading = database.begin_read()?;
     let format = match reading.open_table(FORMAT_TABLE) {
-        Ok(about) => about.get("format")?.map(|format| format.value()),
+        Ok(table) => table.get("format")?.map(|format| format.value()),
         Err(redb::TableError::TableDoesNotExist(_)) if reading.list_tables()?.next().is_none() => {
             drop(reading);
             let writing = database.begin_write()?;
@@ -122,10 +132,11 @@ fn check_format(database: &redb::Database) -> anyhow::Result<()> {
     }
 }
 
+/// The table that marks a database as a store, and holds its format.
 const FORMAT_TABLE: TableDefinition<&str, u64> = TableDefinition::new("belljar");
 
-/// The tables of this version.
+/// The format that this version reads and writes: the names and the types of the tables.
 const FORMAT: u64 = 1;
 
-/// Bytes of the file that are kept in memory.
+/// The most bytes of the file that redb caches in memory.
 const CACHE_SIZE: usize = 32 << 20;

@@ -1,4 +1,4 @@
-//! The stores that a process has open: those who name one file share it.
+//! The open databases of the process. Handlers with the same file share one database.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use super::database::Database;
 
-/// The open stores by their files. Each is closed when the last who uses it lets it go.
+/// The open databases by the paths of their files. A database is closed when its last user drops it.
 #[derive(Debug, Default)]
 pub struct Databases {
     open: Mutex<HashMap<PathBuf, OpenDatabase>>,
@@ -20,21 +20,21 @@ pub struct Databases {
 #[derive(Debug)]
 struct OpenDatabase {
     database: Weak<Database>,
-    /// Disconnected once the file is closed, which is a while after the last use.
+    /// Disconnected when the file is closed, some time after the last user drops the database.
     closed: Receiver<()>,
 }
 
 impl Databases {
-    /// The store in this file, opened or made as [`Database::open`] does if it is not open.
+    /// The database in this file. Opens or creates the file like [`Database::open`], unless the database is open.
     ///
-    /// Waits for a store that is being closed; to be called where that is no harm.
+    /// This blocks up to 10 s if the database is being closed, so do not call it on an async thread.
     ///
     /// # Errors
     ///
-    /// As [`Database::open`] has them.
+    /// The same as for [`Database::open`], and if the database is not closed in time.
     pub fn open(&self, path: &Path) -> anyhow::Result<Arc<Database>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        // Without its folder there is no store; `open` says so.
+        // This fails if the folder does not exist. `open` below reports that.
         let key = canonical(path).unwrap_or_else(|_| path.to_owned());
         if let Some(entry) = open.get(&key) {
             if let Some(database) = entry.database.upgrade() {
@@ -67,7 +67,7 @@ impl Databases {
     }
 }
 
-/// The file's path without links; of one that is not there, by its folder.
+/// The canonical path of a file. If the file does not exist, only its folder is made canonical.
 fn canonical(path: &Path) -> io::Result<PathBuf> {
     if let Ok(canonical) = path.canonicalize() {
         return Ok(canonical);
@@ -80,7 +80,7 @@ fn canonical(path: &Path) -> io::Result<PathBuf> {
     Ok(folder.canonicalize()?.join(name))
 }
 
-/// For the last change to reach the disk.
+/// The most time that closing a database may take: the last changes must reach the disk.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -88,25 +88,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_file_is_opened_once_under_all_its_names() {
+    fn opens_a_file_once_for_all_its_paths() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("sub")).unwrap();
         let databases = Databases::default();
         let first = databases.open(&folder.path().join("store")).unwrap();
-        let other_name = folder.path().join("sub/../store");
-        let second = databases.open(&other_name).unwrap();
+        let other_path = folder.path().join("sub/../store");
+        let second = databases.open(&other_path).unwrap();
         assert!(Arc::ptr_eq(&first, &second));
         let other = databases.open(&folder.path().join("other")).unwrap();
         assert!(!Arc::ptr_eq(&first, &other));
-        // Another opener finds the file in use, until all here are gone.
-        assert!(Database::check(&other_name).is_err());
+        // The file is in use until the last handle is dropped.
+        assert!(Database::check(&other_path).is_err());
         drop((first, second));
-        Database::check(&other_name).unwrap();
-        databases.open(&other_name).unwrap();
+        Database::check(&other_path).unwrap();
+        databases.open(&other_path).unwrap();
     }
 
     #[test]
-    fn a_store_that_is_being_closed_is_waited_for() {
+    fn waits_for_a_database_that_is_being_closed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store");
         let databases = Databases::default();

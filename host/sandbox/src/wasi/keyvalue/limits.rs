@@ -1,23 +1,24 @@
-//! Limits of what a handler keeps in a store.
+//! The limits of what a handler stores.
 
 use super::rejected::{Rejected, excerpt};
 
-/// How much a handler may keep.
+/// The most that a handler may store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreLimits {
-    /// Bytes of all that a handler keeps. An entry counts with its key, its value, its bucket's name and
+    /// Bytes of all entries of a handler. An entry counts as its key, its value, the name of its bucket and
     /// [`ENTRY_COST`](StoreLimits::ENTRY_COST).
     pub max_bytes: u64,
-    /// Bytes of a key, in UTF-8.
+    /// Bytes of a key in UTF-8.
     pub max_key: usize,
     /// Bytes of a value.
     pub max_value: usize,
 }
 
 impl StoreLimits {
-    /// Bytes that an entry takes besides its own, about.
+    /// The overhead of an entry in bytes, approximately.
     pub const ENTRY_COST: u64 = 64;
 
+    /// Checks the sizes of a key and its value.
     pub(super) fn check(&self, key: &str, value: &[u8]) -> Result<(), Rejected> {
         let StoreLimits {
             max_key, max_value, ..

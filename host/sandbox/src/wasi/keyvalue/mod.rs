@@ -1,7 +1,10 @@
-//! `wasi:keyvalue@0.2.0-draft`: buckets of keys and values that outlive requests and restarts.
+//! `wasi:keyvalue@0.2.0-draft`: a persistent key-value store for handlers.
 //!
-//! [`namespace`] says what is kept, [`limits`] how much of it, [`database`] has the file. Every handler has its own buckets, by
-//! its name; a bucket is there from its first entry on.
+//! This file implements the interfaces. Each handler has its own buckets, under the name of the handler. Guests do not
+//! create buckets: a bucket exists when it has an entry.
+//!
+//! - [`databases`] holds the open databases, [`database`] reads and writes one, [`database_file`] opens its file.
+//! - [`namespace`] reads and changes the entries of a handler in the [`tables`], within the [`limits`].
 
 mod database;
 mod database_file;
@@ -34,7 +37,7 @@ mod bindings {
     });
 }
 
-/// A handler's part of a database.
+/// The key-value store of one handler: its part of a database.
 #[derive(Debug, Clone)]
 pub struct KeyValueStore {
     database: Arc<Database>,
@@ -42,7 +45,7 @@ pub struct KeyValueStore {
 }
 
 impl KeyValueStore {
-    /// The buckets of the handler with this name.
+    /// The store of the handler with this name.
     pub fn new(database: Arc<Database>, handler: String, limits: StoreLimits) -> Self {
         Self {
             database,
@@ -51,14 +54,14 @@ impl KeyValueStore {
     }
 }
 
-/// What is behind a guest's `bucket`.
+/// The host side of the resource `bucket`.
 #[derive(Clone)]
 pub struct Bucket {
     store: KeyValueStore,
     name: Arc<str>,
 }
 
-/// Why a call fails, for the guest or for good.
+/// The error of a call: an error for the guest, or a trap.
 pub enum KeyValueError {
     NoSuchStore,
     AccessDenied,
@@ -83,7 +86,7 @@ impl From<ResourceTableError> for KeyValueError {
     }
 }
 
-/// Links the interfaces, whether or not the handler has a store: without one it can open no bucket.
+/// Links the interfaces, even for a handler without a store. Such a handler gets an error when it opens a bucket.
 pub(crate) fn link<T: Send + 'static>(
     linker: &mut Linker<T>,
     view: fn(&mut T) -> KeyValueView<'_>,
@@ -93,12 +96,12 @@ pub(crate) fn link<T: Send + 'static>(
     batch::add_to_linker::<T, HasKeyValue>(linker, view)
 }
 
-/// What the interfaces need of an instance.
+/// The part of the host state that the interfaces need.
 pub(crate) struct KeyValueView<'a> {
     pub table: &'a mut ResourceTable,
     pub store: Option<&'a KeyValueStore>,
     pub handler: &'a str,
-    /// Done when the operator knows that the handler asks for a store.
+    /// Completed when the log has said that the handler asks for a store without a grant.
     pub denied: &'a Once,
 }
 
@@ -129,7 +132,7 @@ impl KeyValueView<'_> {
 impl interface::Host for KeyValueView<'_> {
     async fn open(&mut self, identifier: String) -> Result<Resource<Bucket>, KeyValueError> {
         let Some(store) = self.store else {
-            // Once: it may well ask at every request.
+            // Logged once, because the handler may open a bucket in every request.
             self.denied.call_once(|| {
                 let handler = self.handler;
                 tracing::warn!(
@@ -141,7 +144,7 @@ impl interface::Host for KeyValueView<'_> {
             return Err(KeyValueError::AccessDenied);
         };
         let name = match identifier.as_str() {
-            // What a host with a single store calls it.
+            // Guests written for hosts with a single store open it by the empty name.
             "" => DEFAULT_BUCKET,
             name if is_bucket_name(name) => name,
             _ => return Err(KeyValueError::NoSuchStore),
@@ -266,7 +269,7 @@ impl batch::Host for KeyValueView<'_> {
     }
 }
 
-/// A batch is one piece of work, which ends for nobody.
+/// Checks the size of a batch: a batch is one transaction, which cannot be interrupted.
 fn check_batch(keys: usize) -> Result<(), KeyValueError> {
     match keys <= MAX_BATCH {
         true => Ok(()),
@@ -276,15 +279,16 @@ fn check_batch(keys: usize) -> Result<(), KeyValueError> {
     }
 }
 
+/// Whether a guest may use this name for a bucket.
 fn is_bucket_name(name: &str) -> bool {
     (1..=MAX_BUCKET_NAME).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
-/// The bucket that the empty name stands for, too.
+/// The bucket that an empty name opens.
 const DEFAULT_BUCKET: &str = "default";
 
-/// Bytes of a bucket's name.
+/// The most bytes of the name of a bucket.
 const MAX_BUCKET_NAME: usize = 64;
 
-/// Keys of one batch.
+/// The most keys in one batch.
 const MAX_BATCH: usize = 10_000;

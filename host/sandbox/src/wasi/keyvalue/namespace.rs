@@ -1,4 +1,4 @@
-//! What is kept, in one file of redb: entries by handler, bucket and key, within a quota.
+//! The namespace of a handler in a store: reads and changes its entries within its limits.
 
 use std::collections::HashMap;
 
@@ -8,27 +8,27 @@ use super::limits::StoreLimits;
 use super::rejected::{Rejected, excerpt};
 use super::tables::{Usage, cost, entries_table, if_exists, keys_table};
 
-/// A handler's part of a store, and what it may hold.
+/// The part of a store that belongs to one handler.
 #[derive(Debug, Clone)]
 pub(super) struct Namespace {
     pub handler: String,
     pub limits: StoreLimits,
 }
 
-/// A change to a bucket. It is made as a whole or not at all.
+/// A change to a bucket. Either all of it happens or nothing.
 #[derive(Debug)]
 pub(super) enum Change {
     Set(Vec<(String, Vec<u8>)>),
     Delete(Vec<String>),
-    /// The value is a number in decimal digits; a missing one is 0.
+    /// Adds to a value, which is a number in decimal digits. A missing value counts as 0.
     Increment(String, u64),
 }
 
-/// One page of a bucket's keys.
+/// One page of the keys of a bucket.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct KeyPage {
     pub keys: Vec<String>,
-    /// Where the next page begins.
+    /// The number at which the next page begins. None after the last page.
     pub next: Option<u64>,
 }
 
@@ -48,6 +48,7 @@ impl Namespace {
         Ok(entry.map(|entry| entry.value().1.to_vec()))
     }
 
+    /// Whether a key has a value.
     pub fn exists(
         &self,
         transaction: &ReadTransaction,
@@ -61,7 +62,7 @@ impl Namespace {
         }
     }
 
-    /// The keys in the order in which they were first set, from the number `from` on.
+    /// A page of the keys in the order in which they were first set, beginning at the number `from`.
     pub fn list(
         &self,
         transaction: &ReadTransaction,
@@ -87,9 +88,9 @@ impl Namespace {
         Ok(page)
     }
 
-    /// Makes a change, and gives the number that an increment made; of other changes 0.
+    /// Makes a change, and returns the sum of an increment or 0.
     ///
-    /// A change that is refused leaves the transaction as it was. After an error it is to be aborted.
+    /// A rejected change does not alter the entries. After an error the transaction must be aborted.
     pub fn change(
         &self,
         transaction: &WriteTransaction,
@@ -114,7 +115,7 @@ impl Namespace {
                 return Ok(Err(rejected));
             }
         }
-        // Of several values for a key the last one counts.
+        // If a key occurs more than once, its last value counts.
         let entries: HashMap<String, Vec<u8>> = entries.into_iter().collect();
         let (entries_name, keys_name) = (self.entries_name(), self.keys_name());
         let mut table = transaction.open_table(entries_table(&entries_name))?;
@@ -145,7 +146,7 @@ impl Namespace {
         }
         let mut keys = transaction.open_table(keys_table(&keys_name))?;
         for (key, value) in &entries {
-            // Every key has got a number above.
+            // Every key has a number: the loop above inserted it.
             let number = numbers.get(key).copied().unwrap_or_default();
             let old = table.insert((bucket, key.as_str()), (number, value.as_slice()))?;
             if old.is_none() {
@@ -219,10 +220,10 @@ impl Namespace {
     }
 }
 
-/// Keys of a page.
+/// The most keys in a page.
 const MAX_PAGE_KEYS: usize = 1000;
 
-/// Bytes of a page's keys, if there is more than one.
+/// The most bytes of the keys in a page. A single key may be larger.
 const MAX_PAGE_BYTES: usize = 256 << 10;
 
 #[cfg(test)]
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_and_handlers_are_apart() {
+    fn separates_buckets_and_handlers() {
         let mut fixture = Fixture::new(1 << 20);
         assert_eq!(fixture.get("a", "key"), None);
         assert_eq!(fixture.list("a", 0), KeyPage::default());
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_counted_and_bounded() {
+    fn counts_and_limits_stored_bytes() {
         let fixture = Fixture::new(300);
         let entry = 1 + 1 + 3 + StoreLimits::ENTRY_COST;
         fixture.set("a", "x", b"123").unwrap();
@@ -309,7 +310,7 @@ mod tests {
         assert!(full.0.contains("--store-max-bytes"), "{full:?}");
         assert_eq!((fixture.get("a", "y"), fixture.used()), (None, entry - 3));
 
-        // The whole of a change is refused, and a key that is set twice counts once.
+        // A change is rejected as a whole, and a key that is set twice counts once.
         let many =
             |count: usize| Change::Set((0..count).map(|n| (n.to_string(), vec![0; 10])).collect());
         fixture.change("a", many(9)).unwrap_err();
@@ -318,7 +319,7 @@ mod tests {
         fixture.change("a", Change::Set(twice)).unwrap();
         assert_eq!(fixture.get("a", "y"), Some(vec![1; 100]));
 
-        // What makes it no larger is always allowed.
+        // A change that does not increase the usage is always allowed.
         let mut fixture = fixture;
         fixture.namespace.limits.max_bytes = 10;
         fixture.set("a", "y", &[2; 50]).unwrap();
@@ -332,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_values_are_bounded() {
+    fn rejects_large_keys_and_values() {
         let fixture = Fixture::new(u64::MAX);
         let StoreLimits {
             max_key, max_value, ..
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn counters() {
+    fn increments_only_decimal_numbers() {
         let fixture = Fixture::new(1 << 20);
         let add = |key: &str, delta| fixture.change("a", Change::Increment(key.into(), delta));
         assert_eq!(add("n", 5), Ok(5));
@@ -362,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_come_in_pages() {
+    fn lists_keys_in_pages() {
         let fixture = Fixture::new(u64::MAX);
         let keys: Vec<String> = (0..2500).map(|number| format!("key {number}")).collect();
         let entries = keys.iter().map(|key| (key.clone(), Vec::new())).collect();
@@ -375,7 +376,7 @@ mod tests {
             seen.extend(page.keys);
             from = page.next;
             pages += 1;
-            // What is deleted between two pages shifts none of the others.
+            // A deletion between two pages does not shift the other keys.
             let first = seen.first().cloned().unwrap();
             fixture.change("a", Change::Delete(vec![first])).unwrap();
         }

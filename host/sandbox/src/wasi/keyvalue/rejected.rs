@@ -1,10 +1,10 @@
 //! The error of a call that the store rejects.
 
-/// Why a change is not made, for the people who wrote the handler.
+/// Why the store rejected a call: a message for the author of the handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rejected(pub String);
 
-/// The beginning of a key, for a message.
+/// The beginning of a key, escaped for a message.
 pub(super) fn excerpt(key: &str) -> String {
     key.chars()
         .take(40)

@@ -1,10 +1,10 @@
-//! Addresses: which of them belong to everybody, and which to a machine or a network of its own.
+//! IP addresses: networks, and which addresses are public.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// A network: `10.0.0.0/8`, `fd00::/8`, or one address.
+/// An IP network, such as `10.0.0.0/8` or `fd00::/8`, or a single address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
@@ -58,13 +58,13 @@ impl fmt::Display for Network {
     }
 }
 
-/// Whether an address is one of the public Internet: it is in none of the blocks that IANA keeps for special purposes
-/// (RFC 6890), and is not another address in disguise.
+/// Whether an address belongs to the public Internet: it is in no block that IANA reserves for special purposes
+/// (RFC 6890), and it does not embed an address that is.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => match embedded(address) {
-            Some(behind) => is_public_v4(behind),
+            Some(embedded) => is_public_v4(embedded),
             None => {
                 within_v6(address, GLOBAL_UNICAST.0, GLOBAL_UNICAST.1)
                     && !SPECIAL_V6
@@ -81,8 +81,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         .any(|(network, prefix)| within_v4(address, Ipv4Addr::from_octets(*network), *prefix))
 }
 
-/// The address of IPv4 that a translator reaches under this one (RFC 6052): the resolvers of networks without IPv4
-/// answer with these.
+/// The IPv4 address inside an IPv6 address that a NAT64 translator uses (RFC 6052). Resolvers of networks without IPv4
+/// return such addresses.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [.., a, b, c, d] = address.octets();
     within_v6(address, TRANSLATED.0, TRANSLATED.1).then(|| Ipv4Addr::new(a, b, c, d))
@@ -98,29 +98,29 @@ fn within_v6(address: Ipv6Addr, network: Ipv6Addr, prefix: u32) -> bool {
     differing.leading_zeros() >= prefix
 }
 
-/// IANA IPv4 Special-Purpose Address Registry, and the classes D and E.
+/// The IANA IPv4 Special-Purpose Address Registry, and the address classes D and E.
 const SPECIAL_V4: [([u8; 4], u32); 16] = [
-    // this network; connecting to 0.0.0.0 is connecting to this machine
+    // this network; a connection to 0.0.0.0 reaches this machine
     ([0, 0, 0, 0], 8),
     // private (RFC 1918)
     ([10, 0, 0, 0], 8),
     ([172, 16, 0, 0], 12),
     ([192, 168, 0, 0], 16),
-    // behind a carrier's translator (RFC 6598)
+    // shared address space behind carrier-grade NAT (RFC 6598)
     ([100, 64, 0, 0], 10),
     // loopback
     ([127, 0, 0, 0], 8),
-    // link-local, where clouds keep their machines' metadata
+    // link-local, where cloud providers serve instance metadata
     ([169, 254, 0, 0], 16),
-    // protocol assignments
+    // IETF protocol assignments
     ([192, 0, 0, 0], 24),
     // documentation (RFC 5737)
     ([192, 0, 2, 0], 24),
     ([198, 51, 100, 0], 24),
     ([203, 0, 113, 0], 24),
-    // relays to 6to4, withdrawn (RFC 7526)
+    // 6to4 relays, deprecated (RFC 7526)
     ([192, 88, 99, 0], 24),
-    // benchmarks (RFC 2544)
+    // benchmarking (RFC 2544)
     ([198, 18, 0, 0], 15),
     // multicast
     ([224, 0, 0, 0], 4),
@@ -130,21 +130,21 @@ const SPECIAL_V4: [([u8; 4], u32); 16] = [
     ([255, 255, 255, 255], 32),
 ];
 
-/// All that is assigned to anybody's machines. Loopback, unspecified, mapped, link-local, unique local and multicast
-/// addresses are outside of it.
+/// The global unicast addresses. Loopback, unspecified, mapped, link-local, unique local and multicast addresses are
+/// outside this network.
 const GLOBAL_UNICAST: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// The well-known prefix of translators (RFC 6052, section 2.1).
+/// The well-known prefix of NAT64 translators (RFC 6052, section 2.1).
 const TRANSLATED: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
-/// IANA IPv6 Special-Purpose Address Registry, as far as it is within [`GLOBAL_UNICAST`].
+/// The part of the IANA IPv6 Special-Purpose Address Registry that is inside [`GLOBAL_UNICAST`].
 const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
-    // protocol assignments, Teredo among them
+    // IETF protocol assignments, including Teredo
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     // documentation (RFC 3849, RFC 9637)
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
-    // 6to4: any address of IPv4 in disguise
+    // 6to4, which embeds any IPv4 address
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
 ];
 
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_everybody_and_others() {
+    fn tells_public_from_special_addresses() {
         for (text, public) in [
             ("1.1.1.1", true),
             ("8.8.8.8", true),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn networks() {
+    fn networks_contain_their_addresses() {
         for (network, address, contained) in [
             ("10.0.0.0/8", "10.255.0.1", true),
             ("10.0.0.0/8", "11.0.0.1", false),
@@ -237,6 +237,10 @@ mod tests {
             let address: IpAddr = address.parse().expect(address);
             assert_eq!(parsed.contains(address), contained, "{network} {address}");
         }
+    }
+
+    #[test]
+    fn rejects_invalid_networks() {
         for text in [
             "",
             "10",

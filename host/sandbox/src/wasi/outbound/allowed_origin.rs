@@ -1,33 +1,34 @@
-//! The origins that `--allow-outbound` names.
+//! The pattern that `--allow-outbound` takes: the origins that a handler may send requests to.
 
 use std::str::FromStr;
 
 use super::origin::{Origin, OriginHost, default_port, parse_host, port_number, split_port};
 
-/// Origins that a handler may send requests to: `https://api.example.com`, `https://*.example.com:8443`,
-/// `http://127.0.0.1:3000`, `https://*`.
+/// A pattern of origins that a handler may send requests to, such as `https://api.example.com`,
+/// `https://*.example.com:8443`, `http://127.0.0.1:3000` or `https://*`.
 ///
-/// - The scheme is `http` or `https` and has to be named.
-/// - `*.` stands for one label or more, as in a Content Security Policy: not for the name behind it. `*` alone is any
-///   host.
-/// - Without a port it is the scheme's; `:*` is any.
+/// - The scheme is `http` or `https`, and it is required.
+/// - `*.example.com` matches every name below `example.com`, but not `example.com` itself, as in a Content Security
+///   Policy. `*` alone matches any host.
+/// - Without a port, the pattern matches the default port of the scheme. `:*` matches any port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedOrigin {
     tls: bool,
     host: HostPattern,
-    /// None: any.
+    /// None matches any port.
     port: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum HostPattern {
     Any,
-    /// With the dot at its beginning.
+    /// The names that end with this text, which begins with a dot.
     Subdomains(String),
     Exact(OriginHost),
 }
 
 impl AllowedOrigin {
+    /// Whether the origin matches this pattern.
     pub(super) fn allows(&self, origin: &Origin) -> bool {
         self.tls == origin.tls
             && self.port.is_none_or(|port| port == origin.port)
@@ -41,7 +42,7 @@ impl AllowedOrigin {
             }
     }
 
-    /// Whether this origin's very host is named, not a pattern that it happens to match.
+    /// Whether the origin matches this pattern and the pattern names its exact host, without a wildcard.
     pub(super) fn names(&self, origin: &Origin) -> bool {
         self.allows(origin) && matches!(self.host, HostPattern::Exact(_))
     }
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_allowed() {
+    fn patterns_allow_matching_origins() {
         for (allowed, url, expected) in [
             (
                 "https://api.example.com",
@@ -170,14 +171,14 @@ mod tests {
             ("http://[::1]", "http://[::ffff:127.0.0.1]", false),
             ("http://localhost", "http://localhost", true),
         ] {
-            let rule: AllowedOrigin = allowed.parse().expect(allowed);
+            let pattern: AllowedOrigin = allowed.parse().expect(allowed);
             let origin = Origin::of(&url.parse().expect(url)).expect(url);
-            assert_eq!(rule.allows(&origin), expected, "{allowed} and {url}");
+            assert_eq!(pattern.allows(&origin), expected, "{allowed} and {url}");
         }
     }
 
     #[test]
-    fn what_is_no_rule() {
+    fn rejects_invalid_patterns() {
         for text in [
             "",
             "api.example.com",

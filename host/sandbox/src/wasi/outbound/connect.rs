@@ -1,5 +1,6 @@
-//! From an origin to a connection: names are looked up, addresses are checked, and the ones that were checked are
-//! connected to.
+//! Connections to origins: resolves the name, checks the addresses, and connects to a checked address.
+//!
+//! The name is resolved only once, so that it cannot lead to another address after the check (DNS rebinding).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -16,12 +17,16 @@ use wasmtime_wasi_http::Error;
 
 use super::origin::{Origin, OriginHost};
 
-/// A connection in the clear or under TLS.
+/// A connection with or without TLS.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Connects to an origin, to one of those of its addresses that are `permitted`, by `tls` if it asks for that.
+/// Connects to one of the `permitted` addresses of an origin, with TLS if the scheme is https. Gives up at `deadline`.
+///
+/// # Errors
+///
+/// If no address is permitted, or if the lookup, the connection or the handshake fails.
 pub(super) async fn connect(
     origin: &Origin,
     permitted: impl Fn(IpAddr) -> bool,
@@ -38,7 +43,7 @@ pub(super) async fn connect(
         return Err(ConnectError::Prohibited(first.ip()));
     }
     let stream = connect_to_first(&checked, deadline).await?;
-    // The head goes out in one write; nothing is gained by waiting for more.
+    // The head is sent in one write, so Nagle's algorithm would only add delay.
     let _ = stream.set_nodelay(true);
     if !origin.tls {
         return Ok(Box::new(stream));
@@ -57,10 +62,11 @@ pub(super) async fn connect(
     }
 }
 
-/// Why there is no connection.
+/// Why a connection to an origin failed.
 pub(super) enum ConnectError {
-    /// The name leads to addresses that are not permitted, such as this one.
+    /// No address of the host is permitted. This is the first of them.
     Prohibited(IpAddr),
+    /// The lookup, the connection or the TLS handshake failed.
     Failed(Error),
 }
 
@@ -70,6 +76,7 @@ impl From<Error> for ConnectError {
     }
 }
 
+/// The addresses of an origin, from the resolver of the system unless the host is an address.
 async fn resolve(origin: &Origin, deadline: Instant) -> Result<Vec<SocketAddr>, Error> {
     let name = match &origin.host {
         OriginHost::Address(address) => return Ok(vec![SocketAddr::new(*address, origin.port)]),
@@ -80,7 +87,8 @@ async fn resolve(origin: &Origin, deadline: Instant) -> Result<Vec<SocketAddr>, 
         let Ok(permit) = LOOKUPS.acquire().await else {
             return Err(io::ErrorKind::Other.into());
         };
-        // The system's resolver blocks, and goes on when nobody waits for it any more: so does its permit.
+        // The resolver of the system blocks its thread and cannot be cancelled. The closure owns the permit, so a
+        // permit becomes free only with its thread.
         let lookup = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             (name.as_str(), port).to_socket_addrs()
@@ -100,13 +108,13 @@ async fn resolve(origin: &Origin, deadline: Instant) -> Result<Vec<SocketAddr>, 
     }
 }
 
-/// Connects to the first of the addresses that answers, each having its share of the time that is left.
+/// Connects to the first address that answers. Each address gets an equal share of the remaining time.
 async fn connect_to_first(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Error> {
     let mut failure = Error::DestinationNotFound;
     for (position, address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
-        let others = u32::try_from(addresses.len() - position).unwrap_or(u32::MAX);
-        let share = left.checked_div(others).unwrap_or(Duration::ZERO);
+        let untried = u32::try_from(addresses.len() - position).unwrap_or(u32::MAX);
+        let share = left.checked_div(untried).unwrap_or(Duration::ZERO);
         match tokio::time::timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => failure = connect_error(&error),
@@ -140,5 +148,5 @@ fn tls_error(error: &io::Error) -> Error {
     }
 }
 
-/// Threads that wait for the system's resolver, of all handlers.
+/// The most threads that wait for the resolver of the system, for all handlers together.
 static LOOKUPS: Semaphore = Semaphore::const_new(32);

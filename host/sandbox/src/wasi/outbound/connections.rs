@@ -1,4 +1,4 @@
-//! The outbound connections of an instance: at most so many at once, the next request waits.
+//! The limit of outbound connections of an instance. A request beyond the limit waits until a connection closes.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,11 +29,11 @@ impl Connections {
         }
     }
 
-    /// Charges a connection. If the instance has as many as it may, waits until one closes.
+    /// Charges a connection. If the limit is reached, waits until a connection closes.
     ///
     /// # Errors
     ///
-    /// If none has closed by the deadline.
+    /// If no connection closes before the deadline.
     pub async fn open(self, deadline: Instant) -> Result<Opened, Error> {
         loop {
             // Registered before the charge, so that a connection which closes in between is not missed.

@@ -24,7 +24,8 @@ pub(crate) fn link<T: 'static>(
     )
 }
 
-/// The code for an error that can occur after the head of a response. Other errors are described in words.
+/// The code for an error that can occur after the head of a response. Other errors become an internal error with a
+/// description.
 fn code(error: &Error) -> ErrorCode {
     match error {
         Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,

@@ -1,4 +1,4 @@
-//! One request to another server over a connection of its own, and its response.
+//! HTTP exchanges with other servers: sends one request over a new connection and returns the response.
 
 use std::error::Error as _;
 use std::future::Future;
@@ -22,24 +22,29 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::connect::Stream;
 
-/// The bounds of an exchange.
+/// The time and size limits of an exchange.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
+    /// When the connection must be established.
     pub connected_by: Instant,
-    /// Between the last of the request and the first of the response.
+    /// The most time between the end of the request and the head of the response.
     pub first_byte: Duration,
-    /// Between the response's parts.
+    /// The most time between two parts of the response body.
     pub between_bytes: Duration,
-    /// Bytes of the response's head.
+    /// The most bytes of the response head.
     pub max_head: usize,
-    /// Bytes of its body.
+    /// The most bytes of the response body.
     pub max_body: u64,
 }
 
-/// The connection, which moves while this is held.
+/// The task that drives the connection. Dropping it closes the connection.
 pub(super) type ConnectionTask = AbortOnDropHandle<hyper::Result<()>>;
 
 /// Sends a request and waits for the head of its response.
+///
+/// # Errors
+///
+/// If the request is invalid, a limit is exceeded, or the connection or the other server fails.
 pub(super) async fn exchange(
     stream: Box<dyn Stream>,
     mut request: Request<WasiBody>,
@@ -66,7 +71,7 @@ pub(super) async fn exchange(
         .ok_or(Error::ConnectionReadTimeout)?
         .map_err(|error| hyper_error(&error, bounds.max_head))?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        // Nobody asked for it.
+        // The request did not ask for another protocol.
         return Err(Error::HttpProtocolError);
     }
     let response = response.map(|incoming| {
@@ -83,7 +88,7 @@ pub(super) async fn exchange(
     Ok((response, driver))
 }
 
-/// The request's target (RFC 9112, section 3.2.1).
+/// The request target in origin form (RFC 9112, section 3.2.1).
 fn origin_form(uri: &Uri) -> Result<Uri, Error> {
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let target = match target.starts_with('/') {
@@ -93,7 +98,8 @@ fn origin_form(uri: &Uri) -> Result<Uri, Error> {
     target.map_err(|_| Error::HttpRequestUriInvalid)
 }
 
-/// Waits for the response, no longer than `limit` after the last sign that the request is still on its way.
+/// Waits for the head of the response. None if `limit` passes without a response and without progress of
+/// the request body.
 async fn wait_for_head<T>(
     response: impl Future<Output = T>,
     progress: &Progress,
@@ -109,15 +115,16 @@ async fn wait_for_head<T>(
     }
 }
 
-/// How the request's body gets on.
+/// The progress of sending the request body.
 #[derive(Default)]
 struct Progress(AtomicU8);
 
 impl Progress {
-    /// The other server has all there is, and nothing was sent since the last time this was asked.
+    /// Nothing was sent since the last check, and the handler did not cause the wait.
     const STALLED: u8 = 0;
+    /// A part was sent since the last check.
     const SENT: u8 = 1;
-    /// The handler has more to give, and has not given it yet.
+    /// The handler has not produced the next part yet.
     const WAITING_FOR_HANDLER: u8 = 2;
 
     fn is_under_way(&self) -> bool {
@@ -131,7 +138,7 @@ impl Progress {
     }
 }
 
-/// A request's body that says how it gets on.
+/// A request body that records its progress.
 struct TrackedBody {
     body: WasiBody,
     progress: Arc<Progress>,
@@ -163,19 +170,20 @@ impl Body for TrackedBody {
     }
 }
 
-/// A response's body. Nothing is read ahead of the handler but what a buffer holds.
+/// A response body within its size and time limits. At most one buffer is read ahead of the handler.
 struct BoundedBody {
     incoming: Incoming,
     between_bytes: Duration,
-    /// Runs while the handler waits.
+    /// Runs while the handler waits for the next part.
     timer: Option<Pin<Box<Sleep>>>,
     max_head: usize,
     max_body: u64,
-    /// Bytes that may still come.
+    /// Bytes that the body may still have.
     left: u64,
 }
 
 impl BoundedBody {
+    /// Counts the bytes of a frame. Fails if the body exceeds its limit.
     fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Error> {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         match self.left.checked_sub(length) {
@@ -250,5 +258,5 @@ fn hyper_error(error: &hyper::Error, max_head: usize) -> Error {
     }
 }
 
-/// The least that hyper takes.
+/// The smallest buffer that hyper accepts.
 const MIN_BUFFER: usize = 8 << 10;

@@ -1,10 +1,12 @@
-//! Requests that a handler makes itself: `wasi:http/outgoing-handler` (0.2) and `wasi:http/client` (0.3).
+//! Requests of handlers to other servers: `wasi:http/outgoing-handler` (0.2) and `wasi:http/client` (0.3).
 //!
-//! None are made but to origins that were allowed, and to no address that was not checked after its name was looked up:
-//! - [`origin`] and [`allowed_origin`] have the origins, [`address`] the addresses;
-//! - [`connect`] gets a connection, [`exchange`] a response, [`error_code`] tells what broke it off.
+//! A request is sent only to an allowed origin, and only to an address that was checked after the name lookup:
+//! - [`origin`] parses the origin of a request, [`allowed_origin`] matches it, [`address`] checks addresses.
+//! - [`connections`] limits connections, [`connect`] opens them, [`trust`] holds the authorities for TLS.
+//! - [`exchange`] sends the request and reads the response.
+//! - [`error_code`] tells the guest why the stream of a response failed.
 //!
-//! Redirects are the handler's to follow: each is a request of its own, and is asked about as any other.
+//! The host does not follow redirects. A handler that follows one sends a new request, which is checked again.
 
 mod address;
 mod allowed_origin;
@@ -37,26 +39,28 @@ pub use self::address::Network;
 pub use self::allowed_origin::AllowedOrigin;
 pub use self::trust::Authorities;
 
-/// What a handler may send to other servers, and how long they may take. By default nothing.
+/// The other servers that a handler may send requests to, and the limits of these requests. By default no server is
+/// allowed.
 #[derive(Debug, Clone)]
 pub struct Outbound {
+    /// The allowed origins.
     pub origins: Vec<AllowedOrigin>,
-    /// Networks that names may lead to although they are not public. An origin that names its address, and
-    /// `localhost`, need no more than to be allowed.
+    /// Networks that are not public, but that names may resolve to. `localhost` and origins with an IP address do not
+    /// need this: it is enough that they are allowed.
     pub private: Vec<Network>,
-    /// Who vouches for https servers.
+    /// The certificate authorities that are trusted for https.
     pub authorities: Authorities,
-    /// For a connection: a place, the name's addresses, TCP and TLS.
+    /// The most time for a connection: the wait for one to close if the limit is reached, the name lookup, TCP and TLS.
     pub connect_timeout: Duration,
-    /// Between the last of the request and the first of the response.
+    /// The most time between the end of the request and the head of the response.
     pub first_byte_timeout: Duration,
-    /// Between parts of the response, while the handler waits for them.
+    /// The most time between two parts of the response body, while the handler waits for the next one.
     pub between_bytes_timeout: Duration,
-    /// Bytes of a response's head.
+    /// The most bytes of a response head.
     pub max_head: usize,
-    /// Bytes of a response's body.
+    /// The most bytes of a response body.
     pub max_body: u64,
-    /// Connections that an instance has at once. A further request waits for one to end.
+    /// The most open connections of an instance. A further request waits until one closes.
     pub connections: usize,
 }
 
@@ -81,7 +85,7 @@ impl Outbound {
         self.origins.iter().any(|allowed| allowed.allows(origin))
     }
 
-    /// Whether an origin that is allowed may be at this address.
+    /// Whether a request to an allowed origin may go to this address.
     fn permits(&self, origin: &Origin, address: IpAddr) -> bool {
         address::is_public(address)
             || self.private.iter().any(|network| network.contains(address))
@@ -89,7 +93,7 @@ impl Outbound {
                 && self.origins.iter().any(|allowed| allowed.names(origin))
     }
 
-    /// Whether it is no secret where the host leads.
+    /// Whether the host alone determines the address: it is an IP address, or `localhost` on a loopback address.
     fn has_fixed_address(&self, origin: &Origin, address: IpAddr) -> bool {
         match &origin.host {
             OriginHost::Address(_) => true,
@@ -97,6 +101,7 @@ impl Outbound {
         }
     }
 
+    /// The limits of one request. A handler can lower the timeouts, but cannot raise them.
     fn bounds(&self, options: Option<RequestOptions>) -> Bounds {
         let options = options.unwrap_or_default();
         let lower = |limit: Duration, wanted: Option<Duration>| {
@@ -113,7 +118,7 @@ impl Outbound {
     }
 }
 
-/// What a handler was granted, with what is made of it at the first need.
+/// The granted outbound requests of a handler, and the TLS configuration, which is made when it is first used.
 #[derive(Default)]
 pub(crate) struct Egress {
     pub settings: Outbound,
@@ -161,6 +166,7 @@ impl Client {
         }
     }
 
+    /// Checks that a request may be sent, and returns its origin.
     fn admit(&self, request: &Request<WasiBody>) -> Result<Origin, Error> {
         let origin = Origin::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
         if request.method() == Method::CONNECT {
@@ -210,7 +216,7 @@ impl WasiHttpHooks for Client {
             let (response, driver) = exchange::exchange(stream, request, bounds).await?;
             let driver = async move {
                 let _opened = opened;
-                // What went wrong with the response is told by its body.
+                // The guest learns of an error from the response body.
                 if let Ok(Err(error)) = driver.await {
                     tracing::debug!("the connection to {origin} failed: {error}");
                 }
@@ -232,7 +238,7 @@ impl WasiHttpHooks for Client {
 type ConnectionFuture = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type SendResult = Result<(Response<WasiBody>, ConnectionFuture), Error>;
 
-/// Tells the operator which requests of a handler were denied, in a bounded number of lines.
+/// Logs the denied requests of an instance, up to [`Resource::DeniedLines`].
 #[derive(Clone)]
 struct DenialLog {
     handler: Arc<str>,
@@ -241,13 +247,13 @@ struct DenialLog {
 }
 
 impl DenialLog {
-    fn denied(&self, what: &str) {
+    fn denied(&self, message: &str) {
         if self.account.charge(Resource::DeniedLines, 1).is_ok() {
             let request = self.request.load(Ordering::Relaxed);
-            tracing::warn!(target: "guest", handler = %self.handler, request, "{what}");
+            tracing::warn!(target: "guest", handler = %self.handler, request, "{message}");
         }
     }
 }
 
-/// Bytes of a body that a guest may write at a time. Two or three of them are held on their way.
+/// The most bytes of a body that a guest can write at once. The host buffers two or three such chunks.
 const MAX_FRAME: usize = 64 << 10;

@@ -1,11 +1,11 @@
-//! Origins: what a request goes to.
+//! Origins (RFC 6454): the scheme, host and port of a request.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use http::uri::{Scheme, Uri};
 
-/// Where a request goes (RFC 6454, section 4).
+/// The origin that a request goes to (RFC 6454, section 4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
     pub tls: bool,
@@ -13,7 +13,7 @@ pub(super) struct Origin {
     pub port: u16,
 }
 
-/// A name in lower case without a dot at its end, or an address.
+/// The host of an origin: a name in lower case without a final dot, or an IP address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum OriginHost {
     Name(String),
@@ -21,7 +21,7 @@ pub(super) enum OriginHost {
 }
 
 impl Origin {
-    /// None where the address names no host that could be looked up, or a user.
+    /// The origin of a URI. None if the URI has another scheme, no valid host, no valid port, or user information.
     pub fn of(uri: &Uri) -> Option<Self> {
         let tls = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,
@@ -61,21 +61,27 @@ pub(super) fn default_port(tls: bool) -> u16 {
     if tls { 443 } else { 80 }
 }
 
-/// RFC 3986, section 3.2.3, without what may be empty there.
+/// Parses a port (RFC 3986, section 3.2.3). Unlike in the RFC, the port must not be empty.
 pub(super) fn port_number(digits: &str) -> Option<u16> {
     let digits_only = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse().ok().filter(|port| digits_only && *port != 0)
 }
 
+/// Splits an authority into its host and its port.
 pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
-        // Within the brackets of an IPv6 address.
+        // The last colon is inside the brackets of an IPv6 address.
         Some((_, port)) if port.ends_with(']') => (authority, None),
         Some((host, port)) => (host, Some(port)),
         None => (authority, None),
     }
 }
 
+/// Parses a host.
+///
+/// # Errors
+///
+/// If the text is neither a host name nor an IP address. The error is a message for the operator.
 pub(super) fn parse_host(text: &str) -> Result<OriginHost, String> {
     if let Some(inner) = text.strip_prefix('[') {
         let address = inner.strip_suffix(']').and_then(|inner| inner.parse().ok());
@@ -96,7 +102,8 @@ pub(super) fn parse_host(text: &str) -> Result<OriginHost, String> {
     }
 }
 
-/// A host name (RFC 1123, section 2.1), with the underscore that names within clusters have.
+/// Whether the text is a host name (RFC 1123, section 2.1). Underscores are allowed, because names inside clusters have
+/// them.
 fn is_host_name(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -104,12 +111,12 @@ fn is_host_name(name: &str) -> bool {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
-    // Resolvers take 127.1 and 0x7f000001 for addresses. As names they are none.
+    // Resolvers read 127.1 and 0x7f000001 as addresses, so such texts must not pass as names.
     let last = name.rsplit('.').next().unwrap_or_default();
     name.len() <= 253 && name.split('.').all(is_label) && !is_number(last)
 }
 
-/// As the parsers of addresses in C libraries have it.
+/// Whether C libraries would parse the label as a number in an IPv4 address.
 fn is_number(label: &str) -> bool {
     match label.strip_prefix("0x") {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
@@ -126,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin() {
+    fn rejects_uris_without_a_valid_origin() {
         for url in [
             "/path",
             "ftp://example.com/",
@@ -145,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn how_it_is_shown() {
+    fn displays_origins_without_default_ports() {
         for (url, shown) in [
             ("https://Example.com:443/path", "https://example.com"),
             ("http://example.com:8080", "http://example.com:8080"),

@@ -1,4 +1,4 @@
-//! Whom https servers have to be signed by.
+//! Trust in https servers: the certificate authorities, and the TLS client configuration.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// Certificate authorities: those of Mozilla's root programme, and those that are added.
+/// The trusted certificate authorities: those of Mozilla's root programme, and those added.
 #[derive(Debug, Clone)]
 pub struct Authorities(RootCertStore);
 
@@ -19,11 +19,11 @@ impl Default for Authorities {
 }
 
 impl Authorities {
-    /// Adds the certificates of a file in PEM (RFC 7468).
+    /// Adds the certificates of a PEM file (RFC 7468), given its content.
     ///
     /// # Errors
     ///
-    /// Where there is none, or one is no authority's.
+    /// If the file is damaged, contains no certificate, or contains an invalid one. The error does not name the file.
     pub fn add(&mut self, pem: &[u8]) -> Result<(), String> {
         let mut found = false;
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -43,7 +43,7 @@ impl Authorities {
         }
     }
 
-    /// None where the cryptography lacks what TLS needs.
+    /// A connector that trusts these authorities. None if the cryptography provider supports no TLS version.
     pub(super) fn connector(&self) -> Option<TlsConnector> {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions();
