@@ -40,6 +40,7 @@ pub use date::now;
 pub use limits::Limits;
 pub use request::Request;
 pub use request::body::{BodyError, RequestBody};
+pub use request::body_sender::BodySender;
 pub use request::chunked_decoder::ChunkError;
 pub use request::head::Head;
 pub use request::reject::Reject;

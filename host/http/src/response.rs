@@ -100,7 +100,8 @@ impl Response {
         }
     }
 
-    pub(crate) fn fields(&self) -> &[(String, Vec<u8>)] {
+    /// The fields, without those that only the sending server may set.
+    pub fn fields(&self) -> &[(String, Vec<u8>)] {
         &self.fields
     }
 
@@ -108,7 +109,7 @@ impl Response {
         &self.body
     }
 
-    pub(crate) fn into_body(self) -> Body {
+    pub fn into_body(self) -> Body {
         self.body
     }
 

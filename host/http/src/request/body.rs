@@ -95,6 +95,12 @@ impl Drop for RequestBody {
         state.wanted = false;
         state.content = Bytes::new();
         state.reader = None;
+        state.is_closed = true;
+        if state.is_close_awaited
+            && let Some(feeder) = state.feeder.take()
+        {
+            feeder.wake();
+        }
     }
 }
 
@@ -118,6 +124,10 @@ struct ChannelState {
     wanted: bool,
     reader: Option<Waker>,
     feeder: Option<Waker>,
+    /// Whether the reader was dropped.
+    is_closed: bool,
+    /// Whether the feeder waits for that. A connection does not, and is not woken.
+    is_close_awaited: bool,
 }
 
 impl ChannelState {
@@ -149,6 +159,17 @@ impl BodyChannel {
         let wanted = state.wanted && state.end.is_none();
         state.feeder = (!wanted).then(|| cx.waker().clone());
         wanted
+    }
+
+    /// Ready when the reader waits for a delivery, with false if it was dropped.
+    pub(crate) fn poll_wanted_or_closed(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut state = self.lock();
+        if state.is_closed || state.wanted {
+            return Poll::Ready(!state.is_closed);
+        }
+        state.is_close_awaited = true;
+        state.feeder = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// Whether the reader waits for a delivery. Registers no waker.
