@@ -18,7 +18,10 @@ async fn main() -> anyhow::Result<()> {
     let bytes = std::fs::read(&component).with_context(|| format!("cannot read {component}"))?;
     let hello = Sandboxed::load("hello", &bytes)?;
     let routes = Router::new()
-        .route("/", get(|| async { "This page comes from axum. /hello comes from a sandbox.\n" }))
+        .route(
+            "/",
+            get(|| async { "This page comes from axum. /hello comes from a sandbox.\n" }),
+        )
         .route("/hello", any(sandboxed::answer).with_state(hello));
 
     let address = address.as_deref().unwrap_or("127.0.0.1:3000");

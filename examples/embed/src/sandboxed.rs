@@ -65,7 +65,10 @@ fn status(failure: &Failure) -> StatusCode {
 /// Converts a request. Its body is read only as far as the handler asks for it.
 fn convert(request: Request) -> Result<belljar_http::Request, belljar_http::Reject> {
     let (head, body) = request.into_parts();
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
     let fields = head.headers.iter();
     let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
     let mut converted = belljar_http::Request::from_parts(head.method.as_str(), target, fields)?;
