@@ -39,7 +39,7 @@ pub(super) enum LoadOutcome {
     Loaded(Arc<HandlerVersion>),
     /// Component, grants and limits are those of the version that is live.
     Same,
-    /// The file may still be being written. The text says what is wrong if it is not.
+    /// The file may still be in the middle of a copy. The text is the problem to report if it stays like this.
     Incomplete(String),
     Refused(String),
 }

@@ -6,7 +6,7 @@
 //! watch -> scan -> fingerprint -> load_queue -> load (compile) -> swap
 //! ```
 //!
-//! [`watch`] polls the files several times a second, so that a deployment needs no signal. A new or changed component is
+//! The watcher polls the files several times a second, so that a deployment needs no signal. A new or changed component is
 //! read, compiled in a process of its own, linked with its grants, and started once. Only then do new requests go to it.
 //! If a step fails, the previous version keeps serving, and the log says why.
 

@@ -33,7 +33,7 @@ pub(super) enum ComponentSource {
 
 /// Why the bytes of a component cannot be loaded.
 pub(super) enum SourceError {
-    /// The file may still be being written. The text says what is wrong if it is not.
+    /// The file may still be in the middle of a copy. The text is the problem to report if it stays like this.
     Incomplete(String),
     Invalid(String),
 }

@@ -68,8 +68,8 @@ fn bounds_calls_with_huge_arguments() {
     let server = options.handler("untrusted").args("--timeout 60s").start();
     let report = server.get("/huge-reads?path=index.html").text();
     assert_eq!(report.lines().count(), 7, "{report}");
-    for (line, told) in report.lines().zip(["4 bytes", "3 bytes", "4 bytes"]) {
-        assert!(line.ends_with(told), "{line}");
+    for (line, expected) in report.lines().zip(["4 bytes", "3 bytes", "4 bytes"]) {
+        assert!(line.ends_with(expected), "{line}");
     }
     for target in [
         "/random-bytes",
@@ -113,7 +113,7 @@ fn a_handler_holds_at_most_max_handles() {
 fn refuses_components_that_cannot_start() {
     let site = Site::new(&[]);
     let memory = "(memory (export \"memory\") 17)";
-    for (cores, told) in [
+    for (cores, expected) in [
         (
             main_module(
                 memory,
@@ -139,11 +139,11 @@ fn refuses_components_that_cannot_start() {
         let mut arguments = vec!["serve".into(), "--handler".into(), file.into_os_string()];
         arguments.extend(["--memory", "8MiB", "--cpu", "20ms"].map(Into::into));
         let ended = run(arguments);
-        assert_eq!(ended.code, Some(2), "{told}: {ended:?}");
+        assert_eq!(ended.code, Some(2), "{expected}: {ended:?}");
         let line = ended.stderr.lines().next().unwrap_or_default();
         assert!(
-            line.contains("hostile.wasm: cannot start the handler") && line.contains(told),
-            "{told}: {ended:?}"
+            line.contains("hostile.wasm: cannot start the handler") && line.contains(expected),
+            "{expected}: {ended:?}"
         );
     }
 }

@@ -216,7 +216,7 @@ fn refuses_to_start_with_an_unusable_store() {
     torn[9..400].fill(0xff);
     let header = site.write("header", &torn);
     let cut = site.write("cut", &bytes[..bytes.len() / 2]);
-    for (file, told) in [
+    for (file, expected) in [
         (site.at("missing/store"), "its folder does not exist"),
         (site.path(), "cannot be opened"),
         (site.at("text.txt"), "is not a key-value store"),
@@ -241,7 +241,7 @@ fn refuses_to_start_with_an_unusable_store() {
             assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
             let line = ended.stderr.trim_end();
             assert!(
-                line.contains(told) && line.contains(&file),
+                line.contains(expected) && line.contains(&file),
                 "{arguments:?}: {line}"
             );
             assert_eq!(line.lines().count(), 1, "{arguments:?}: {line}");
@@ -269,7 +269,7 @@ fn set_flags_become_configuration_values() {
         assert_eq!(server.get(query).text(), expected, "{query}");
     }
     let handler = component("test_grants").display().to_string();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (
             &["--set", "color=blue", "--set", "color=red"][..],
             "--set color is there twice",
@@ -285,7 +285,7 @@ fn set_flags_become_configuration_values() {
         let ended = run(["serve", "--handler", &handler].iter().chain(arguments));
         assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
         assert!(
-            ended.stderr.contains(told),
+            ended.stderr.contains(expected),
             "{arguments:?}: {}",
             ended.stderr
         );

@@ -563,7 +563,7 @@ fn https_needs_a_trusted_certificate() {
         let text = fetch(&options.start(), &url);
         assert!(text.starts_with(expected), "{authority:?} {url}: {text}");
     }
-    for (content, told) in [
+    for (content, expected) in [
         ("", "contains no PEM certificate"),
         (
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
@@ -578,7 +578,7 @@ fn https_needs_a_trusted_certificate() {
         let ended = run(["serve", "--outbound-ca", &file]);
         assert_eq!(ended.code, Some(2), "{content}: {ended:?}");
         assert!(
-            ended.stderr.contains(told) && ended.stderr.contains(&file),
+            ended.stderr.contains(expected) && ended.stderr.contains(&file),
             "{content}: {ended:?}"
         );
     }

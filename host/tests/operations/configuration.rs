@@ -256,7 +256,7 @@ fn handlers_of_a_folder_are_looked_at() {
              key \"resue\" at the top of the file; did you mean \"reuse\"?; handlers/api/granted.toml:3:9: the folder \
              handlers/api/nowhere cannot be opened: No such file or directory (os error 2); make it, or correct its \
              path",
-            "handlers/taken.wasm: the handler taken does not run: belljar.toml:2 has the route /taken/* already",
+            "handlers/taken.wasm: the handler taken does not run: belljar.toml:2 already has the route /taken/*",
             "handlers/text.wasm: the handler text does not run: it is no WebAssembly component (its first bytes are \
              not those of WebAssembly); build one with `cargo build --target wasm32-wasip2`",
         ]

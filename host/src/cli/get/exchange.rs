@@ -42,7 +42,7 @@ pub async fn exchange(
         .handshake(TokioIo::new(stream))
         .await
         .context("cannot send the request")?;
-    // Its errors also reach the response, which reports them.
+    // An error of the connection also reaches the response, which reports it.
     tokio::spawn(connection);
 
     let mut request = request(destination)?;
@@ -97,7 +97,7 @@ async fn connect(destination: &Destination, limit: Duration) -> anyhow::Result<T
 }
 
 fn request(destination: &Destination) -> anyhow::Result<Request<Empty<Bytes>>> {
-    Request::get(destination.target.as_str())
+    Request::get(destination.target.clone())
         .header("Host", destination.authority())
         .header("User-Agent", concat!("belljar/", env!("CARGO_PKG_VERSION")))
         .header("Accept", "*/*")
@@ -106,7 +106,7 @@ fn request(destination: &Destination) -> anyhow::Result<Request<Empty<Bytes>>> {
         .context("cannot make the request")
 }
 
-/// Gives a notice when the server has sent too many interim responses (RFC 9110, section 15.2), which hyper skips.
+/// Notifies when the server has sent too many interim responses (RFC 9110, section 15.2), which hyper skips.
 fn limit_interim_responses<B>(request: &mut Request<B>) -> Arc<Notify> {
     let too_many = Arc::new(Notify::new());
     let (notice, count) = (too_many.clone(), AtomicUsize::new(0));
@@ -173,16 +173,20 @@ fn explain_head(error: hyper::Error) -> anyhow::Error {
             MAX_HEAD >> 10
         );
     }
-    let problem = match error.is_parse() {
-        true => "the response is not valid HTTP/1.1",
-        false => "no complete response head",
+    let problem = if error.is_parse() {
+        "the response is not valid HTTP/1.1"
+    } else if error.is_canceled() {
+        // Servers of other protocols, such as SSH, send first.
+        "the connection failed before the request was sent"
+    } else {
+        "no complete response head"
     };
     anyhow::Error::new(error).context(problem)
 }
 
 async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> anyhow::Result<T> {
     let outcome = timeout(limit, future).await;
-    outcome.map_err(|_| anyhow!("the server did not answer within {limit:?}; see --timeout"))
+    outcome.map_err(|_| anyhow!("timed out after {limit:?}; raise --timeout to wait longer"))
 }
 
 /// Interim responses that are skipped.
