@@ -1,5 +1,6 @@
 //! The state of a client's connection. Each of the files below implements one step of its protocol.
 
+mod body_decoder;
 pub(crate) mod body_feeder;
 mod close;
 pub(crate) mod drive;

@@ -10,8 +10,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// The timer of a connection.
 ///
 /// Arming a timer takes a lock of the runtime, which costs too much for every request. A timer that is armed for an
-/// earlier moment therefore stays armed, and is armed again when it fires too early. With tens of thousands of requests a
-/// second and timeouts of many seconds, hardly any request arms it.
+/// earlier moment therefore stays armed, and is armed again when it fires too early. With tens of thousands of requests
+/// a second and timeouts of many seconds, hardly any request arms it.
 #[derive(Debug, Default)]
 pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,

@@ -3,8 +3,8 @@
 /// The fields after a chunked body: names and values (RFC 9110, section 6.5).
 pub type Trailers = Vec<(String, Vec<u8>)>;
 
-/// Whether a field may be a trailer (RFC 9110, section 6.5.1). Fields are forbidden if they frame the message, route it,
-/// authenticate it or describe content that was processed before they arrive.
+/// Whether a field may be a trailer (RFC 9110, section 6.5.1). Fields are forbidden if they frame the message, route
+/// it, authenticate it or describe content that was processed before they arrive.
 pub(crate) fn is_allowed(name: &str) -> bool {
     !FORBIDDEN
         .iter()

@@ -35,8 +35,8 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
         self.poll_write(cx, bytes)
     }
 
-    /// Makes the other side see a failure when the stream is dropped, where the transport can. Otherwise a response that
-    /// ends with the connection would look complete when it is not.
+    /// Makes the other side see a failure when the stream is dropped, where the transport can. Otherwise a response
+    /// that ends with the connection would look complete when it is not.
     fn abort(&mut self) {}
 }
 

@@ -1,7 +1,7 @@
 //! The target of a redirect.
 
 use super::escape::{encoded, is_segment_byte};
-use super::pattern::PathPattern;
+use super::path_pattern::PathPattern;
 
 /// A path or URL in which `{name}` stands for the value of the route's parameter `name`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,12 +3,14 @@
 //! Routing knows neither connections nor handlers: a [`Table`] maps requests to targets of any type.
 
 mod escape;
+mod host_pattern;
 mod location;
-mod pattern;
+mod path_pattern;
 mod route_tree;
 mod table;
 
+pub use host_pattern::HostPattern;
 pub use location::Location;
-pub use pattern::{HostPattern, PathPattern, Segment};
+pub use path_pattern::{PathPattern, Segment};
 pub use route_tree::{RouteMatch, RouteTree};
 pub use table::Table;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::escape::normalized;
-use super::pattern::{MAX_PARAMETERS, PathPattern, Segment};
+use super::path_pattern::{MAX_PARAMETERS, PathPattern, Segment};
 
 /// Maps a path to the most specific route that matches it. At each segment from the first on, literal text has priority
 /// over a parameter, and a parameter over the rest of the path.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::pattern::HostPattern;
+use super::host_pattern::HostPattern;
 use super::route_tree::{RouteMatch, RouteTree};
 
 /// Maps a host and a path to a target. A table is never changed in place: a new one replaces it.
@@ -30,7 +30,8 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
-    /// Adds a site. Without hosts, it serves all hosts that no other site names. If two sites name a host, the first wins.
+    /// Adds a site. Without hosts, it serves all hosts that no other site names. If two sites name a host, the first
+    /// wins.
     pub fn add(&mut self, hosts: &[HostPattern], routes: RouteTree<T>) {
         let site = self.sites.len();
         self.sites.push(routes);

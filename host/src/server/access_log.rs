@@ -85,7 +85,8 @@ impl AccessLog {
         self.stderr.push(&text);
     }
 
-    /// Writes a head if the log [shows heads](Self::shows_heads): each line behind `>` for a request, `<` for a response.
+    /// Writes a head if the log [shows heads](Self::shows_heads): each line behind `>` for a request, `<` for a
+    /// response.
     pub(super) fn head(&self, direction: Direction, head: &[u8]) {
         if !self.shows_heads() {
             return;

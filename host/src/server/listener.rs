@@ -71,7 +71,8 @@ impl Listener {
         }
     }
 
-    /// A permit for the connection just accepted. If none is free, the connection that has been idle for longest closes.
+    /// A permit for the connection just accepted. If none is free, the connection that has been idle for longest
+    /// closes.
     async fn permit(&self) -> OwnedSemaphorePermit {
         let permits = self.shared.connection_permits.clone();
         if let Ok(permit) = permits.clone().try_acquire_owned() {

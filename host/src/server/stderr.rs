@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Queues text for standard error and never waits. Entries that exceed the queue are dropped, and their number is logged.
+/// Queues text for standard error and never waits. Entries that exceed the queue are dropped, and their number is
+/// logged.
 #[derive(Clone)]
 pub struct Stderr(Arc<Queue>);
 
@@ -83,7 +84,8 @@ impl Queue {
         let mut text = Vec::new();
         loop {
             self.wait_for_text();
-            // Entries gather for a moment: writing each on its own would cost a busy server two thread switches a request.
+            // Entries gather for a moment: writing each on its own would cost a busy server two thread switches a
+            // request.
             thread::sleep(GATHERING);
             let mut pending = self.lock();
             std::mem::swap(&mut pending.text, &mut text);

@@ -1,9 +1,9 @@
 //! Write batching: on a busy thread, responses wait until everything that is ready has run, and leave together.
 //!
 //! Sending a response wakes the client, or the proxy before it. Waking it for each response costs both sides more than
-//! one wake-up for several. So a busy thread holds its responses until its current batch of work ends. The first response
-//! after the thread slept leaves at once: a thread with little to do gains nothing by waiting. No response waits longer
-//! than [`PATIENCE`] and one handler call.
+//! one wake-up for several. So a busy thread holds its responses until its current batch of work ends. The first
+//! response after the thread slept leaves at once: a thread with little to do gains nothing by waiting. No response
+//! waits longer than [`PATIENCE`] and one handler call.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

@@ -139,8 +139,8 @@ fn keeps_paths_inside_the_root() {
     assert_eq!(client.get("/file.txt").text(), "content");
 }
 
-/// Paths with dot segments or empty segments that stay inside the root. They may be served or refused, but must not name
-/// another file.
+/// Paths with dot segments or empty segments that stay inside the root. They may be served or refused, but must not
+/// name another file.
 #[test]
 fn resolves_unusual_paths_inside_the_root() {
     let site = Site::new(&[("file.txt", "content"), ("folder/file.txt", "inner")]);

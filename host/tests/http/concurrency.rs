@@ -1,5 +1,5 @@
-//! Tests of concurrent requests: none may delay another. No test measures time. Each checks that one request is answered
-//! while another one is still unanswered.
+//! Tests of concurrent requests: none may delay another. No test measures time. Each checks that one request is
+//! answered while another one is still unanswered.
 
 use std::io::{Read, Write};
 use std::thread;

@@ -519,7 +519,8 @@ fn hides_connection_fields_from_the_handler() {
     );
 }
 
-/// Checks that `request` is refused with `status` and the connection closed, so that a request after it is not answered.
+/// Checks that `request` is refused with `status` and the connection closed, so that a request after it is not
+/// answered.
 fn refused(status: u16, request: &str) {
     let server = Server::shared();
     let smuggled = head("GET", "/hello", &[]);

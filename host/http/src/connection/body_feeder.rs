@@ -1,45 +1,34 @@
-//! The connection's side of a request body: receiving, decoding and delivering it, and `100 Continue`.
+//! The connection's side of a request body: receiving and delivering it, and `100 Continue`.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::body_decoder::BodyDecoder;
 use super::read_buffer::{Peer, READ_AHEAD, ReadBuffer};
 use crate::request::body::{BodyChannel, BodyError, RequestBody};
-use crate::request::chunked_decoder::ChunkedDecoder;
 use crate::request::framing::BodyLength;
 use crate::request::reject::Reject;
 use crate::timer::{Timer, deadline};
 
-/// The body of the current request on the side of the connection. It feeds a [`RequestBody`], or discards what the handler
-/// did not read.
+/// The body of the current request on the side of the connection. It feeds a [`RequestBody`], or discards what the
+/// handler did not read.
 #[derive(Debug)]
 pub(crate) struct BodyFeeder {
     channel: Arc<BodyChannel>,
-    decoder: Decoder,
+    decoder: BodyDecoder,
     interim: Interim,
     /// Whether the interim response that is still owed is sent just before the final one.
     interim_ahead: bool,
-    max_length: u64,
-    received: u64,
     discarded: u64,
     /// How long the reader has waited for the client, without the current wait.
     waited: Duration,
     waiting_since: Option<Instant>,
-}
-
-#[derive(Debug)]
-enum Decoder {
-    /// The number of bytes that have not arrived yet.
-    Length(u64),
-    Chunked(ChunkedDecoder),
-    End,
-    Failed,
 }
 
 /// The interim response `100 Continue` (RFC 9110, section 10.1.1).
@@ -74,18 +63,13 @@ impl BodyFeeder {
         let body = RequestBody::new(channel.clone());
         let mut feeder = Self {
             channel,
-            decoder: match length {
-                BodyLength::Known(length) => Decoder::Length(length),
-                BodyLength::Chunked => Decoder::Chunked(ChunkedDecoder::default()),
-            },
+            decoder: BodyDecoder::new(length, max_length),
             interim: if expects_continue {
                 Interim::Owed
             } else {
                 Interim::NotExpected
             },
             interim_ahead: false,
-            max_length,
-            received: 0,
             discarded: 0,
             waited: Duration::ZERO,
             waiting_since: None,
@@ -101,8 +85,8 @@ impl BodyFeeder {
         self.channel.feeder_is_awake();
     }
 
-    /// Feeds the reader if it waits. Ready after a delivery: the task of `cx`, which polls the reader, must then poll it
-    /// again.
+    /// Feeds the reader if it waits. Ready after a delivery: the task of `cx`, which polls the reader, must then poll
+    /// it again.
     pub(crate) fn poll_feed<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         source: ClientStream<'_, S>,
@@ -171,16 +155,12 @@ impl BodyFeeder {
 
     /// Whether the complete body was received.
     pub(crate) fn is_at_end(&self) -> bool {
-        matches!(self.decoder, Decoder::End)
+        self.decoder.is_at_end()
     }
 
     /// Whether the rest of the body may be small enough to discard, and is certain to arrive.
     pub(crate) fn is_discardable(&self) -> bool {
-        let small = match &self.decoder {
-            Decoder::Length(rest) => *rest <= MAX_DISCARDED,
-            Decoder::Chunked(_) | Decoder::End => true,
-            Decoder::Failed => false,
-        };
+        let small = self.decoder.may_end_within(MAX_DISCARDED);
         let is_asked_for = !self.is_interim_owed() || self.interim_ahead;
         small && is_asked_for && self.interim != Interim::Withheld
     }
@@ -235,47 +215,12 @@ impl BodyFeeder {
     }
 
     fn decode(&mut self, input: &mut ReadBuffer) -> Result<(Bytes, bool), BodyError> {
-        let outcome = self.decode_unbounded(&mut input.bytes);
-        if !matches!(outcome, Ok((_, false))) {
-            self.decoder = if outcome.is_ok() {
-                Decoder::End
-            } else {
-                Decoder::Failed
-            };
+        let outcome = self.decoder.decode(&mut input.bytes);
+        let trailers = self.decoder.take_trailers();
+        if !trailers.is_empty() {
+            self.channel.set_trailers(trailers);
         }
         outcome
-    }
-
-    fn decode_unbounded(&mut self, input: &mut BytesMut) -> Result<(Bytes, bool), BodyError> {
-        match &mut self.decoder {
-            Decoder::Length(rest) => {
-                let length = usize::try_from(*rest)
-                    .unwrap_or(usize::MAX)
-                    .min(input.len());
-                if length == 0 {
-                    return Ok((Bytes::new(), *rest == 0));
-                }
-                *rest -= length as u64;
-                self.received += length as u64;
-                Ok((take(input, length), *rest == 0))
-            }
-            Decoder::Chunked(chunked) => {
-                let mut content = BytesMut::new();
-                let end = chunked
-                    .decode(input, &mut content)
-                    .map_err(BodyError::Malformed)?;
-                if end {
-                    self.channel.set_trailers(chunked.take_trailers());
-                }
-                self.received += content.len() as u64;
-                if self.received > self.max_length {
-                    return Err(BodyError::TooLarge);
-                }
-                Ok((content.freeze(), end))
-            }
-            Decoder::End => Ok((Bytes::new(), true)),
-            Decoder::Failed => Err(BodyError::CutShort),
-        }
     }
 
     fn poll_interim<S: AsyncWrite + Unpin>(
@@ -293,11 +238,11 @@ impl BodyFeeder {
         Poll::Ready(())
     }
 
-    /// The moment at which the current wait becomes too long. All waits together count, so that a client gains nothing by
-    /// sending single bytes now and then.
+    /// The moment at which the current wait becomes too long. All waits together count, so that a client gains nothing
+    /// by sending single bytes now and then.
     fn deadline(&mut self, timeout: Duration) -> Instant {
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        let allowance = timeout.saturating_add(Duration::from_secs(self.received >> 10));
+        let allowance = timeout.saturating_add(Duration::from_secs(self.decoder.received() >> 10));
         let left = allowance
             .saturating_sub(self.waited)
             .saturating_sub(since.elapsed());
@@ -311,21 +256,10 @@ impl BodyFeeder {
     }
 
     fn fail(&mut self, error: BodyError, cx: &mut Context<'_>) {
-        self.decoder = Decoder::Failed;
+        self.decoder.fail();
         self.channel
             .deliver(Bytes::new(), Some(Err(error)), Some(cx.waker()));
     }
-}
-
-/// Removes the first `length` bytes from `input`. Both never share memory: a reader that keeps a few bytes must not keep the
-/// connection's buffer alive, nor the other way round.
-fn take(input: &mut BytesMut, length: usize) -> Bytes {
-    if length == input.len() && length > COPIED {
-        return std::mem::take(input).freeze();
-    }
-    let content = Bytes::copy_from_slice(input.get(..length).unwrap_or_default());
-    input.advance(content.len());
-    content
 }
 
 impl Drop for BodyFeeder {
@@ -339,5 +273,3 @@ impl Drop for BodyFeeder {
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// Maximum number of unread bytes of a body that are discarded to keep the connection open.
 const MAX_DISCARDED: u64 = 64 << 10;
-/// Up to this many bytes are copied instead of handed over with their buffer.
-const COPIED: usize = 4 << 10;

@@ -13,8 +13,8 @@ use crate::transport::Transport;
 impl<S: Transport> Connection<S> {
     /// Closes the connection in an orderly way.
     ///
-    /// If the client may still be sending, its bytes are read and discarded for a while. Closing at once would reset the
-    /// connection, and the client could lose the last response (RFC 9112, section 9.6).
+    /// If the client may still be sending, its bytes are read and discarded for a while. Closing at once would reset
+    /// the connection, and the client could lose the last response (RFC 9112, section 9.6).
     pub async fn close(mut self) {
         if self.state == ConnectionState::Cut {
             return;

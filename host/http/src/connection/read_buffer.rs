@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 /// Bytes received from the client that are not parsed yet.
 ///
-/// Bytes are read into an array on the stack and then copied, so that a waiting connection holds no buffer. Ten thousand
-/// idle connections therefore need little memory. Copying the few hundred bytes of a request costs nothing beside the
-/// system call.
+/// Bytes are read into an array on the stack and then copied, so that a waiting connection holds no buffer. Ten
+/// thousand idle connections therefore need little memory. Copying the few hundred bytes of a request costs nothing
+/// beside the system call.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBuffer {
     pub(crate) bytes: BytesMut,
@@ -55,8 +55,8 @@ impl ReadBuffer {
         Poll::Ready(self.peer)
     }
 
-    /// Whether the first byte of a request has arrived. Removes a few empty lines before it, which some clients send after
-    /// a body (RFC 9112, section 2.2).
+    /// Whether the first byte of a request has arrived. Removes a few empty lines before it, which some clients send
+    /// after a body (RFC 9112, section 2.2).
     pub(crate) fn has_request(&mut self) -> bool {
         while self.bytes.starts_with(b"\r\n") && self.empty_lines < MAX_EMPTY_LINES {
             self.bytes.advance(2);

@@ -19,8 +19,8 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// If [nothing was sent](SendError::nothing_sent), another response may be sent. After any other error, the connection
-    /// cannot be used any more.
+    /// If [nothing was sent](SendError::nothing_sent), another response may be sent. After any other error, the
+    /// connection cannot be used any more.
     pub async fn respond(&mut self, response: Response) -> Result<Sent, SendError> {
         let framing = response.framing(self.current.version, self.current.head_only);
         let framing = framing.map_err(SendError::Invalid)?;

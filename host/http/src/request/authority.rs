@@ -6,8 +6,8 @@ use super::reject::Reject;
 
 /// Checks that `authority` is `host[:port]` (RFC 3986, section 3.2; RFC 9112, section 3.2).
 ///
-/// The check is stricter than the RFCs where leniency only causes confusion: it allows no user information, no comma, no
-/// empty host and no IPvFuture.
+/// The check is stricter than the RFCs where leniency only causes confusion: it allows no user information, no comma,
+/// no empty host and no IPvFuture.
 pub(crate) fn check(authority: &[u8]) -> Result<(), Reject> {
     let (host, port) = match authority {
         [b'[', rest @ ..] => {

@@ -183,8 +183,8 @@ impl BodyChannel {
         self.lock().feeder = None;
     }
 
-    /// Delivers bytes to the reader, and the end of the body or an error if known. `awake` is a task that polls the reader
-    /// anyway, and is not woken.
+    /// Delivers bytes to the reader, and the end of the body or an error if known. `awake` is a task that polls the
+    /// reader anyway, and is not woken.
     pub(crate) fn deliver(
         &self,
         content: Bytes,

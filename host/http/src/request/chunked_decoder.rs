@@ -10,8 +10,9 @@ use crate::trailers::{self, Trailers};
 
 /// Decodes the chunked coding of a body (RFC 9112, section 7.1).
 ///
-/// The decoder is as strict as the grammar, and stricter where leniency has been used for request smuggling. Sizes consist
-/// of hexadecimal digits, lines end in CRLF, and the length of extensions and trailers is limited. Extensions are ignored.
+/// The decoder is as strict as the grammar, and stricter where leniency has been used for request smuggling. Sizes
+/// consist of hexadecimal digits, lines end in CRLF, and the length of extensions and trailers is limited. Extensions
+/// are ignored.
 #[derive(Debug, Default)]
 pub struct ChunkedDecoder {
     state: DecoderState,
@@ -51,8 +52,8 @@ pub enum ChunkError {
 }
 
 impl ChunkedDecoder {
-    /// Moves the content in `input` to `content`. Returns whether the body is complete. If it is not, more input is needed,
-    /// and `input` holds part of a line at most.
+    /// Moves the content in `input` to `content`. Returns whether the body is complete. If it is not, more input is
+    /// needed, and `input` holds part of a line at most.
     pub fn decode(
         &mut self,
         input: &mut BytesMut,

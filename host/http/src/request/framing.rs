@@ -27,8 +27,8 @@ pub(crate) enum BodyLength {
 impl RequestFraming {
     /// Parses the fields that determine the framing (RFC 9112, sections 6.3 and 9.3; RFC 9110, section 10.1.1).
     ///
-    /// Refuses everything that two recipients could interpret differently, because such requests can be used for request
-    /// smuggling.
+    /// Refuses everything that two recipients could interpret differently, because such requests can be used for
+    /// request smuggling.
     pub(crate) fn of<'a>(
         version: Version,
         fields: impl Iterator<Item = (&'a str, &'a [u8])>,

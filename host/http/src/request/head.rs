@@ -109,7 +109,8 @@ impl Head {
         })
     }
 
-    /// Parses a complete head, as [`HeadScanner`](super::head_scanner::HeadScanner) found it: no line ends in a bare LF.
+    /// Parses a complete head, as [`HeadScanner`](super::head_scanner::HeadScanner) found it: no line ends in a bare
+    /// LF.
     pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, RequestFraming), Reject> {
         let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let mut request = httparse::Request::new(&mut []);

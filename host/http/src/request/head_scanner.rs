@@ -7,8 +7,8 @@ use crate::syntax::is_token_byte;
 
 /// Searches arriving bytes for the end of a head, and looks at each byte once.
 ///
-/// The head is parsed only when it is complete. So the outcome cannot depend on how its bytes are split into packets, and
-/// a client that sends single bytes costs the server no more than others.
+/// The head is parsed only when it is complete. So the outcome cannot depend on how its bytes are split into packets,
+/// and a client that sends single bytes costs the server no more than others.
 #[derive(Debug, Default)]
 pub(crate) struct HeadScanner {
     searched: usize,

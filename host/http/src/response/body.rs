@@ -19,8 +19,8 @@ pub enum Body {
         offset: u64,
         length: u64,
     },
-    /// A stream of bytes. It is sent chunked in HTTP/1.1, unless `length` or a Content-Length gives its length. It must end
-    /// with [`Frame::End`] or [`Frame::Trailers`]: if the channel closes without either, the connection is cut.
+    /// A stream of bytes. It is sent chunked in HTTP/1.1, unless `length` or a Content-Length gives its length. It must
+    /// end with [`Frame::End`] or [`Frame::Trailers`]: if the channel closes without either, the connection is cut.
     Stream {
         frames: Receiver<Frame>,
         length: Option<u64>,
@@ -43,8 +43,8 @@ impl Body {
 #[derive(Debug)]
 pub enum Frame {
     Data(Bytes),
-    /// The end, with trailers. They are sent if the body is chunked and the client accepts trailers. Forbidden trailers are
-    /// left out (RFC 9110, section 6.5).
+    /// The end, with trailers. They are sent if the body is chunked and the client accepts trailers. Forbidden trailers
+    /// are left out (RFC 9110, section 6.5).
     Trailers(Trailers),
     End,
 }

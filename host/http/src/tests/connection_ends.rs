@@ -6,8 +6,8 @@ use super::*;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
-/// Sends `request` and then nothing more. Returns a summary of the responses, and the seconds until the server closes the
-/// connection.
+/// Sends `request` and then nothing more. Returns a summary of the responses, and the seconds until the server closes
+/// the connection.
 async fn silent_after(request: &str) -> (String, u64) {
     let (mut client, server) = start();
     let start = Instant::now();

@@ -40,8 +40,8 @@ impl Received {
     }
 }
 
-/// Sends `request` in pieces of `step` bytes, with a pause after each, and closes the client's side. Returns all bytes that
-/// the server sends.
+/// Sends `request` in pieces of `step` bytes, with a pause after each, and closes the client's side. Returns all bytes
+/// that the server sends.
 async fn exchange(request: &[u8], step: usize, limits: &Limits) -> Vec<u8> {
     let (client, server) = duplex(1 << 20);
     let server = tokio::spawn(serve(server, Arc::new(limits.clone())));

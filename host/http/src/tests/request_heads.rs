@@ -291,8 +291,8 @@ async fn answers_pipelined_requests_in_order() {
     }
 }
 
-/// Sends requests with bytes changed, dropped and duplicated at random. The outcome must not depend on how the bytes are
-/// split, every response must be complete, and nothing may panic or hang.
+/// Sends requests with bytes changed, dropped and duplicated at random. The outcome must not depend on how the bytes
+/// are split, every response must be complete, and nothing may panic or hang.
 #[tokio::test(start_paused = true)]
 async fn answers_damaged_requests_the_same_however_they_are_split() {
     let sound = "POST /echo?a=b HTTP/1.1\r\nHost: h:80\r\nTransfer-Encoding: chunked\r\n\r\n5;a\r\nhello\r\n0\r\nt: u\r\n\r\n\
