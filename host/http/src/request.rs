@@ -20,6 +20,7 @@ use crate::response::body::Body;
 /// A request: its head, and a reader for its body.
 #[derive(Debug)]
 pub struct Request {
+    /// The request line and the fields.
     pub head: Head,
     /// None if the request has no content, or content of length 0.
     pub body: Option<RequestBody>,

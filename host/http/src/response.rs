@@ -86,6 +86,7 @@ impl Response {
         self
     }
 
+    /// The status, from 200 to 599.
     pub fn status(&self) -> u16 {
         self.status
     }

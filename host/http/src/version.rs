@@ -5,11 +5,14 @@ use std::fmt;
 /// A version of HTTP that the server supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
+    /// HTTP/1.0
     Http10,
+    /// HTTP/1.1
     Http11,
 }
 
 impl Version {
+    /// The version as it stands in a request line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http10 => "HTTP/1.0",

@@ -11,6 +11,7 @@ use super::send_response::{Producer, reject, send};
 use super::shared::Shared;
 use super::{failure_response, write_batching};
 
+/// Answers `request` and reports the outcome to `exchange`.
 pub(super) async fn answer<S: Transport>(
     connection: &mut Connection<S>,
     mut request: Request,

@@ -12,11 +12,13 @@ use super::route_target::Routes;
 pub struct ServerConfig {
     /// The current routes. They may be replaced at any time; the next request uses the new ones.
     pub routes: Arc<ArcSwap<Routes>>,
+    /// The limits of each connection.
     pub http: belljar_http::Limits,
     /// The maximum number of open connections. Beyond it, a new connection replaces the one that has been idle for
     /// longest.
     pub max_connections: usize,
     /// How long requests in flight may continue after the server is told to stop.
     pub grace: Duration,
+    /// Where requests are logged.
     pub log: AccessLog,
 }

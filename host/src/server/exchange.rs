@@ -6,6 +6,7 @@ use belljar_http::{ClientGone, Head, SendError, Sent};
 
 use super::access_log::{AccessLog, Direction, Entry};
 
+/// What the log must know of a request while it is answered.
 pub(super) struct Exchange<'a> {
     log: &'a AccessLog,
     /// Address and port.

@@ -14,13 +14,13 @@ pub type Routes = Table<RouteTarget>;
 
 /// What answers the requests of a route.
 pub enum RouteTarget {
+    /// A handler.
     Handler(Arc<ActiveHandler>),
     /// A handler whose component was refused. It becomes active once a good component is deployed.
     Missing(Arc<MissingHandler>),
-    Redirect {
-        status: u16,
-        location: Location,
-    },
+    /// A redirect with this status, to a location that may contain parameters of the route.
+    Redirect { status: u16, location: Location },
+    /// A response without a handler.
     Respond(FixedResponse),
 }
 

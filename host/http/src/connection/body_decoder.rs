@@ -7,6 +7,7 @@ use crate::request::chunked_decoder::ChunkedDecoder;
 use crate::request::framing::BodyLength;
 use crate::trailers::Trailers;
 
+/// Decodes a body as its bytes arrive, and enforces its maximum length.
 #[derive(Debug)]
 pub(crate) struct BodyDecoder {
     coding: BodyCoding,

@@ -9,6 +9,7 @@ use crate::response::invalid::InvalidResponse;
 /// A response that was sent completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sent {
+    /// The status of the response.
     pub status: u16,
     /// The length of the content in bytes, without its transfer coding.
     pub body_bytes: u64,

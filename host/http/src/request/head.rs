@@ -40,6 +40,7 @@ impl Head {
         self.text(self.method)
     }
 
+    /// The version in the request line.
     pub fn version(&self) -> Version {
         self.version
     }

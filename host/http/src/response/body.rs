@@ -11,7 +11,9 @@ use crate::trailers::Trailers;
 /// The content of a response.
 #[derive(Debug)]
 pub enum Body {
+    /// No content.
     Empty,
+    /// Content in memory.
     Bytes(Bytes),
     /// `length` bytes of a regular file, starting at `offset`.
     File {
@@ -42,9 +44,11 @@ impl Body {
 /// A part of a streamed body.
 #[derive(Debug)]
 pub enum Frame {
+    /// Content. It may be empty.
     Data(Bytes),
     /// The end, with trailers. They are sent if the body is chunked and the client accepts trailers. Forbidden trailers
     /// are left out (RFC 9110, section 6.5).
     Trailers(Trailers),
+    /// The end, without trailers.
     End,
 }
