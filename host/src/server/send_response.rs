@@ -29,7 +29,7 @@ pub(super) async fn send<S: Transport>(
         .is_some_and(|producer| producer.lease.is_over())
         && write_batching::is_busy()
     {
-        // The instance ends before the wait, so that the next one finds its memory still in the processor's cache.
+        // The instance ends before the wait, so that the next one can reuse its memory at once.
         producer = None;
         write_batching::wait_for_batch().await;
     }
