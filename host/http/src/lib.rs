@@ -23,8 +23,10 @@
 mod connection;
 mod date;
 mod limits;
+mod rate;
 mod request;
 mod response;
+pub mod settings;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -38,6 +40,7 @@ pub use connection::drive::ClientGone;
 pub use connection::send_error::{Cut, SendError, Sent};
 pub use date::now;
 pub use limits::Limits;
+pub use rate::Rate;
 pub use request::Request;
 pub use request::body::{BodyError, RequestBody};
 pub use request::body_sender::BodySender;

@@ -2,38 +2,27 @@
 
 use std::time::Duration;
 
-/// Limits on how much a client may send, and on how long it may take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Maximum size of a request head, and of the fields of a response, in bytes. Request heads are limited to 1 MiB
-    /// even if this is larger.
-    pub max_head: usize,
-    /// Maximum size of a request body in bytes, without its chunked coding.
-    pub max_body: u64,
-    /// Time to receive a request head, from its first byte.
-    pub header_timeout: Duration,
-    /// Total time that a handler may wait for bytes of the body. It grows by a second for each KiB received, so that a
-    /// slow but steady client is served.
-    pub body_timeout: Duration,
-    /// Time from the start of the connection, or the end of a response, to the first byte of the next request.
-    pub idle_timeout: Duration,
-    /// Time that sending may take without progress.
-    pub send_timeout: Duration,
-    /// Time that a streamed body may produce nothing.
-    pub stream_timeout: Duration,
-}
+use crate::settings;
+use crate::settings::Kind;
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_head: 32 << 10,
-            max_body: 64 << 20,
-            header_timeout: Duration::from_secs(10),
-            body_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(60),
-            send_timeout: Duration::from_secs(30),
-            stream_timeout: Duration::from_secs(60),
-        }
+settings! {
+    /// How much a client may send, and how long it may take.
+    pub struct Limits: "HTTP limits", prefix "" {
+        /// Maximum size of a request head, and of a response head.
+        pub max_head: usize = 32 << 10, Kind::Size { least: 256, most: 1 << 20 },
+            beyond "431; 414 if the target alone is too long; 500 for a response";
+        /// Maximum size of a request body, without its chunked coding.
+        pub max_body: u64 = 64 << 20, Kind::SIZE, beyond "413";
+        /// Time to receive a request head, from its first byte.
+        pub header_timeout: Duration = Duration::from_secs(10), Kind::TIME, beyond "408";
+        /// Time to wait for a request body. It grows by one second for each KiB received.
+        pub body_timeout: Duration = Duration::from_secs(30), Kind::TIME, beyond "408";
+        /// Time to wait for the next request on a connection.
+        pub idle_timeout: Duration = Duration::from_secs(60), Kind::TIME, beyond "the connection is closed";
+        /// Time to wait for a client that reads nothing of its response.
+        pub send_timeout: Duration = Duration::from_secs(30), Kind::TIME, beyond "the connection is cut";
+        /// Time to wait for a handler that sends nothing more of a started response.
+        pub stream_timeout: Duration = Duration::from_secs(60), Kind::TIME, beyond "the connection is cut";
     }
 }
 

@@ -37,5 +37,5 @@ pub use handler::{Handler, HandlerBuilder};
 pub use wasi::filesystem::{Access, Preopen};
 pub use wasi::grants::Grants;
 pub use wasi::keyvalue::{Database, Databases, KeyValueStore, StoreInUse, StoreLimits};
-pub use wasi::outbound::{AllowedOrigin, Authorities, Network, Outbound};
+pub use wasi::outbound::{AllowedOrigin, Authorities, Network, Outbound, OutboundLimits};
 pub use worlds::World;

@@ -10,40 +10,47 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use belljar::config::name_of;
-use belljar_sandbox::{Engine, Inspection};
+use belljar::config::settings::ServerLimits;
+use belljar_http as http;
+use belljar_http::settings::Settings;
+use belljar_sandbox::{Engine, Inspection, Limits, OutboundLimits, StoreLimits};
 use clap::Args;
 use serde::Serialize;
 
 use self::component::Report;
 use self::config::ConfigReport;
+use super::flags::VALUES;
 use super::grants::GrantFlags;
-use super::serve::LimitFlags;
+use super::limits::LimitFlags;
 
-/// Say what a component needs, and whether `serve --handler` would run it with the same flags; or what is wrong with a
-/// belljar.toml
+/// Show a component's world and imports, and whether `serve` would run it; or check a belljar.toml
 ///
-/// Exit status: 0 when it would, or nothing is wrong; 1 when it would not, or something is; 2 when the file cannot be
-/// read or a flag is wrong.
+/// Exit status: 0 if `serve` would run the component or the file is valid; 1 if not; 2 if the file cannot be read or a
+/// flag is wrong.
 ///
-/// The fields of --json: `file`, `runs` (true or false), `error` (why it does not run, or null), `contract` (such as
-/// "wasi:http/proxy@0.2", or null), `size` (bytes), `compile_ms` (milliseconds, or null if it was compiled
-/// before), `exports` (names), and `imports`, a list of objects with `name`, `status` ("provided", "empty" or "missing"), `effect` (what an
-/// "empty" one gives, else null) and `flag` (what would grant more, or null).
+/// The fields of --json: `file`, `runs` (true or false), `error` (why the component does not run, or null), `contract`
+/// (the world, such as "wasi:http/proxy@0.2", or null), `size` (bytes), `compile_ms` (milliseconds, or null if it was
+/// compiled before), `exports` (names), and `imports`, a list of objects with `name`, `status` ("provided", "empty" or
+/// "missing"), `effect` (what an "empty" import gives, else null) and `flag` (the flag that grants more, or null).
 ///
-/// Those with --config: `file`, `sound` (true or false), `problems`, a list of objects with `file`, `line`, `column` and
-/// `message`, and `handlers`, a list of objects with `name`, `place` (file and line), `component`, `contract` and `error`
-/// (why it does not run, or null).
+/// The fields with --config: `file`, `sound` (true or false), `problems`, a list of objects with `file`, `line`, `column`
+/// and `message`, and `handlers`, a list of objects with `name`, `place` (file and line), `component`, `contract` and
+/// `error` (why the handler does not run, or null).
 #[derive(Args)]
+#[command(after_help = VALUES)]
 pub struct Check {
-    /// The component
+    /// Component to check
     #[arg(required_unless_present = "config")]
     file: Option<PathBuf>,
 
-    /// Look at a belljar.toml and every handler in it, as `serve --config` would, without serving
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "dirs", "environment", "values", "allow_tcp", "OutboundFlags", "StoreFlags", "LimitFlags"])]
+    /// Check this belljar.toml and every handler in it, as `serve --config` would, without serving
+    #[arg(long, value_name = "FILE.toml", conflicts_with_all = [
+        "file", "dirs", "environment", "values", "allow_tcp", "OutboundFlags", "StoreFlags", OutboundLimits::TITLE,
+        StoreLimits::TITLE, ServerLimits::TITLE, http::Limits::TITLE, Limits::TITLE,
+    ])]
     config: Option<PathBuf>,
 
-    /// Answer in JSON, one object
+    /// Print the report as a JSON object
     #[arg(long)]
     json: bool,
 
@@ -58,30 +65,31 @@ impl Check {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         if let Some(file) = &self.config {
             let report = ConfigReport::of(file)?;
-            return self.tell(&report, report.text(), report.sound);
+            return self.print(&report, report.text(), report.sound);
         }
-        // Without either of them the command line was refused.
-        let file = self.file.as_deref().context("no file is named")?;
+        // clap requires one of the two.
+        let file = self.file.as_deref().context("no file is given")?;
         let report = self.component(file)?;
-        self.tell(&report, report.text(), report.runs)
+        self.print(&report, report.text(), report.runs)
     }
 
     fn component(&self, file: &Path) -> anyhow::Result<Report> {
         let shown = file.display().to_string();
         let component = std::fs::read(file).with_context(|| format!("{shown} cannot be read"))?;
         let grants = self.grants.config()?.check(&name_of(file))?;
-        let engine = Arc::new(Engine::new(self.limits.max_instances, 1)?);
-        let inspection = Inspection::of(engine, &component, grants, self.limits.sandbox());
+        let limits = self.limits.handler()?;
+        let engine = Arc::new(Engine::new(self.limits.server().max_instances, 1)?);
+        let inspection = Inspection::of(engine, &component, grants, limits);
         Ok(Report::new(shown, component.len(), inspection))
     }
 
-    fn tell(&self, report: &impl Serialize, text: String, good: bool) -> anyhow::Result<ExitCode> {
+    fn print(&self, report: &impl Serialize, text: String, good: bool) -> anyhow::Result<ExitCode> {
         let text = match self.json {
             true => serde_json::to_string_pretty(report)? + "\n",
             false => text,
         };
         let written = std::io::stdout().write_all(text.as_bytes());
-        // The exit status says it as well to those who do not read on.
+        // A reader that has closed the pipe still gets the exit status.
         written.or_else(|error| match error.kind() {
             std::io::ErrorKind::BrokenPipe => Ok(()),
             _ => Err(error).context("the report cannot be written"),

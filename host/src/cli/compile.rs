@@ -1,4 +1,4 @@
-//! `belljar compile`: what a server starts for each component that it compiles. People have no use for it.
+//! `belljar compile`, the process that a server starts to compile a component. It is not meant for people.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -12,28 +12,28 @@ use clap::Args;
 /// Compile the component on standard input into a folder
 #[derive(Args)]
 pub struct Compile {
-    /// Bytes of memory that this process may take
+    /// Maximum memory of this process, in bytes
     #[arg(long)]
     memory: u64,
 
-    /// How long it may keep each processor busy
+    /// Processor time of this process, in seconds for each processor
     #[arg(long)]
     seconds: u64,
 
-    /// The folder of compiled components
+    /// Folder of compiled components
     #[arg(long)]
     folder: Option<PathBuf>,
 
-    /// For instances that are not in a pool
+    /// Compile for instances outside of the pool
     #[arg(long)]
     anywhere: bool,
 }
 
 impl Compile {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        // Before anything of the component is seen.
+        // The limits come first: the component is not trusted.
         self.restrict()
-            .context("this process cannot be kept within its limits")?;
+            .context("the limits of this process cannot be set")?;
         let mut component = Vec::new();
         std::io::stdin()
             .read_to_end(&mut component)
@@ -55,7 +55,7 @@ impl Compile {
     fn restrict(&self) -> std::io::Result<()> {
         use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
         let limit = |resource, most: u64| {
-            // One that is there may be lower, and is not to be raised.
+            // An existing limit may be lower, and is not raised.
             let there = getrlimit(resource).maximum.unwrap_or(u64::MAX);
             let limit = Rlimit {
                 current: Some(most.min(there)),
@@ -63,7 +63,7 @@ impl Compile {
             };
             setrlimit(resource, limit)
         };
-        // Linux counts what is written to; elsewhere only all that is mapped is counted.
+        // Linux can count the memory that is used; elsewhere only the mapped memory is counted.
         #[cfg(target_os = "linux")]
         limit(Resource::Data, self.memory)?;
         #[cfg(not(target_os = "linux"))]
@@ -74,9 +74,9 @@ impl Compile {
             self.seconds.saturating_mul(processors as u64),
         )?;
         limit(Resource::Core, 0)?;
-        // The server's own threads come first. Where this is not allowed it is no reason to stop.
+        // The server's own threads come first. Without permission the compilation runs at normal priority.
         let _ = nice(NICE);
-        // Nobody would take what it makes.
+        // Without its server the process has no use.
         #[cfg(target_os = "linux")]
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
         Ok(())
@@ -84,12 +84,12 @@ impl Compile {
 
     #[cfg(not(unix))]
     fn restrict(&self) -> std::io::Result<()> {
-        // The wall clock is kept by whoever started it.
+        // The server that started this process limits its wall-clock time.
         let _ = (self.memory, self.seconds);
         Ok(())
     }
 }
 
-/// Steps down from the priority of the server.
+/// How much lower than the server's the priority is.
 #[cfg(unix)]
 const NICE: i32 = 5;

@@ -1,9 +1,11 @@
-//! The command line: what can be said, and what is said back when it goes wrong.
+//! The command line: subcommands, flags and exit status.
 
 mod check;
 mod compile;
+mod flags;
 mod get;
 mod grants;
+mod limits;
 mod new;
 mod schema;
 mod serve;
@@ -13,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Serves a folder, or any handler built as a WebAssembly component, every request in a sandbox of its own.
+/// HTTP server that answers every request with a WebAssembly component in a sandbox of its own
 #[derive(Parser)]
 #[command(name = "belljar", version, max_term_width = 100)]
 struct Arguments {
@@ -32,10 +34,10 @@ enum Command {
     Compile(compile::Compile),
 }
 
-/// Runs the program to its end.
+/// Runs the program.
 ///
-/// Exit status: 0 when all went well; 1 when `get` was answered with an error or not at all, or when `check` found what
-/// `serve` could not run; 2 when the command could not be carried out as given.
+/// Exit status: 0 on success; 1 if `get` received an error or no response, or if `check` found something that `serve` could
+/// not run; 2 if the command cannot be carried out.
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(serve) => serve.run(),
@@ -49,4 +51,16 @@ pub fn run() -> ExitCode {
         eprintln!("belljar: {error:#}");
         ExitCode::from(2)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
 }

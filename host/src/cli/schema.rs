@@ -7,10 +7,10 @@ use anyhow::Context;
 use belljar::config::{Config, HandlerConfig};
 use clap::Args;
 
-/// Print the JSON schema of belljar.toml, with which an editor completes and checks it
+/// Print the JSON schema of belljar.toml, for editors
 #[derive(Args)]
 pub struct Schema {
-    /// That of the file beside a handler of a folder instead
+    /// Print the schema of the file beside a handler in a folder instead
     #[arg(long)]
     handler: bool,
 }

@@ -1,5 +1,6 @@
-//! A file's text as a document, and the places in it.
+//! A file's text as a document whose values know their lines.
 
+use std::fmt;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -7,35 +8,42 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::form::Form;
 use super::problem::{Position, Problem, Problems};
 use super::schema::Schema;
+use super::validate::Validation;
 
-/// A document, without what was wrong in it.
+/// A document, without the values that are wrong.
 pub(super) struct Document<'t> {
     path: &'t Path,
     text: &'t str,
     value: Spanned<DeValue<'t>>,
-    /// Where the tables begin that something was taken out of.
-    doubtful: Vec<usize>,
+    /// The offsets of the tables from which something was removed.
+    incomplete: Vec<usize>,
 }
 
 /// A place in a document, found by the keys that lead there.
 #[derive(Clone, Copy)]
 pub(super) struct At<'d> {
     document: &'d Document<'d>,
-    /// None where nothing is said there.
+    /// None: the document has no such value.
     value: Option<&'d DeValue<'d>>,
-    /// Of what is said there, or around it.
+    /// The offset of the value; without a value, that of the table around it.
     offset: usize,
 }
 
+/// A value that is a text or a whole number. Displayed as in the file.
+#[derive(Debug, Clone)]
+pub(super) enum Scalar<'d> {
+    Text(&'d str),
+    Number(String),
+}
+
 impl<'t> Document<'t> {
-    /// Reads a text of TOML as a `T`. What is wrong by itself is taken out and told beside.
+    /// Reads TOML as a `T`. Values that are wrong are left out and reported as problems.
     ///
     /// # Errors
     ///
-    /// Where the text is no TOML.
+    /// The text is not TOML.
     pub fn read<T: DeserializeOwned + JsonSchema>(
         text: &'t str,
         path: &'t Path,
@@ -45,42 +53,44 @@ impl<'t> Document<'t> {
         for error in &errors {
             let offset = error.span().map_or(text.len(), |span| span.start);
             let position = Position::of(text, offset);
-            // What follows on the same line is mostly of the parser's making.
-            let told = problems
-                .iter()
-                .any(|told| told.position.is_some_and(|told| told.line == position.line));
-            if !told {
+            // Further errors on a line mostly follow from the first.
+            let is_known = problems.iter().any(|known| {
+                known
+                    .position
+                    .is_some_and(|known| known.line == position.line)
+            });
+            if !is_known {
                 problems.push(Problem {
                     file: path.into(),
                     position: Some(position),
-                    message: format!("this is no TOML: {}", error.message()),
+                    message: format!("this is not TOML: {}", error.message()),
                 });
             }
         }
         if let Some(problems) = Problems::of(problems) {
             return Err(problems);
         }
-        let (wrong, doubtful) = Form::check(&mut table, &Schema::of::<T>());
+        let (errors, incomplete) = Validation::run(&mut table, &Schema::of::<T>());
         let span = table.span();
         let document = Self {
             path,
             text,
             value: Spanned::new(span, DeValue::Table(table.into_inner())),
-            doubtful,
+            incomplete,
         };
-        let problems = wrong
+        let problems = errors
             .into_iter()
             .map(|(offset, message)| document.problem(offset, message))
             .collect();
         let read = T::deserialize(ValueDeserializer::from(document.value.clone()));
         match read {
             Ok(read) => Ok((read, document, problems)),
-            // The form was checked; whatever is left is told all the same.
+            // The document was validated, so that no error is expected here.
             Err(error) => {
                 let offset = error.span().map_or(0, |span| span.start);
                 let problem = document.problem(offset, error.message().into());
                 Err(Problems::of(vec![problem])
-                    .unwrap_or_else(|| Problems::one(path, "it cannot be read".into())))
+                    .unwrap_or_else(|| Problems::one(path, "the file cannot be read".into())))
             }
         }
     }
@@ -114,14 +124,27 @@ impl<'d> At<'d> {
         self.step(self.value.and_then(|value| value.get(position)))
     }
 
-    /// Whether something is said here.
-    pub fn is_said(self) -> bool {
+    /// Whether the document has a value here.
+    pub fn is_present(self) -> bool {
         self.value.is_some()
     }
 
-    /// Whether something was taken out of the table that is here: what seems to be missing may be that.
-    pub fn is_doubtful(self) -> bool {
-        self.document.doubtful.contains(&self.offset)
+    /// The value, if it is a text or a whole number.
+    pub fn scalar(self) -> Option<Scalar<'d>> {
+        match self.value? {
+            DeValue::String(text) => Some(Scalar::Text(text)),
+            DeValue::Integer(number) => {
+                let value = i64::from_str_radix(number.as_str(), number.radix());
+                let text = value.map_or_else(|_| number.to_string(), |value| value.to_string());
+                Some(Scalar::Number(text))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether something was removed from the table here. A key that seems to be missing may have been removed.
+    pub fn is_incomplete(self) -> bool {
+        self.document.incomplete.contains(&self.offset)
     }
 
     pub fn problem(self, message: impl Into<String>) -> Problem {
@@ -142,6 +165,25 @@ impl<'d> At<'d> {
             document: self.document,
             value: found.map(Spanned::get_ref),
             offset: found.map_or(self.offset, |found| found.span().start),
+        }
+    }
+}
+
+impl Scalar<'_> {
+    /// The text that means this value: `4096` means what `"4096"` means.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Number(number) => number,
+        }
+    }
+}
+
+impl fmt::Display for Scalar<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Number(number) => number.fmt(f),
         }
     }
 }

@@ -1,23 +1,23 @@
-//! What must not lie in a folder that is served: anybody could download it.
+//! Finds private files in a folder that is served, where every client could download them.
 
 use std::path::{Component as Part, Path, PathBuf};
 
-use super::{Action, Component, HandlerConfig, Site};
+use super::model::{Action, Component, HandlerConfig, Site};
 
-/// What of the server's own lies in the folder that `served` serves, each in a line for people. `file` is where the
-/// configuration is.
+/// A message for each private file of the server in the folder that `served` serves. `file` is the configuration's
+/// file.
 pub(super) fn of(served: &HandlerConfig, sites: &[Site], file: &Path) -> Vec<String> {
     let file = std::iter::once(("the configuration", file.to_owned()));
-    let mut told: Vec<_> = file
+    let mut messages: Vec<_> = file
         .chain(secrets(sites))
         .filter_map(|(what, path)| exposed(served, what, &path))
         .collect();
-    told.dedup();
-    told
+    messages.dedup();
+    messages
 }
 
 impl Site {
-    /// What of the server's own lies in a folder that this site serves, each in a line for people.
+    /// A message for each private file of the server in a folder that this site serves.
     pub fn exposed(&self) -> Vec<String> {
         let served = handlers(self).filter(|handler| handler.component == Component::Files);
         let sites = std::slice::from_ref(self);
@@ -29,7 +29,7 @@ impl Site {
     }
 }
 
-/// The files and folders that are the server's alone.
+/// The private files and folders of the server.
 fn secrets(sites: &[Site]) -> impl Iterator<Item = (&'static str, PathBuf)> {
     let folders = sites.iter().filter_map(|site| site.handlers.as_ref());
     let folders = folders.map(|folder| ("the folder of handlers", folder.path.clone()));
@@ -53,7 +53,7 @@ fn handlers(site: &Site) -> impl Iterator<Item = &HandlerConfig> {
     })
 }
 
-/// Says so where the path lies in the folder that is served.
+/// A message if the path is in the folder that is served.
 fn exposed(served: &HandlerConfig, what: &str, path: &Path) -> Option<String> {
     let dotfiles = served
         .grants
@@ -63,21 +63,21 @@ fn exposed(served: &HandlerConfig, what: &str, path: &Path) -> Option<String> {
     let root = &served.grants.dirs.first()?.host;
     let inside = canonical(path)?;
     let inside = inside.strip_prefix(canonical(root)?).ok()?;
-    // The handler that serves files keeps what begins with a dot to itself, but for one folder.
+    // The handler that serves files hides names that start with a dot, except for one folder.
     let hidden = inside.components().any(|part| match part {
         Part::Normal(name) => name != ".well-known" && name.to_string_lossy().starts_with('.'),
         _ => false,
     });
     (dotfiles || !hidden).then(|| {
         format!(
-            "{what} {} lies in {}, which is served, so that anybody could download it; move it out of there",
+            "{what} {} is in the served folder {}, where every client could download it; move it elsewhere",
             path.display(),
             root.display()
         )
     })
 }
 
-/// The path without links; of a file that is not there, by its folder.
+/// The path without links. For a file that does not exist, its folder's path without links.
 fn canonical(path: &Path) -> Option<PathBuf> {
     if let Ok(canonical) = path.canonicalize() {
         return Some(canonical);

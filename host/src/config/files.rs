@@ -1,28 +1,30 @@
-//! The handler that serves files: a folder and a few settings, told to it as the guest expects them.
+//! The configuration of the handler that serves files: a folder, and environment variables that the guest reads.
 
 use std::path::PathBuf;
 
-use super::{Component, GrantConfig, HandlerConfig};
 use belljar_sandbox::{Access, Limits, Preopen};
+
+use super::model::{Component, GrantConfig, HandlerConfig};
+use super::settings::InstanceLimits;
 
 /// A folder, and how its files are served.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Files {
     pub root: PathBuf,
-    /// The page of a folder; none: `index.html`.
+    /// The index page of a folder. None: `index.html`.
     pub index: Option<String>,
-    /// Whether the files of a folder without such a page are listed.
+    /// Whether to list the files of a folder without an index page.
     pub listing: bool,
-    /// The page for every address that is no file.
+    /// The page to serve for every path without a file.
     pub spa: Option<String>,
-    /// The Cache-Control field of files; none: `no-cache`.
+    /// The Cache-Control field of files. None: `no-cache`.
     pub cache_control: Option<String>,
-    /// Whether files are served whose names begin with a dot.
+    /// Whether to serve files whose names start with a dot.
     pub dotfiles: bool,
 }
 
 impl Files {
-    /// The handler that serves them: the embedded component, which sees the folder read-only as `/`.
+    /// The handler that serves the files: the embedded component, which sees the folder read-only as `/`.
     pub fn handler(&self, name: String, limits: Limits) -> HandlerConfig {
         HandlerConfig {
             name,
@@ -37,13 +39,12 @@ impl Files {
                 ..GrantConfig::default()
             },
             limits,
-            reuse: 1,
-            concurrency: 1,
+            instances: InstanceLimits::default(),
         }
     }
 
-    /// What the handler that serves files is told by its environment.
-    pub fn variables(&self) -> Vec<(String, String)> {
+    /// The environment variables of the handler that serves files.
+    fn variables(&self) -> Vec<(String, String)> {
         let flag = |set: bool| set.then(|| "1".to_owned());
         let settings = [
             ("BELLJAR_INDEX", self.index.clone()),

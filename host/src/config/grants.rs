@@ -1,18 +1,19 @@
-//! Grants as they are configured, opened.
+//! Opens the grants of a handler: its folders, certificates and store.
 
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use super::{GrantConfig, OutboundConfig, StoreConfig};
 use belljar_sandbox::{Authorities, Database, Databases, Grants, KeyValueStore, Outbound};
 
+use super::model::{GrantConfig, OutboundConfig, StoreConfig};
+
 impl GrantConfig {
-    /// Opens what is granted to the handler of this name.
+    /// Opens the grants of the handler of this name.
     ///
     /// # Errors
     ///
-    /// Where the grants contradict each other, or something that they name cannot be opened.
+    /// The grants contradict each other, or a folder or file cannot be opened.
     pub fn open(&self, name: &str, databases: &Databases) -> anyhow::Result<Grants> {
         let grants = self.without_store(name)?;
         let Some(StoreConfig { file, limits }) = &self.store else {
@@ -22,11 +23,11 @@ impl GrantConfig {
         Ok(grants.store(KeyValueStore::new(database, name.to_owned(), *limits)))
     }
 
-    /// As [`open`](Self::open), for an [`Inspection`](belljar_sandbox::Inspection): makes no store, and holds none.
+    /// Like [`open`](Self::open), for an [`Inspection`](belljar_sandbox::Inspection): it neither creates nor locks a store.
     ///
     /// # Errors
     ///
-    /// As `open` has them, as far as that can be said without making a store.
+    /// The errors of `open`, except those of creating a store.
     pub fn check(&self, name: &str) -> anyhow::Result<Grants> {
         let grants = self.without_store(name)?;
         let Some(StoreConfig { file, .. }) = &self.store else {
@@ -38,14 +39,14 @@ impl GrantConfig {
 
     /// # Errors
     ///
-    /// Names two folders that the handler would see under one name.
+    /// The handler would see two folders under the same name.
     pub(super) fn check_dirs(&self) -> Result<(), String> {
         for (position, preopen) in self.dirs.iter().enumerate() {
             let name = preopen.guest.trim_end_matches('/');
             let mut before = self.dirs.iter().take(position);
             if let Some(other) = before.find(|other| other.guest.trim_end_matches('/') == name) {
                 return Err(format!(
-                    "the handler would see both {} and {} as {}; give one of them another name",
+                    "the handler would see both {} and {} as {}; rename one of them",
                     other.host.display(),
                     preopen.host.display(),
                     preopen.guest
@@ -75,17 +76,12 @@ impl OutboundConfig {
             authorities,
             origins: self.origins.clone(),
             private: self.private.clone(),
-            connect_timeout: self.connect_timeout,
-            first_byte_timeout: self.first_byte_timeout,
-            between_bytes_timeout: self.between_bytes_timeout,
-            max_head: self.max_head,
-            max_body: self.max_body,
-            connections: self.connections,
+            limits: self.limits,
         })
     }
 }
 
-/// Adds the certificates of a file.
+/// Adds the certificates in a file.
 pub(super) fn add_authority(authorities: &mut Authorities, file: &Path) -> anyhow::Result<()> {
     let shown = file.display();
     let pem =

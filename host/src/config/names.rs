@@ -1,29 +1,29 @@
-//! The handlers of a file, each with a name of its own.
+//! Gives each handler of a file a unique name.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::HandlerConfig;
 use super::document::At;
+use super::model::HandlerConfig;
 use super::reader::Reader;
 
-/// The handlers that were found, which have no names yet.
+/// The handlers found so far, before they have names.
 #[derive(Default)]
 pub(super) struct Drafts<'d>(Vec<Draft<'d>>);
 
-/// A handler, and what it may be called.
+/// A handler and its possible names.
 pub(super) struct Draft<'d> {
     config: HandlerConfig,
-    /// Whether its name was said.
+    /// Whether the file names it.
     is_named: bool,
-    /// From the shortest to one that no other has.
+    /// From the shortest name to a unique one.
     names: Vec<String>,
     at: At<'d>,
 }
 
 impl<'d> Draft<'d> {
-    /// `component` as it is written; `address` is the host and path of its route.
+    /// `component` is the path as written; `address` is the host and path of its route.
     pub fn of_component(
         config: HandlerConfig,
         name: Option<String>,
@@ -49,7 +49,7 @@ impl<'d> Draft<'d> {
         }
     }
 
-    /// `root` as it is written; `host` is that of its site.
+    /// `root` is the path as written; `host` is the first host of the site.
     pub fn of_files(config: HandlerConfig, root: &str, host: &str, at: At<'d>) -> Self {
         Self {
             config,
@@ -63,24 +63,24 @@ impl<'d> Draft<'d> {
         }
     }
 
-    /// Whether it is the very same handler.
-    fn is(&self, other: &Self) -> bool {
+    /// Whether both are the same handler.
+    fn is_same_as(&self, other: &Self) -> bool {
         self.config == other.config
             && (self.is_named, self.names.first()) == (other.is_named, other.names.first())
     }
 }
 
 impl<'d> Drafts<'d> {
-    /// Returns its number. Routes that say the same of one component have one handler.
+    /// Returns the draft's number. Routes with the same component and configuration share a handler.
     pub fn add(&mut self, draft: Draft<'d>) -> usize {
-        let found = self.0.iter().position(|other| other.is(&draft));
+        let found = self.0.iter().position(|other| other.is_same_as(&draft));
         found.unwrap_or_else(|| {
             self.0.push(draft);
             self.0.len() - 1
         })
     }
 
-    /// Gives each the shortest of its names that no other has.
+    /// Gives each handler the shortest of its names that no other handler has.
     pub fn named(self, reader: &mut Reader<'_>) -> Vec<Arc<HandlerConfig>> {
         let mut levels = vec![0; self.0.len()];
         loop {
@@ -103,7 +103,7 @@ impl<'d> Drafts<'d> {
                 break;
             }
         }
-        self.tell_of_names(&levels, reader);
+        self.report_names(&levels, reader);
         let named = self.0.into_iter().zip(levels).map(|(draft, level)| {
             let name = draft.name(level).to_owned();
             Arc::new(HandlerConfig {
@@ -114,24 +114,26 @@ impl<'d> Drafts<'d> {
         named.collect()
     }
 
-    fn tell_of_names(&self, levels: &[usize], reader: &mut Reader<'_>) {
+    fn report_names(&self, levels: &[usize], reader: &mut Reader<'_>) {
         let mut seen: HashMap<&str, At<'_>> = HashMap::new();
         for (draft, level) in self.0.iter().zip(levels) {
             let name = draft.name(*level);
             if let Some(other) = seen.insert(name, draft.at) {
                 let line = other.line();
-                reader.tell(
-                    draft.at,
-                    format!("a handler named {name:?} is there already, in line {line}; give one of them another name"),
-                );
-            }
-            // By a name that others could push it out of, it would lose what it keeps.
-            if *level > 0 && draft.config.grants.store.is_some() {
-                reader.tell(
+                reader.report(
                     draft.at,
                     format!(
-                        "several handlers would be named {:?}, and this one has a store, which is kept by that name; \
-                         give it a name",
+                        "another handler is named {name:?}, in line {line}; rename one of them"
+                    ),
+                );
+            }
+            // The handler would lose its stored data if another handler changed its name.
+            if *level > 0 && draft.config.grants.store.is_some() {
+                reader.report(
+                    draft.at,
+                    format!(
+                        "several handlers would be named {:?}, and this handler has a store, which is kept under its \
+                         name; give it a `name`",
                         draft.name(0)
                     ),
                 );
@@ -146,7 +148,7 @@ impl Draft<'_> {
     }
 }
 
-/// How a handler is called that is not named: by its file.
+/// The name of a handler that the configuration does not name: that of its file.
 pub fn name_of(component: &Path) -> String {
     component.file_stem().map_or_else(
         || "handler".into(),

@@ -1,26 +1,26 @@
-//! What is wrong with a file, each thing in a line that says where.
+//! The errors in a configuration file, each with its position.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-/// All that was found wrong at once. Shown, it is a line for each.
+/// All errors found in a file. Displayed as one line each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Problems(Vec<Problem>);
 
-/// One thing that is wrong: what, where, why, and what to do.
+/// One error: what, where, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     pub file: PathBuf,
-    /// None where it is about the file as a whole.
+    /// None: the error is about the whole file.
     #[serde(flatten)]
     pub position: Option<Position>,
     pub message: String,
 }
 
-/// A place in a text, both counted from 1.
+/// A position in a text. Lines and columns count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Position {
     pub line: usize,
@@ -29,7 +29,7 @@ pub struct Position {
 }
 
 impl Problems {
-    /// In the order of the file. None where there are none.
+    /// The problems in the order of the file. None: there are none.
     pub(super) fn of(mut problems: Vec<Problem>) -> Option<Self> {
         problems.sort_by_key(|problem| problem.position);
         (!problems.is_empty()).then_some(Self(problems))
@@ -49,7 +49,7 @@ impl Problems {
 }
 
 impl Position {
-    /// Of a byte of the text.
+    /// The position of a byte of the text.
     pub(super) fn of(text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let line = before.rsplit('\n').next().unwrap_or_default();

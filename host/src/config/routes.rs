@@ -1,17 +1,19 @@
-//! Routes as a file has them.
+//! Reads routes.
 
 use std::sync::Arc;
 
+use belljar_http::settings::Settings;
+
+use super::context::Context;
 use super::document::At;
 use super::file::RouteTable;
-use super::handlers::HandlerTable;
+use super::model::{Action, Component, HandlerConfig, Route};
 use super::names::Draft;
 use super::reader::Reader;
-use super::sites::Reading;
-use super::{Action, Component, HandlerConfig, Route};
+use super::settings::InstanceLimits;
 use crate::routing::PathPattern;
 
-/// A route whose handler has no name yet.
+/// A route before its handler has a name.
 pub(super) struct DraftRoute<'d> {
     pub path: PathPattern,
     pub action: DraftAction,
@@ -19,18 +21,18 @@ pub(super) struct DraftRoute<'d> {
 }
 
 pub(super) enum DraftAction {
-    /// By its number among the drafts.
+    /// Runs the handler with this number among the drafts.
     Run(usize),
-    Done(Action),
+    Other(Action),
 }
 
 impl DraftRoute<'_> {
-    pub fn finished(self, handlers: &[Arc<HandlerConfig>]) -> Option<Route> {
+    pub fn finish(self, handlers: &[Arc<HandlerConfig>]) -> Option<Route> {
         Some(Route {
             path: self.path,
             action: match self.action {
                 DraftAction::Run(number) => Action::Run(handlers.get(number)?.clone()),
-                DraftAction::Done(action) => action,
+                DraftAction::Other(action) => action,
             },
             place: self.at.place(),
         })
@@ -38,26 +40,26 @@ impl DraftRoute<'_> {
 }
 
 impl Reader<'_> {
-    /// `at` is their site.
+    /// Reads the routes of the site at `at`.
     pub fn routes<'d>(
         &mut self,
         tables: &[RouteTable],
         at: At<'d>,
-        reading: &mut Reading<'d, '_>,
+        context: &mut Context<'d, '_>,
     ) -> Vec<DraftRoute<'d>> {
         let mut routes: Vec<DraftRoute<'d>> = Vec::new();
         for (position, table) in tables.iter().enumerate() {
             let at = at.key("route").item(position);
-            let action = self.action(table, at, reading);
+            let action = self.action(table, at, context);
             let (Some(path), Some(action)) = (&table.path, action) else {
                 continue;
             };
             let path = path.0.clone();
             if let Some(other) = routes.iter().find(|other| other.path.is_same_as(&path)) {
                 let line = other.at.line();
-                self.tell(
+                self.report(
                     at.key("path"),
-                    format!("the path {path} has a route already, in line {line}; give one of them another path"),
+                    format!("the path {path} already has a route, in line {line}; change one of the paths"),
                 );
             }
             routes.push(DraftRoute { path, action, at });
@@ -65,93 +67,89 @@ impl Reader<'_> {
         routes
     }
 
-    /// What answers, of the keys of which there has to be one.
+    /// Reads what answers: exactly one of three keys.
     fn action<'d>(
         &mut self,
         route: &RouteTable,
         at: At<'d>,
-        reading: &mut Reading<'d, '_>,
+        context: &mut Context<'d, '_>,
     ) -> Option<DraftAction> {
-        let said: Vec<_> = ["component", "redirect", "response"]
+        let present: Vec<_> = ["component", "redirect", "response"]
             .into_iter()
-            .filter(|key| at.key(key).is_said())
+            .filter(|key| at.key(key).is_present())
             .collect();
-        if said.is_empty() && !at.is_doubtful() {
-            self.tell(
+        if present.is_empty() && !at.is_incomplete() {
+            self.report(
                 at,
-                "the route leads to nothing; give it a component, a redirect or a response",
+                "the route has no component, redirect or response; add one",
             );
-        } else if said.len() > 1 {
-            self.tell(
+        } else if present.len() > 1 {
+            self.report(
                 at,
                 format!(
-                    "the route leads to more than one thing: {}; leave one",
-                    said.join(" and ")
+                    "the route has more than one of component, redirect and response: {}; keep one",
+                    present.join(" and ")
                 ),
             );
         }
-        if !said.contains(&"component") {
-            for key in ["name", "reuse", "concurrency", "grants", "limits"] {
-                if at.key(key).is_said() {
-                    self.tell(
+        if !present.contains(&"component") {
+            let settings = InstanceLimits::TABLE.iter().map(|setting| setting.name);
+            for key in ["name", "grants", "limits"].into_iter().chain(settings) {
+                if at.key(key).is_present() {
+                    self.report(
                         at.key(key),
-                        format!("{key} has no use in a route without a component; take it out"),
+                        format!("{key} has no effect in a route without a component; remove it"),
                     );
                 }
             }
         }
         if let Some(component) = &route.component {
-            let handler = self.route_handler(route, component, at, reading);
+            let handler = self.route_handler(route, component, at, context);
             return Some(DraftAction::Run(handler));
         }
         let path = route.path.as_ref().map(|path| &path.0);
         if let Some(redirect) = &route.redirect {
             let redirect = self.redirect(redirect, path, at.key("redirect"))?;
-            return Some(DraftAction::Done(Action::Redirect(redirect)));
+            return Some(DraftAction::Other(Action::Redirect(redirect)));
         }
         let response = self.response(route.response.as_ref()?, at.key("response"))?;
-        Some(DraftAction::Done(Action::Respond(Arc::new(response))))
+        Some(DraftAction::Other(Action::Respond(Arc::new(response))))
     }
 
-    /// Returns the handler's number among the drafts.
+    /// Reads the handler of a route. Returns its number among the drafts.
     fn route_handler<'d>(
         &mut self,
         route: &RouteTable,
         component: &str,
         at: At<'d>,
-        reading: &mut Reading<'d, '_>,
+        context: &mut Context<'d, '_>,
     ) -> usize {
         let file = self.resolve(component);
         let shown = file.display();
         match std::fs::metadata(&file) {
             Ok(found) if found.is_file() => {}
-            Ok(_) => self.tell(
+            Ok(_) => self.report(
                 at.key("component"),
-                format!("the component {shown} is no file; name a .wasm file"),
+                format!("the component {shown} is not a file; name a .wasm file"),
             ),
-            Err(error) => self.tell(
+            Err(error) => self.report(
                 at.key("component"),
                 format!(
-                    "the component {shown} cannot be read: {error}; build it, or correct its path"
+                    "the component {shown} cannot be read: {error}; build it, or correct the path"
                 ),
             ),
         }
-        let table = HandlerTable {
-            reuse: route.reuse,
-            concurrency: route.concurrency,
-            grants: route.grants.as_ref(),
-            limits: route.limits.as_ref(),
-        };
-        let defaults = reading.defaults(Component::File(file));
-        let config = self.handler(table, at, &defaults, reading.most);
+        let defaults = context.defaults(Component::File(file));
+        let grants = route.grants.as_ref();
+        let config = self.handler(grants, at, &defaults, context.max_instances);
         let path = route.path.as_ref().map_or("", |path| path.0.as_str());
-        let address = format!("{}{path}", reading.host);
-        let place = if at.key("name").is_said() {
+        let address = format!("{}{path}", context.host);
+        let place = if at.key("name").is_present() {
             at.key("name")
         } else {
             at
         };
-        reading.drafts.add(Draft::of_component(
+        context.drafts.add(Draft::of_component(
             config,
             route.name.clone(),
             component,

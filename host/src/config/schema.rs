@@ -1,23 +1,26 @@
-//! The JSON schemas of the files: for editors, and for what is checked before a file is read.
+//! The JSON schemas of the files: for editors, and to validate a document before it is read.
 
+use belljar_http::settings::{Kind, Settings};
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema as Generated};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::settings;
 
 /// The schema of a file.
 #[derive(Debug, Clone)]
-pub(super) struct Schema(Value);
+pub struct Schema(Value);
 
-/// A part of it: what a value may be.
+/// A part of a schema: what one value may be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Node<'s> {
+pub struct Node<'s> {
     root: &'s Value,
     node: &'s Value,
 }
 
 impl Schema {
-    /// In the draft of JSON Schema that editors of TOML know.
+    /// The schema in the draft of JSON Schema that TOML editors support.
     pub fn of<T: JsonSchema>() -> Self {
         let settings = SchemaSettings::draft07().with_transform(RecursiveTransform(without_null));
         Self(settings.into_generator().into_root_schema_for::<T>().into())
@@ -40,7 +43,7 @@ impl Schema {
         Some(self.root().at(node))
     }
 
-    /// Every table that a file may have, the whole first.
+    /// Every table that a file may have, the file itself first.
     pub fn tables(&self) -> impl Iterator<Item = Node<'_>> {
         let definitions = self.0.get("definitions").and_then(Value::as_object);
         let nodes = definitions.into_iter().flat_map(|all| all.values());
@@ -49,7 +52,7 @@ impl Schema {
 }
 
 impl<'s> Node<'s> {
-    /// The keys of a table, with what their values may be.
+    /// The keys of a table, each with the node of its value.
     pub fn properties(self) -> impl Iterator<Item = (&'s str, Node<'s>)> {
         let properties = self.get("properties").and_then(Value::as_object);
         properties
@@ -58,7 +61,7 @@ impl<'s> Node<'s> {
             .map(move |(key, node)| (key.as_str(), self.at(node)))
     }
 
-    /// What a table's value of this key may be; none where there may be no such key.
+    /// The node of a key's value. None: the table has no such key.
     pub fn property(self, key: &str) -> Option<Self> {
         let named = self.properties().find(|(name, _)| *name == key);
         let any = self.get("additionalProperties");
@@ -67,17 +70,17 @@ impl<'s> Node<'s> {
             .or_else(|| Some(self.at(any.filter(|any| any.is_object())?)))
     }
 
-    /// The keys that a table has to have.
+    /// The keys that a table requires.
     pub fn required(self) -> impl Iterator<Item = &'s str> {
         self.list("required").filter_map(Value::as_str)
     }
 
-    /// What is in a list.
+    /// The node of a list's items.
     pub fn items(self) -> Option<Self> {
         self.get("items").map(|node| self.at(node))
     }
 
-    /// What a value of this type (`string`, `integer`, ...) may be; none where it may not be of that type.
+    /// The node of a value of this type (`string`, `integer`, ...). None: the type is not allowed.
     pub fn of_type(self, kind: &str) -> Option<Self> {
         let mut all = self.alternatives().into_iter();
         all.find(|node| node.types().any(|known| known == kind))
@@ -90,27 +93,32 @@ impl<'s> Node<'s> {
             .collect()
     }
 
-    /// The numbers that are allowed where not all between the bounds are.
+    /// The allowed numbers, if only some are allowed.
     pub fn choices(self) -> Vec<i64> {
         self.list("enum").filter_map(Value::as_i64).collect()
     }
 
-    /// A number of the schema itself, such as `maximum`.
+    /// A keyword with a number, such as `maximum`.
     pub fn number(self, keyword: &str) -> Option<i64> {
         self.get(keyword).and_then(Value::as_i64)
     }
 
-    /// A text of the schema itself, such as `format`.
+    /// A keyword with a text, such as `format`.
     pub fn text(self, keyword: &str) -> Option<&'s str> {
         self.get(keyword).and_then(Value::as_str)
     }
 
-    /// How a value may look, in TOML.
+    /// Whether the value is that of a setting, which is checked when it is read.
+    pub fn is_setting(self) -> bool {
+        self.get(SETTING).is_some()
+    }
+
+    /// An example of a value, in TOML.
     pub fn example(self) -> Option<String> {
         self.list("examples").next().map(Value::to_string)
     }
 
-    /// What holds where nothing is said.
+    /// The value of a key that is left out.
     #[cfg(test)]
     pub fn default(self) -> Option<&'s Value> {
         self.node.get("default")
@@ -158,7 +166,60 @@ impl<'s> Node<'s> {
     }
 }
 
-/// TOML has no null: what is not said is left out.
+/// Adds the settings of a table to the schema of the table in the file.
+pub fn add_settings<S: Settings>(schema: &mut Generated) {
+    let properties = schema
+        .ensure_object()
+        .entry("properties")
+        .or_insert_with(|| json!({}));
+    let Some(properties) = properties.as_object_mut() else {
+        return;
+    };
+    for (setting, default) in settings::defaults::<S>() {
+        let mut node = keywords(setting.kind, default.as_deref());
+        let description = match setting.default {
+            Some(words) => format!("{} By default {words}.", setting.description()),
+            None => setting.description(),
+        };
+        node["description"] = description.into();
+        node[SETTING] = true.into();
+        properties.insert(setting.name.into(), node);
+    }
+}
+
+fn keywords(kind: Kind, default: Option<&str>) -> Value {
+    let mut node = match kind {
+        Kind::Time { .. } => json!({ "type": "string", "format": "time", "examples": ["30s"] }),
+        Kind::Rate => {
+            json!({ "type": "string", "format": "rate", "examples": ["100/s burst 500"] })
+        }
+        Kind::Size { .. } => {
+            json!({ "type": ["string", "integer"], "format": "size", "examples": ["64MiB"] })
+        }
+        Kind::Count { .. } => json!({ "type": "integer" }),
+    };
+    if let Kind::Size { least, most } | Kind::Count { least, most } = kind {
+        node["minimum"] = least.into();
+        if most != u64::MAX {
+            node["maximum"] = most.into();
+        }
+    }
+    let Some(default) = default else {
+        return node;
+    };
+    // In the file a count is a number; every other value is a text.
+    let default = match (kind, default.parse::<u64>()) {
+        (Kind::Count { .. }, Ok(number)) => number.into(),
+        _ => Value::from(default),
+    };
+    if default.is_string() {
+        node["examples"] = json!([default]);
+    }
+    node["default"] = default;
+    node
+}
+
+/// Removes null, which TOML does not have: a key without a value is left out.
 fn without_null(schema: &mut Generated) {
     let Some(schema) = schema.as_object_mut() else {
         return;
@@ -177,11 +238,14 @@ fn without_null(schema: &mut Generated) {
             schema.remove("anyOf");
             for (keyword, value) in one {
                 match keyword.as_str() {
-                    // Beside a reference this draft allows nothing.
-                    "$ref" => schema.insert("allOf".into(), serde_json::json!([{ "$ref": value }])),
+                    // This draft ignores all keywords beside a reference.
+                    "$ref" => schema.insert("allOf".into(), json!([{ "$ref": value }])),
                     _ => schema.insert(keyword, value),
                 };
             }
         }
     }
 }
+
+/// The keyword that marks the value of a setting.
+const SETTING: &str = "x-setting";

@@ -1,23 +1,31 @@
-//! Sites as a file has them.
+//! Reads sites.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use belljar_sandbox::Limits;
+
+use super::context::Context;
 use super::document::At;
 use super::exposure;
 use super::file::{File, FilesTable, Short, SiteTable};
 use super::files::Files;
+use super::model::{Component, HandlerConfig, HandlersFolder, Site};
 use super::names::{Draft, Drafts};
 use super::reader::Reader;
 use super::routes::{DraftAction, DraftRoute};
-use super::{Component, HandlerConfig, HandlersFolder, Site};
 use crate::routing::{HostPattern, PathPattern};
-use belljar_sandbox::Limits;
 
 impl Reader<'_> {
-    /// All sites: the one of the file's top level, if anything is said of it, and those with a table of their own.
-    pub fn sites(&mut self, file: File, at: At<'_>, limits: &Limits, most: u32) -> Vec<Site> {
+    /// Reads all sites: the one at the top of the file, if any, and those with a table of their own.
+    pub fn sites(
+        &mut self,
+        file: File,
+        at: At<'_>,
+        limits: &Limits,
+        max_instances: u32,
+    ) -> Vec<Site> {
         let top = SiteTable {
             hosts: None,
             files: file.files,
@@ -29,33 +37,33 @@ impl Reader<'_> {
         let mut tables: Vec<_> = tables.into_iter().zip(places).collect();
         if top.files.is_some() || top.handlers.is_some() || top.route.is_some() {
             tables.insert(0, (top, at));
-        } else if tables.is_empty() && !at.is_doubtful() {
-            self.tell(
+        } else if tables.is_empty() && !at.is_incomplete() {
+            self.report(
                 at,
-                "nothing is served: name a folder as `files` or `handlers`, or a [[route]]",
+                "the file serves nothing; add a folder as `files` or `handlers`, or a [[route]]",
             );
         }
         self.check_hosts(&tables);
-        let mut reading = Reading {
+        let mut context = Context {
             limits,
-            most,
+            max_instances,
             host: String::new(),
             drafts: Drafts::default(),
-            served: Vec::new(),
+            file_handlers: Vec::new(),
         };
         let drafted: Vec<_> = tables
             .into_iter()
-            .map(|(table, at)| self.site(table, at, &mut reading))
+            .map(|(table, at)| self.site(table, at, &mut context))
             .collect();
-        let handlers = reading.drafts.named(self);
+        let handlers = context.drafts.named(self);
         let sites: Vec<_> = drafted
             .into_iter()
-            .map(|site| site.finished(&handlers))
+            .map(|site| site.finish(&handlers))
             .collect();
-        for (number, at) in reading.served {
-            let served = handlers.get(number).into_iter();
-            for told in served.flat_map(|served| exposure::of(served, &sites, self.path)) {
-                self.tell(at, told);
+        for (number, at) in context.file_handlers {
+            let handlers = handlers.get(number).into_iter();
+            for message in handlers.flat_map(|handler| exposure::of(handler, &sites, self.path)) {
+                self.report(at, message);
             }
         }
         sites
@@ -69,8 +77,8 @@ impl Reader<'_> {
                     .zip(hosts)
                     .map(|(position, host)| (Some(&host.0), at.key("hosts").item(position)))
                     .collect(),
-                // What was meant may be hosts after all.
-                None if at.is_doubtful() => Vec::new(),
+                // The key that was removed may have been `hosts`.
+                None if at.is_incomplete() => Vec::new(),
                 None => vec![(None, *at)],
             };
             for (host, at) in hosts {
@@ -79,15 +87,15 @@ impl Reader<'_> {
                 };
                 let line = other.line();
                 match host {
-                    Some(host) => self.tell(
+                    Some(host) => self.report(
                         at,
-                        format!("the host {host} has a site already, in line {line}; name it once"),
+                        format!("the host {host} already has a site, in line {line}; name it once"),
                     ),
-                    None => self.tell(
+                    None => self.report(
                         at,
                         format!(
-                            "there are two sites of all hosts, the other one in line {line} (what stands at the top \
-                             of the file is one); name the hosts of one of them, or make them one"
+                            "two sites have no hosts, the other one in line {line} (the keys at the top of the file \
+                             make one); add hosts to one of them, or merge them"
                         ),
                     ),
                 }
@@ -99,29 +107,29 @@ impl Reader<'_> {
         &mut self,
         table: SiteTable,
         at: At<'d>,
-        reading: &mut Reading<'d, '_>,
+        context: &mut Context<'d, '_>,
     ) -> DraftSite<'d> {
         let host = table.hosts.iter().flatten().next();
-        reading.host = host.map_or_else(String::new, |host| host.0.to_string());
+        context.host = host.map_or_else(String::new, |host| host.0.to_string());
         if table.files.is_none()
             && table.handlers.is_none()
             && table.route.is_none()
-            && !at.is_doubtful()
+            && !at.is_incomplete()
         {
-            self.tell(
+            self.report(
                 at,
-                "a site has neither files, handlers nor a route; nothing would be answered",
+                "the site serves nothing; add a folder as `files` or `handlers`, or a route",
             );
         }
-        let mut routes = self.routes(table.route.as_deref().unwrap_or_default(), at, reading);
+        let mut routes = self.routes(table.route.as_deref().unwrap_or_default(), at, context);
         if let Some(files) = &table.files {
-            routes.extend(self.files_route(files, at.key("files"), &routes, reading));
+            routes.extend(self.files_route(files, at.key("files"), &routes, context));
         }
         let handlers = table.handlers.as_ref().map(|folder| {
             let path = self.resolve(folder);
             self.check_folder(&path, at.key("handlers"));
             HandlersFolder {
-                defaults: reading.defaults(Component::File(path.clone())),
+                defaults: context.defaults(Component::File(path.clone())),
                 path,
             }
         });
@@ -133,21 +141,21 @@ impl Reader<'_> {
         }
     }
 
-    /// The route of all paths that no other has.
+    /// Makes the route of a site's files, which answers where no other route matches.
     fn files_route<'d>(
         &mut self,
         files: &Short<FilesTable>,
         at: At<'d>,
         others: &[DraftRoute<'d>],
-        reading: &mut Reading<'d, '_>,
+        context: &mut Context<'d, '_>,
     ) -> Option<DraftRoute<'d>> {
         let path: PathPattern = "/*".parse().ok()?;
         if let Some(other) = others.iter().find(|other| other.path.is_same_as(&path)) {
             let (path, line) = (&other.path, other.at.line());
-            self.tell(
+            self.report(
                 at,
                 format!(
-                    "the route {path} in line {line} leaves nothing to files; take out one of them"
+                    "the route {path} in line {line} matches every path of files; remove one of them"
                 ),
             );
         }
@@ -171,11 +179,11 @@ impl Reader<'_> {
             ..files
         };
         self.check_folder(&files.root, place);
-        let config = files.handler(String::new(), reading.limits.clone());
-        let number = reading
+        let config = files.handler(String::new(), context.limits.clone());
+        let number = context
             .drafts
-            .add(Draft::of_files(config, root, &reading.host, at));
-        reading.served.push((number, place));
+            .add(Draft::of_files(config, root, &context.host, at));
+        context.file_handlers.push((number, place));
         Some(DraftRoute {
             path,
             action: DraftAction::Run(number),
@@ -184,29 +192,7 @@ impl Reader<'_> {
     }
 }
 
-/// What is known while sites are read, and the handlers found.
-pub(super) struct Reading<'d, 'r> {
-    limits: &'r Limits,
-    /// Instances that all handlers may have together.
-    pub most: u32,
-    /// The first host of the site that is read; empty where it is that of all hosts.
-    pub host: String,
-    pub drafts: Drafts<'d>,
-    /// The handlers that serve files, by their numbers.
-    served: Vec<(usize, At<'d>)>,
-}
-
-impl Reading<'_, '_> {
-    pub fn defaults(&self, component: Component) -> HandlerConfig {
-        HandlerConfig {
-            component,
-            limits: self.limits.clone(),
-            ..HandlerConfig::default()
-        }
-    }
-}
-
-/// A site whose handlers have no names yet.
+/// A site before its handlers have names.
 struct DraftSite<'d> {
     hosts: Vec<HostPattern>,
     routes: Vec<DraftRoute<'d>>,
@@ -214,9 +200,9 @@ struct DraftSite<'d> {
 }
 
 impl DraftSite<'_> {
-    fn finished(self, handlers: &[Arc<HandlerConfig>]) -> Site {
+    fn finish(self, handlers: &[Arc<HandlerConfig>]) -> Site {
         let routes = self.routes.into_iter();
-        let routes = routes.filter_map(|route| route.finished(handlers));
+        let routes = routes.filter_map(|route| route.finish(handlers));
         Site {
             hosts: self.hosts,
             routes: routes.collect(),

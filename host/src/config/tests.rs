@@ -1,10 +1,16 @@
-//! Whole files, sound and broken.
+//! Whole files, valid and invalid.
 
 use std::time::Duration;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use belljar_sandbox::{Access, Limits, Preopen};
+
+use super::settings::{InstanceLimits, ServerLimits};
 use super::*;
 
-/// A folder with what the files below name.
+/// A folder with the files that the configurations below name.
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -27,7 +33,7 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    /// What is wrong with a text, without the folder.
+    /// The errors in a text, with paths relative to the folder.
     fn problems(&self, text: &str) -> Vec<String> {
         let problems = self.parse(text).expect_err(text);
         let folder = format!("{}/", self.0.path().display());
@@ -48,7 +54,7 @@ fn handler<'c>(config: &'c Config, path: &str) -> &'c HandlerConfig {
 }
 
 #[test]
-fn a_file_that_says_everything() {
+fn reads_every_kind_of_key() {
     let folder = Folder::new();
     let config = folder.parse(
         r#"
@@ -92,32 +98,35 @@ fn a_file_that_says_everything() {
     let config = config.unwrap_or_else(|problems| panic!("{problems}"));
     let Server {
         listen,
-        threads,
-        max_connections,
-        max_instances,
-        grace,
+        limits,
         http,
     } = &config.server;
     assert_eq!(listen.len(), 2);
     assert_eq!(
-        (*threads, *max_connections, *max_instances),
-        (Some(4), 5, 100)
+        *limits,
+        ServerLimits {
+            threads: Some(4),
+            grace: Duration::from_secs(1),
+            max_connections: 5,
+            max_instances: 100,
+        }
     );
-    assert_eq!(*grace, Duration::from_secs(1));
     assert_eq!(
         (http.max_body, http.idle_timeout),
         (4096, Duration::from_secs(5))
     );
 
     let users = handler(&config, "/users/:id");
-    assert_eq!(
-        (users.name.as_str(), users.reuse, users.concurrency),
-        ("users", 10, 2)
-    );
+    assert_eq!(users.name, "users");
+    let instances = InstanceLimits {
+        reuse: 10,
+        concurrency: 2,
+    };
+    assert_eq!(users.instances, instances);
     assert_eq!(users.component, Component::File(folder.at("users.wasm")));
     assert_eq!(users.grants.dirs[0].host, folder.at("data"));
     assert_eq!(users.grants.environment, [("A".into(), "b".into())]);
-    assert_eq!(users.grants.outbound.connections, 2);
+    assert_eq!(users.grants.outbound.limits.connections, 2);
     let store = users.grants.store.as_ref().unwrap();
     assert_eq!(
         (&store.file, store.limits.max_key),
@@ -164,7 +173,7 @@ fn a_file_that_says_everything() {
 }
 
 #[test]
-fn everything_wrong_is_told_at_once() {
+fn reports_all_errors_at_once() {
     let folder = Folder::new();
     let text = r#"threads = 0
 limit = 1
@@ -194,23 +203,23 @@ reuse = 2
             "belljar.toml:6:8: path = \"users\": a path begins with `/`",
             "belljar.toml:7:1: unknown key \"comopnent\" in a route; did you mean \"component\"?",
             "belljar.toml:11:13: the component missing.wasm cannot be read: No such file or directory (os error 2); \
-             build it, or correct its path",
+             build it, or correct the path",
             "belljar.toml:12:22: timeout = \"30\": time unit needed, for example 30sec or 30ms; write it as 30s, 500ms \
              or 2min",
             "belljar.toml:12:28: unknown key \"rat\" in limits; did you mean \"rate\"?",
-            "belljar.toml:13:20: the folder nowhere cannot be opened: No such file or directory (os error 2); make it, \
-             or correct its path",
+            "belljar.toml:13:20: the folder nowhere cannot be opened: No such file or directory (os error 2); create \
+             it, or correct the path",
             "belljar.toml:13:54: allow-outbound = \"example.com\": the origin has no scheme; write it as \
              https://api.example.com",
-            "belljar.toml:16:8: the path /a/:c has a route already, in line 9; give one of them another path",
+            "belljar.toml:16:8: the path /a/:c already has a route, in line 9; change one of the paths",
             "belljar.toml:17:12: \"/{b}\": the path /a/:c has no parameter `b`",
-            "belljar.toml:18:9: reuse has no use in a route without a component; take it out",
+            "belljar.toml:18:9: reuse has no effect in a route without a component; remove it",
         ]
     );
 }
 
 #[test]
-fn handlers_have_names_of_their_own() {
+fn gives_each_handler_a_unique_name() {
     let folder = Folder::new();
     let config = folder.parse(
         r#"
@@ -272,7 +281,7 @@ fn handlers_have_names_of_their_own() {
 }
 
 #[test]
-fn what_is_said_of_all_handlers_holds_unless_one_says_otherwise() {
+fn handler_files_override_the_defaults() {
     let folder = Folder::new();
     let file = folder.at("handlers/time.toml");
     let defaults = HandlerConfig {
@@ -288,7 +297,10 @@ fn what_is_said_of_all_handlers_holds_unless_one_says_otherwise() {
         (
             "reuse = 3\n[limits]\ncpu = \"2s\"\n[grants]\ndirs = [\"../data::/data\"]\n",
             HandlerConfig {
-                reuse: 3,
+                instances: InstanceLimits {
+                    reuse: 3,
+                    ..InstanceLimits::default()
+                },
                 limits: Limits {
                     cpu: Duration::from_secs(2),
                     ..defaults.limits.clone()
@@ -297,7 +309,7 @@ fn what_is_said_of_all_handlers_holds_unless_one_says_otherwise() {
                     dirs: vec![Preopen {
                         host: folder.at("handlers/../data"),
                         guest: "/data".into(),
-                        access: belljar_sandbox::Access::ReadOnly,
+                        access: Access::ReadOnly,
                     }],
                     ..GrantConfig::default()
                 },
@@ -316,17 +328,17 @@ fn what_is_said_of_all_handlers_holds_unless_one_says_otherwise() {
     let problems = HandlerConfig::read(&file, &defaults)
         .unwrap_err()
         .to_string();
-    assert!(problems.ends_with(":1:1: unknown key \"path\" at the top of the file; known are concurrency, grants, limits, reuse"), "{problems}");
+    assert!(problems.ends_with(":1:1: unknown key \"path\" at the top of the file; known keys are concurrency, grants, limits, reuse"), "{problems}");
     let missing = HandlerConfig::read(&folder.at("missing.toml"), &defaults).unwrap_err();
     assert!(missing.to_string().contains("cannot be read"), "{missing}");
 }
 
-/// The schema's defaults are written by hand: said in a file, they change nothing.
+/// A file that sets every key to the schema's default configures the same server as a file that sets none.
 #[test]
-fn defaults_are_as_the_schema_says() {
+fn defaults_of_the_schema_are_the_real_defaults() {
     let folder = Folder::new();
     let schema = schema::Schema::of::<file::File>();
-    let said = |name: &str| -> String {
+    let defaults = |name: &str| -> String {
         let table = match name {
             "" => schema.root(),
             _ => schema.definition(name).unwrap(),
@@ -338,15 +350,15 @@ fn defaults_are_as_the_schema_says() {
     };
     let whole = format!(
         "{}[http]\n{}[limits]\n{}[files]\nroot = \"public\"\n{}[[route]]\npath = \"/a\"\n         component = \"users.wasm\"\n{}[route.limits]\n{}[route.grants]\nstore = \"store\"\n{}[[route]]\n         path = \"/b\"\n[route.redirect]\nto = \"/\"\n{}[[route]]\npath = \"/c\"\n[route.response]\n{}",
-        said(""),
-        said("http"),
-        said("limits"),
-        said("files"),
-        said("route"),
-        said("limits"),
-        said("grants"),
-        said("redirect"),
-        said("response"),
+        defaults(""),
+        defaults("http"),
+        defaults("limits"),
+        defaults("files"),
+        defaults("route"),
+        defaults("limits"),
+        defaults("grants"),
+        defaults("redirect"),
+        defaults("response"),
     );
     assert!(whole.lines().count() > 40, "{whole}");
     let short = "files = \"public\"\n[[route]]\npath = \"/a\"\ncomponent = \"users.wasm\"\n                 grants = { store = \"store\" }\n[[route]]\npath = \"/b\"\nredirect = \"/\"\n                 [[route]]\npath = \"/c\"\nresponse = {}\n";
@@ -355,18 +367,61 @@ fn defaults_are_as_the_schema_says() {
         let mut config = config.unwrap_or_else(|problems| panic!("{text}\n{problems}"));
         for route in config.sites.iter_mut().flat_map(|site| &mut site.routes) {
             route.place.clear();
-            // Said or left to the handler that serves files, its settings are the same.
+            // The handler that serves files has the same defaults of its own.
             if let Action::Run(handler) = &mut route.action
                 && handler.component == Component::Files
             {
                 let handler = Arc::make_mut(handler);
-                let defaults = ["BELLJAR_INDEX=index.html", "BELLJAR_CACHE_CONTROL=no-cache"];
+                let variables = ["BELLJAR_INDEX=index.html", "BELLJAR_CACHE_CONTROL=no-cache"];
                 handler.grants.environment.retain(|(name, value)| {
-                    !defaults.contains(&format!("{name}={value}").as_str())
+                    !variables.contains(&format!("{name}={value}").as_str())
                 });
             }
         }
         config
     });
     assert_eq!(whole, short);
+}
+
+#[test]
+fn rejects_settings_out_of_range() {
+    let folder = Folder::new();
+    for (line, told) in [
+        (
+            "threads = 1025",
+            "1:11: threads = 1025: it has to be 1 to 1024",
+        ),
+        (
+            "grace = \"366days\"",
+            "1:9: grace = \"366days\": it has to be 365 days or less",
+        ),
+        (
+            "http = { max-head = \"2MiB\" }",
+            "1:21: max-head = \"2MiB\": it has to be 256B to 1MiB",
+        ),
+        (
+            "limits = { max-handles = 0 }",
+            "1:26: max-handles = 0: it has to be 1 to 1000000",
+        ),
+        (
+            "limits = { max-queue = 99999999999999999999 }",
+            "1:24: max-queue = 99999999999999999999: it has to be 0 to 1000000",
+        ),
+        (
+            "limits = { memory = 65535 }",
+            "1:21: memory = 65535: it has to be 64KiB or more",
+        ),
+        (
+            "limits = { cpu = \"0s\" }",
+            "1:18: cpu = \"0s\": it has to be more than 0s; write 365days for nearly no limit",
+        ),
+        (
+            "limits = { total-memory = \"1MiB\" }",
+            "1:27: total-memory (1MiB) is less than memory (64MiB): no instance could use all of its memory; raise \
+             total-memory or lower memory",
+        ),
+    ] {
+        let problems = folder.problems(&format!("{line}\nfiles = \"public\"\n"));
+        assert_eq!(problems, [format!("belljar.toml:{told}")], "{line}");
+    }
 }

@@ -13,18 +13,9 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use super::compile_limits::CompileLimits;
 use super::content_hash::ContentHash;
 use belljar_sandbox::{CompileTarget, Engine};
-
-/// What compiling a component may take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CompileLimits {
-    /// Bytes.
-    pub memory: u64,
-    /// Processor time, on each processor. By the clock it may take four times as long, since it gives way to
-    /// requests.
-    pub time: Duration,
-}
 
 /// Starts compiler processes, a few at once.
 pub(super) struct Compiler {
@@ -77,7 +68,10 @@ impl Compiler {
         command
             .arg("compile")
             .args(["--memory", &self.limits.memory.to_string()])
-            .args(["--seconds", &self.limits.time.as_secs().max(1).to_string()]);
+            .args([
+                "--seconds",
+                &self.limits.timeout.as_secs().max(1).to_string(),
+            ]);
         if target == CompileTarget::OnDemand {
             command.arg("--anywhere");
         }
@@ -136,7 +130,7 @@ impl Compiler {
                 let _ = errors.take(MAX_STDERR).read_to_end(&mut text);
                 let _ = sender.send(String::from_utf8_lossy(&text).into_owned());
             });
-            let timeout = self.limits.time.saturating_mul(WALL_CLOCK_FACTOR);
+            let timeout = self.limits.timeout.saturating_mul(WALL_CLOCK_FACTOR);
             let text = stderr
                 .recv_timeout(timeout.min(LOG_AFTER))
                 .or_else(|error| {
@@ -165,7 +159,7 @@ impl Compiler {
     fn too_long(&self) -> String {
         format!(
             "compilation takes longer than {:?}; raise --compile-timeout to allow more",
-            self.limits.time
+            self.limits.timeout
         )
     }
 

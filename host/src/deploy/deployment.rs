@@ -9,7 +9,8 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::runtime;
 
-use super::compile::{CompileLimits, Compiler};
+use super::compile::Compiler;
+use super::compile_limits::CompileLimits;
 use super::load::Loader;
 use super::load_queue::{Event, LoadQueue};
 use super::swap::LiveRoutes;

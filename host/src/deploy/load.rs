@@ -123,8 +123,8 @@ impl Loader {
             .map_err(|error| LoadOutcome::Refused(format!("{error:#}")))?;
         let handler = Handler::load(self.engine.clone(), bytes, grants, config.limits.clone())
             .map_err(|error| LoadOutcome::Refused(error.to_string()))?
-            .reuse(config.reuse)
-            .concurrency(config.concurrency)
+            .reuse(config.instances.reuse)
+            .concurrency(config.instances.concurrency)
             .developing(self.developing);
         Ok(match live {
             Some(live) => handler.successor_of(&live.handler).build(),

@@ -11,6 +11,7 @@
 //! If a step fails, the previous version keeps serving, and the log says why.
 
 mod compile;
+mod compile_limits;
 mod config_file;
 mod content_hash;
 mod deployment;
@@ -31,7 +32,8 @@ mod swap;
 mod truncation;
 mod watch;
 
-pub use compile::{CompileLimits, REFUSED};
+pub use compile::REFUSED;
+pub use compile_limits::CompileLimits;
 pub use deployment::{Deployment, Options};
 pub use embedded::FILES;
 pub use preview::FoundHandler;

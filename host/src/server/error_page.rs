@@ -5,9 +5,9 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use bytesize::ByteSize;
-
 use super::route_target::{ActiveHandler, MissingHandler};
+use crate::config::units;
+use belljar_http::settings::Settings;
 use belljar_http::{Body, Response};
 use belljar_sandbox::{Failed, Limits};
 
@@ -73,21 +73,9 @@ impl Page {
 
     fn limits(&mut self, limits: &Limits) {
         self.push(format_args!("<h2>Limits</h2>\n<table>\n"));
-        let memory = |bytes: usize| match bytes {
-            usize::MAX => "no limit".to_owned(),
-            bytes => ByteSize::b(bytes as u64).to_string(),
-        };
-        for (name, value) in [
-            ("timeout", format!("{:?}", limits.timeout)),
-            ("cpu", format!("{:?}", limits.cpu)),
-            ("memory", memory(limits.memory)),
-            ("total-memory", memory(limits.total_memory)),
-            ("max-handles", limits.max_handles.to_string()),
-            ("max-instances", limits.max_instances.to_string()),
-            ("max-queue", limits.max_queue.to_string()),
-            ("queue-timeout", format!("{:?}", limits.queue_timeout)),
-        ] {
-            self.push(format_args!("<tr><th>{name}<td>{value}\n"));
+        for (setting, value) in Limits::TABLE.iter().zip(limits.values()) {
+            let value = units::show(setting.kind, value);
+            self.push(format_args!("<tr><th>{}<td>{value}\n", setting.name));
         }
         self.push(format_args!("</table>\n"));
     }

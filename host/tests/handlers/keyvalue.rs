@@ -272,7 +272,7 @@ fn set_flags_become_configuration_values() {
     for (arguments, expected) in [
         (
             &["--set", "color=blue", "--set", "color=red"][..],
-            "--set color is there twice",
+            "--set color is given twice",
         ),
         (&["--set", "color"], "NAME=VALUE"),
         (&["--set", "=blue"], "NAME=VALUE"),

@@ -1,9 +1,9 @@
-//! `belljar check`: what it says of a component, and its exit status.
+//! `belljar check FILE`: its report on a component, and its exit status.
 
 use crate::support::{Site, component, run};
 use serde_json::Value;
 
-/// What `check --json` says with these flags, and its exit status.
+/// The exit status and the report of `check --json` with these flags.
 fn check(file: &str, flags: &[&str]) -> (Option<i32>, Value) {
     let ended = run(["check", file, "--json"].iter().chain(flags));
     let report = serde_json::from_str(&ended.stdout);
@@ -13,7 +13,7 @@ fn check(file: &str, flags: &[&str]) -> (Option<i32>, Value) {
     )
 }
 
-/// Status, effect and flag of an import, whatever its version.
+/// Status, effect and flag of an import of any version.
 fn import(report: &Value, name: &str) -> String {
     let imports = report["imports"].as_array().expect("a list");
     let found = imports.iter().find(|import| {
@@ -27,7 +27,7 @@ fn import(report: &Value, name: &str) -> String {
 }
 
 #[test]
-fn handlers_of_every_contract() {
+fn reports_handlers_of_every_contract() {
     for (name, contract) in [
         ("hello", "belljar:handler/handler@0.1"),
         ("test_grants", "belljar:handler/handler@0.1"),
@@ -65,7 +65,7 @@ fn handlers_of_every_contract() {
 }
 
 #[test]
-fn what_imports_give_depends_on_the_flags() {
+fn reports_the_imports_that_flags_grant() {
     let site = Site::new(&[]);
     let file = component("test_grants").display().to_string();
     let (_, without) = check(&file, &[]);
@@ -98,11 +98,11 @@ fn what_imports_give_depends_on_the_flags() {
         assert_eq!(import(&with, name), "provided, -, -", "{name}");
     }
     assert_eq!(import(&without, "belljar:handler/types"), "provided, -, -");
-    assert!(!site.at("store").exists(), "a check makes no store");
+    assert!(!site.at("store").exists(), "a check creates no store");
 }
 
 #[test]
-fn what_does_not_run() {
+fn reports_why_a_component_does_not_run() {
     let site = Site::new(&[("text.wasm", "this is no component")]);
     let hello = std::fs::read(component("hello")).expect("the component can be read");
     let wat = |text: &str| wat::parse_str(text).expect("the text is a component");
@@ -122,13 +122,13 @@ fn what_does_not_run() {
             "text.wasm",
             b"this is no component",
             Value::Null,
-            "no WebAssembly component",
+            "not a WebAssembly component",
         ),
         (
             "cut.wasm",
             &hello[..hello.len() / 2],
             Value::Null,
-            "no WebAssembly component",
+            "not a WebAssembly component",
         ),
         ("empty.wasm", &empty, Value::Null, "it exports nothing"),
         ("command.wasm", &command, Value::Null, "it exports nothing"),
@@ -165,9 +165,9 @@ fn what_does_not_run() {
     assert_eq!(import(&report, "belljar:handler/types"), "provided, -, -");
 }
 
-/// Its flags are those of `serve`, and so are their errors.
+/// `check` has the flags of `serve`, with the same errors.
 #[test]
-fn what_cannot_be_checked() {
+fn rejects_wrong_command_lines() {
     let hello = component("hello").display().to_string();
     for (arguments, told) in [
         (&["check"][..], "FILE"),
@@ -181,6 +181,10 @@ fn what_cannot_be_checked() {
             "--allow-outbound",
         ),
         (&["check", &hello, "--memory", "much"], "much"),
+        (
+            &["check", &hello, "--total-memory", "1MiB"],
+            "total-memory (1MiB) is less than memory (64MiB)",
+        ),
         (
             &["check", &hello, "--set", "a=1", "--set", "a=2"],
             "--set a",
@@ -197,7 +201,7 @@ fn what_cannot_be_checked() {
     }
 }
 
-/// A handler that imports what nobody has.
+/// A handler with imports that no host provides.
 fn with_strange_imports() -> Vec<u8> {
     let mut bytes = std::fs::read(component("test_grants")).expect("the component can be read");
     let (known, strange) = (b"wasi:config/", b"acme:config/");
@@ -210,13 +214,13 @@ fn with_strange_imports() -> Vec<u8> {
 }
 
 #[test]
-fn what_is_no_component_was_not_compiled() {
+fn reports_no_compilation_without_a_component() {
     let site = Site::new(&[("text.wasm", "no component")]);
     let file = site.path().join("text.wasm").display().to_string();
     let ended = run(["check", &file]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(
-        ended.stdout.contains("it is no WebAssembly component"),
+        ended.stdout.contains("it is not a WebAssembly component"),
         "{ended:?}"
     );
     assert!(!ended.stdout.contains("compiled"), "{ended:?}");

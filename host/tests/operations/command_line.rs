@@ -1,4 +1,4 @@
-//! The program as its user meets it: what it prints, what it refuses, and how it ends.
+//! The command line: what the program prints, what it rejects, and how it exits.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Client, PATIENCE, Server, Site, component, head, run};
 
 #[test]
-fn the_first_line_of_output_is_the_address() {
+fn prints_its_address_first() {
     let site = Site::new(&[("index.html", "page")]);
     let server = Server::options()
         .arg(site.path())
@@ -28,9 +28,8 @@ fn the_first_line_of_output_is_the_address() {
     assert_ne!(server.url, second);
 }
 
-/// IPv6 is spoken where the machine has it.
 #[test]
-fn an_address_of_ipv6_is_shown_in_brackets() {
+fn prints_ipv6_addresses_in_brackets() {
     if TcpListener::bind("[::1]:0").is_err() {
         eprintln!("not tested: this machine has no IPv6");
         return;
@@ -53,9 +52,9 @@ fn an_address_of_ipv6_is_shown_in_brackets() {
     );
 }
 
-/// Exit status 2, nothing on the standard output, and a word about what is wrong.
+/// With exit status 2, no standard output, and one error.
 #[test]
-fn a_command_that_cannot_be_carried_out() {
+fn rejects_wrong_commands() {
     let site = Site::new(&[
         ("file.txt", "content"),
         ("text.wasm", "this is no component"),
@@ -148,6 +147,54 @@ fn a_command_that_cannot_be_carried_out() {
         (&["serve", &folder, "--max-head", "0"], "--max-head"),
         (&["serve", &folder, "--max-head", "1GiB"], "--max-head"),
         (
+            &["serve", &folder, "--max-head", "1GiB"],
+            "it has to be 256B to 1MiB",
+        ),
+        (
+            &["serve", &folder, "--max-handles", "0"],
+            "it has to be 1 to 1000000",
+        ),
+        (
+            &["serve", &folder, "--max-queue", "1000001"],
+            "it has to be 0 to 1000000",
+        ),
+        (
+            &["serve", &folder, "--total-memory", "1MiB"],
+            "total-memory (1MiB) is less than memory (64MiB)",
+        ),
+        (
+            &[
+                "serve",
+                "--handlers",
+                &folder,
+                "--memory",
+                "1GiB",
+                "--total-memory",
+                "1MiB",
+            ],
+            "total-memory (1MiB) is less than memory (1GiB)",
+        ),
+        (
+            &["serve", &folder, "--concurrency", "2"],
+            "concurrency (2) is greater than reuse (1)",
+        ),
+        (
+            &["serve", "--handler", &handler, "--store-max-key", "1KiB"],
+            "store-max-key has no effect without a store",
+        ),
+        (
+            &["serve", &folder, "--listen", "nonsense"],
+            "write it as 127.0.0.1:8080",
+        ),
+        (
+            &["serve", "--config", &file, "--max-instances", "5"],
+            "cannot be used with",
+        ),
+        (
+            &["serve", "--config", &file, "--reuse", "5"],
+            "cannot be used with",
+        ),
+        (
             &["serve", &folder, "--cache-control", "a\r\nX: y"],
             "--cache-control",
         ),
@@ -164,14 +211,14 @@ fn a_command_that_cannot_be_carried_out() {
         assert_eq!(ended.stdout, "", "{arguments:?}");
         assert!(
             ended.stderr.contains(told),
-            "{arguments:?} says nothing of {told}: {}",
+            "{arguments:?} does not mention {told}: {}",
             ended.stderr
         );
         for word in ["panicked", "backtrace", "Caused by"] {
             assert!(!ended.stderr.contains(word), "{}", ended.stderr);
         }
         let mut lines = ended.stderr.lines();
-        // One sentence, or what the parser of the command line adds to one.
+        // One line, or the lines that clap adds to its errors.
         if lines
             .next()
             .is_some_and(|line| line.starts_with("belljar: "))
@@ -182,10 +229,10 @@ fn a_command_that_cannot_be_carried_out() {
     }
 }
 
-/// A folder is served whatever it is called.
+/// The name of a folder may be any bytes.
 #[cfg(unix)]
 #[test]
-fn names_of_folders_are_bytes() {
+fn serves_folders_with_any_name() {
     use std::os::unix::ffi::OsStrExt;
     for name in [
         &b"with space"[..],
@@ -203,10 +250,10 @@ fn names_of_folders_are_bytes() {
     }
 }
 
-/// Nobody is told that all is well where nothing can be read.
+/// The server does not start if it has no permission to read the folder.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_folder_that_may_not_be_read() {
+fn rejects_an_unreadable_folder() {
     use std::os::unix::fs::PermissionsExt;
     let site = Site::new(&[]);
     let closed = std::fs::Permissions::from_mode(0o000);
@@ -221,7 +268,7 @@ fn a_folder_that_may_not_be_read() {
 }
 
 #[test]
-fn help_and_version() {
+fn prints_help_and_version() {
     for (arguments, told) in [
         (&["--help"][..], "serve"),
         (&["serve", "--help"], "--max-body"),
@@ -240,7 +287,7 @@ fn help_and_version() {
             ended.stdout
         );
     }
-    // Every limit that the tests know is a flag that the help explains.
+    // The help lists every flag of the older versions.
     let help = run(["serve", "--help"]).stdout;
     for flag in [
         "--listen",
@@ -265,12 +312,12 @@ fn help_and_version() {
         "--send-timeout",
         "--grace",
     ] {
-        assert!(help.contains(flag), "{flag} is not explained");
+        assert!(help.contains(flag), "the help has no {flag}");
     }
 }
 
 #[test]
-fn the_current_folder_is_served_where_none_is_named() {
+fn serves_the_current_folder_by_default() {
     let site = Site::new(&[("index.html", "page")]);
     let folder = site.path();
     let in_folder = |command: &mut std::process::Command| {
@@ -281,7 +328,7 @@ fn the_current_folder_is_served_where_none_is_named() {
 }
 
 #[test]
-fn a_handler_sees_the_folders_it_was_given() {
+fn grants_folders_to_a_handler() {
     let read = Site::new(&[("file.txt", "content")]);
     let written = Site::new(&[("file.txt", "content")]);
     let server = Server::options()
@@ -301,7 +348,7 @@ fn a_handler_sees_the_folders_it_was_given() {
             .get("/fifo?path=/file.txt")
             .text()
             .starts_with("refused"),
-        "there is no / of its own"
+        "the handler has no / of its own"
     );
     assert!(
         !server
@@ -316,7 +363,7 @@ fn a_handler_sees_the_folders_it_was_given() {
             .starts_with("write: ALLOWED\n")
     );
     assert!(!read.at("new.txt").exists() && written.at("new.txt.link").exists());
-    // Without any there is nothing to see.
+    // Without a grant the handler has no folder.
     assert_eq!(
         Server::shared().get("/file?path=/file.txt").text(),
         "no folder was granted\n"
@@ -324,7 +371,7 @@ fn a_handler_sees_the_folders_it_was_given() {
 }
 
 #[test]
-fn hello_is_a_handler_like_any_other() {
+fn runs_the_hello_example() {
     let server = Server::options().handler("hello").start();
     for target in ["/", "/any/address?at=all"] {
         let answer = server.get(target);
@@ -343,7 +390,7 @@ fn hello_is_a_handler_like_any_other() {
 }
 
 #[test]
-fn each_request_leaves_a_line_in_the_log() {
+fn logs_a_line_for_each_request() {
     let server = Server::of_untrusted("");
     assert_eq!(server.get("/hello?x=1").status, 200);
     let line = server.wait_for_log("the request", |line| {
@@ -356,7 +403,7 @@ fn each_request_leaves_a_line_in_the_log() {
     assert_eq!(server.get("/status?code=418").status, 418);
     let line = server.wait_for_log("the request", |line| line.contains("/status?code=418"));
     assert!(line.contains(" 418 "), "{line}");
-    // A request cannot write a line of its own, nor end the field it is quoted in.
+    // A request cannot add a line to the log, nor end the field that quotes it.
     assert_eq!(server.get("/nothing\"%0a500").status, 404);
     let line = server.wait_for_log("the request", |line| line.contains("/nothing"));
     assert!(
@@ -373,7 +420,7 @@ fn each_request_leaves_a_line_in_the_log() {
 }
 
 #[test]
-fn verbose_shows_both_heads() {
+fn verbose_logs_both_heads() {
     let server = Server::of_untrusted("-v");
     assert_eq!(
         server
@@ -393,12 +440,12 @@ fn verbose_shows_both_heads() {
     server.wait_for_log("the strange field", |line| line.starts_with("> X: "));
     assert!(
         !server.log().contains('\u{9b}'),
-        "a control character of the client's reached the terminal"
+        "a control character of the client reached the terminal"
     );
 }
 
 #[test]
-fn rust_log_sets_how_much_is_said() {
+fn rust_log_sets_the_log_level() {
     for (level, said) in [("error", false), ("info", true), ("guest=info", true)] {
         let with_level = |command: &mut std::process::Command| {
             command.env("RUST_LOG", level);
@@ -408,7 +455,7 @@ fn rust_log_sets_how_much_is_said() {
             .command(with_level)
             .start();
         assert_eq!(server.get("/print").status, 200);
-        // It comes after what the handler printed.
+        // The access log follows the output of the handler.
         server.wait_for_log("the request", |line| line.contains("GET /print"));
         assert_eq!(
             server.log().contains("a line on the standard output"),
@@ -419,10 +466,10 @@ fn rust_log_sets_how_much_is_said() {
     }
 }
 
-/// Without room for a pool of instances the server says so, and serves.
+/// Without address space for a pool of instances the server logs so, and serves.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_small_address_space_is_enough() {
+fn serves_in_a_small_address_space() {
     let site = Site::new(&[("index.html", "page")]);
     let server = Server::options_under("-v 2000000").arg(site.path()).start();
     server.wait_for_log("how instances are allocated", |line| {
@@ -433,9 +480,9 @@ fn a_small_address_space_is_enough() {
     }
 }
 
-/// A name that stands for several addresses is listened to on all of them, a line for each.
+/// The server listens on all addresses of a name, and prints a line for each.
 #[test]
-fn an_address_may_be_a_name() {
+fn listens_on_a_name() {
     let site = Site::new(&[("index.html", "page")]);
     let server = Server::options()
         .arg(site.path())
@@ -452,10 +499,10 @@ fn an_address_may_be_a_name() {
     assert_eq!(Client::connect(address).get("/").text(), "page");
 }
 
-/// What was begun is brought to its end, and nothing new is taken.
+/// After the signal the server accepts no new connections.
 #[cfg(unix)]
 #[test]
-fn a_signal_lets_requests_in_flight_finish() {
+fn finishes_requests_in_flight_after_a_signal() {
     use rustix::process::Signal;
     for signal in [Signal::TERM, Signal::INT] {
         let mut server = Server::of_untrusted("--grace 50s --idle-timeout 50s");
@@ -469,7 +516,7 @@ fn a_signal_lets_requests_in_flight_finish() {
         ));
         assert_eq!(in_flight.response().status, 100);
 
-        tell(&server, signal);
+        send_signal(&server, signal);
         idle.assert_closed("the signal: nothing was in flight here");
         assert_refused(server.address);
         in_flight.send("hello");
@@ -483,7 +530,7 @@ fn a_signal_lets_requests_in_flight_finish() {
 
 #[cfg(unix)]
 #[test]
-fn grace_is_the_longest_that_a_request_can_hold_up_the_end() {
+fn cuts_requests_after_the_grace_period() {
     let mut server = Server::of_untrusted("--grace 300ms --timeout 10m --cpu 10m");
     let mut clients: Vec<_> = ["/sleep?ms=600000", "/loop"]
         .map(|target| (server.connect(), target))
@@ -492,29 +539,29 @@ fn grace_is_the_longest_that_a_request_can_hold_up_the_end() {
         client.send(head("GET", target, &[]));
     }
     server.assert_alive("two that go on for long");
-    tell(&server, rustix::process::Signal::TERM);
+    send_signal(&server, rustix::process::Signal::TERM);
     assert_eq!(server.wait(), Some(0), "log:\n{}", server.log());
     for (client, target) in &mut clients {
-        // Cut off, or told so; never a success.
+        // The connection is cut, or the response is an error, but never a success.
         if let Ok(answer) = client.try_response(false) {
             assert!(answer.status >= 500, "{target}: {}", answer.head);
         }
     }
 }
 
-/// Who cannot wait for the grace period says so again.
+/// A second signal skips the grace period.
 #[cfg(unix)]
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn exits_at_once_after_a_second_signal() {
     use rustix::process::Signal;
     for (first, second) in [(Signal::TERM, Signal::INT), (Signal::INT, Signal::INT)] {
         let mut server = Server::of_untrusted("--grace 10m --timeout 10m");
         let mut client = server.connect();
         client.send(head("GET", "/sleep?ms=600000", &[]));
         server.assert_alive("a sleeper");
-        tell(&server, first);
+        send_signal(&server, first);
         server.wait_for_log("the first signal", |line| line.contains("stopping"));
-        tell(&server, second);
+        send_signal(&server, second);
         assert_eq!(server.wait(), Some(1));
         assert!(
             client.try_response(false).is_err(),
@@ -525,7 +572,7 @@ fn a_second_signal_ends_it_at_once() {
 
 #[cfg(unix)]
 #[test]
-fn an_idle_server_ends_at_once() {
+fn exits_at_once_when_idle() {
     let site = Site::new(&[]);
     let mut server = Server::options()
         .arg(site.path())
@@ -536,7 +583,7 @@ fn an_idle_server_ends_at_once() {
     let mut silent = server.connect();
     let mut partial = server.connect();
     partial.send("GET / HTTP/1.1\r\nHo");
-    tell(&server, rustix::process::Signal::TERM);
+    send_signal(&server, rustix::process::Signal::TERM);
     idle.assert_closed("the signal");
     silent.assert_closed("the signal");
     partial.finish_sending();
@@ -544,7 +591,7 @@ fn an_idle_server_ends_at_once() {
 }
 
 #[cfg(unix)]
-fn tell(server: &Server, signal: rustix::process::Signal) {
+fn send_signal(server: &Server, signal: rustix::process::Signal) {
     use rustix::process::{Pid, kill_process};
     let process = i32::try_from(server.process_id())
         .ok()
@@ -553,19 +600,19 @@ fn tell(server: &Server, signal: rustix::process::Signal) {
     kill_process(process, signal).expect("the server is there");
 }
 
-/// Connections that were taken before the listener closed may still come through; soon none does.
+/// Connections accepted before the listener closed may still succeed for a moment.
 fn assert_refused(address: SocketAddr) {
     let begin = Instant::now();
     while TcpStream::connect_timeout(&address, PATIENCE).is_ok() {
         assert!(
             begin.elapsed() < PATIENCE,
-            "new connections are still taken"
+            "new connections are still accepted"
         );
         thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// The example `untrusted` with the names of some imports changed: a component that asks for what nobody grants.
+/// The example `untrusted` with some imports renamed, so that no host provides them.
 fn with_strange_imports() -> Vec<u8> {
     let mut bytes = std::fs::read(component("untrusted")).expect("the component can be read");
     let (known, strange) = (b"wasi:sockets/", b"acme:sockets/");

@@ -1,4 +1,4 @@
-//! Components are compiled in processes of their own, within limits, to where the server looks for them.
+//! Components are compiled in separate processes, within limits, into the server's cache.
 
 use std::fs::{self, File};
 use std::os::unix::fs::DirBuilderExt;
@@ -18,7 +18,7 @@ fn compile(file: &std::path::Path, folder: &std::path::Path, memory: u64) -> Out
         .expect("the program starts")
 }
 
-/// What `check` says of how long it compiled: null where it found the component compiled.
+/// The compile time that `check` reports: null if the component was compiled before.
 fn compiled_in(file: &std::path::Path, cache: &std::path::Path) -> Value {
     let output = belljar()
         .args(["check", "--json"])
@@ -31,9 +31,9 @@ fn compiled_in(file: &std::path::Path, cache: &std::path::Path) -> Value {
     report["compile_ms"].clone()
 }
 
-/// One that the server would not find were compiled in the server itself, without any limit.
+/// Otherwise the server would compile the component again, in its own process and without limits.
 #[test]
-fn what_another_process_compiled_is_found() {
+fn finds_components_that_another_process_compiled() {
     for name in ["hello", "test_proxy", "test_service"] {
         let cache = Site::new(&[]);
         let file = component(name);
@@ -49,18 +49,18 @@ fn what_another_process_compiled_is_found() {
 }
 
 #[test]
-fn what_is_no_component_is_said_in_a_line() {
+fn rejects_other_files_with_one_line() {
     let site = Site::new(&[("text.wasm", "this is no component")]);
     let output = compile(&site.at("text.wasm"), &site.path(), 1 << 30);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.contains("no WebAssembly component"), "{said}");
+    assert!(said.contains("not a WebAssembly component"), "{said}");
 }
 
-/// A user without a folder of his own, as services often are.
+/// Users that run services often have no home folder.
 #[test]
-fn without_a_folder_for_caches_there_is_one_for_the_life_of_the_server() {
+fn uses_a_temporary_cache_without_a_home_folder() {
     let temporary = Site::new(&[]);
     let file = temporary.write("a.wasm", &answering("1"));
     let mut server = Server::options()

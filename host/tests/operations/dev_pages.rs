@@ -7,7 +7,13 @@ fn only_dev_pages_show_the_failure() {
     for (target, parts) in [
         (
             "/trap",
-            &["<h1>", "unreachable", "Backtrace", "max-handles"][..],
+            &[
+                "<h1>",
+                "unreachable",
+                "Backtrace",
+                "<th>max-handles<td>256",
+                "<th>client-rate<td>no limit",
+            ][..],
         ),
         ("/panic?<script>", &["&lt;script&gt;", "the handler panics"]),
         ("/loop", &["cpu", "504"]),
@@ -49,7 +55,7 @@ fn dev_pages_show_why_a_build_was_refused() {
     let never = server.get("/never");
     assert_eq!(never.status, 503);
     assert!(
-        never.text().contains("no WebAssembly component"),
+        never.text().contains("not a WebAssembly component"),
         "{}",
         never.text()
     );
@@ -58,7 +64,7 @@ fn dev_pages_show_why_a_build_was_refused() {
     server.wait_for_log("the refusal", |line| line.contains("trap.wasm: "));
     let page = server.get("/trap").text();
     assert!(
-        page.contains("older version") && page.contains("no WebAssembly component"),
+        page.contains("older version") && page.contains("not a WebAssembly component"),
         "{page}"
     );
 }

@@ -74,12 +74,15 @@ fn refuses_broken_files_and_keeps_the_old_version() {
     );
     let hello = fs::read(component("hello")).expect("the component is there");
     for (bytes, reason) in [
-        (b"this is no component".to_vec(), "no WebAssembly component"),
+        (
+            b"this is no component".to_vec(),
+            "not a WebAssembly component",
+        ),
         (b"\0asm\x01\0\0\0".to_vec(), "core WebAssembly module"),
         (hello[..hello.len() / 2].to_vec(), "is incomplete"),
         (Vec::new(), "is incomplete"),
         (b"\0asm\x0d\0\x01\0".to_vec(), "exports nothing"),
-        (damaged(&hello), "no WebAssembly component"),
+        (damaged(&hello), "not a WebAssembly component"),
         (handler_that("", "unreachable"), "cannot start the handler"),
         (
             handler_that("", "(loop $l (br $l))"),

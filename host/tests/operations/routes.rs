@@ -159,7 +159,7 @@ fn replaces_the_configuration_as_a_whole_or_not_at_all() {
         ),
         (
             "[[route]]\npath = '/b'\nresponse = {}\n[[route]]\npath = '/c'\ncomponent = 'belljar.toml'\n",
-            "no WebAssembly component",
+            "not a WebAssembly component",
         ),
     ] {
         write(broken);

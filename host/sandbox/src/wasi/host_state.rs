@@ -64,7 +64,7 @@ impl HostState {
                 .limited(Resource::Memory, limits.memory as u64)
                 .limited(
                     Resource::OutboundConnections,
-                    grants.outbound.settings.connections as u64,
+                    grants.outbound.settings.limits.connections as u64,
                 )
                 .limited(Resource::DeniedLines, DENIED_LINES),
         );

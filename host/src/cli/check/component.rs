@@ -1,4 +1,4 @@
-//! What a component is, and whether it would run.
+//! The report of `belljar check FILE`: a component's world and imports, and whether it runs.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use belljar_sandbox::{Import, Inspection, Provision};
 use bytesize::ByteSize;
 use serde::Serialize;
 
-/// What was found out about a component.
+/// The report on a component.
 #[derive(Serialize)]
 pub struct Report {
     file: String,
@@ -51,16 +51,19 @@ impl Report {
         }
     }
 
-    /// As people read it.
+    /// The report as text.
     pub fn text(&self) -> String {
         let mut text = format!("{}\n\n", self.file);
-        let contract = self.contract.as_deref().unwrap_or("none that is known");
+        let contract = self
+            .contract
+            .as_deref()
+            .unwrap_or("none of the supported contracts");
         // Writing to a string does not fail.
         let _ = writeln!(text, "  contract  {contract}");
         let _ = writeln!(text, "  size      {}", ByteSize::b(self.size));
         let _ = match self.compile_ms {
             Some(time) => writeln!(text, "  compiled  in {time:.1} ms"),
-            // Nothing of a component was found in the file.
+            // The file has no component in it.
             None if self.exports.is_empty() && self.imports.is_empty() => Ok(()),
             None => writeln!(text, "  compiled  before"),
         };

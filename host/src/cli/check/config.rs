@@ -1,4 +1,4 @@
-//! What is wrong with a `belljar.toml`, and with the handlers that it names.
+//! The report of `belljar check --config`: the errors in the file, and its handlers that do not run.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use belljar::deploy::FoundHandler;
 use belljar_sandbox::{Engine, Grants, Inspection, StoreInUse};
 use serde::Serialize;
 
-/// What was found out about a configuration.
+/// The report on a configuration.
 #[derive(Serialize)]
 pub struct ConfigReport {
     file: String,
@@ -22,9 +22,9 @@ pub struct ConfigReport {
 #[derive(Serialize)]
 struct ReportedHandler {
     name: String,
-    /// File and line; of one in a folder its own file.
+    /// File and line. For a handler in a folder: its own file.
     place: String,
-    /// None for the embedded one that serves files.
+    /// None: the embedded component that serves files.
     component: Option<String>,
     contract: Option<String>,
     error: Option<String>,
@@ -33,7 +33,7 @@ struct ReportedHandler {
 impl ConfigReport {
     /// # Errors
     ///
-    /// Where the file cannot be read. What is wrong in it is what is reported.
+    /// The file cannot be read. Errors in it are part of the report.
     pub fn of(file: &Path) -> anyhow::Result<Self> {
         let shown = file.display().to_string();
         let bytes = std::fs::read(file).with_context(|| format!("{shown} cannot be read"))?;
@@ -49,9 +49,9 @@ impl ConfigReport {
         })
     }
 
-    /// Loads each handler as the server would.
+    /// Loads each handler like the server.
     fn handlers(config: &Config) -> anyhow::Result<Vec<ReportedHandler>> {
-        let engine = Arc::new(Engine::new(config.server.max_instances, 1)?);
+        let engine = Arc::new(Engine::new(config.server.limits.max_instances, 1)?);
         let mut seen = Vec::new();
         let mut reported = Vec::new();
         for route in config.sites.iter().flat_map(|site| &site.routes) {
@@ -78,7 +78,7 @@ impl ConfigReport {
         Ok(reported)
     }
 
-    /// As people read it: each problem in a line, or that there is none.
+    /// The report as text: one error per line, or that there is none.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
@@ -92,7 +92,7 @@ impl ConfigReport {
             }
         }
         if self.sound {
-            let _ = writeln!(text, "{}: nothing is wrong with it", self.file);
+            let _ = writeln!(text, "{}: the configuration is valid", self.file);
         }
         text
     }
@@ -122,7 +122,7 @@ impl ReportedHandler {
     }
 }
 
-/// None of the embedded component, which is known.
+/// None: the embedded component, which needs no inspection.
 fn inspection(handler: &HandlerConfig, engine: &Arc<Engine>) -> anyhow::Result<Option<Inspection>> {
     let grants = grants(handler)?;
     let Component::File(file) = &handler.component else {
@@ -139,7 +139,7 @@ fn inspection(handler: &HandlerConfig, engine: &Arc<Engine>) -> anyhow::Result<O
     )))
 }
 
-/// A store that is in use is sound: a server may run with it while its next configuration is checked.
+/// Accepts a store in use: a server may run with it while its next configuration is checked.
 fn grants(handler: &HandlerConfig) -> anyhow::Result<Grants> {
     match handler.grants.check(&handler.name) {
         Err(error) if error.is::<StoreInUse>() => {

@@ -1,17 +1,22 @@
 //! The limits of what a handler stores.
 
+use belljar_http::settings;
+use belljar_http::settings::Kind;
+
 use super::rejected::{Rejected, excerpt};
 
-/// The most that a handler may store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StoreLimits {
-    /// Bytes of all entries of a handler. An entry counts as its key, its value, the name of its bucket and
-    /// [`ENTRY_COST`](StoreLimits::ENTRY_COST).
-    pub max_bytes: u64,
-    /// Bytes of a key in UTF-8.
-    pub max_key: usize,
-    /// Bytes of a value.
-    pub max_value: usize,
+settings! {
+    /// How much a handler may store.
+    #[derive(Copy)]
+    pub struct StoreLimits: "Grants: key-value store", prefix "store-" {
+        /// Maximum size of everything that a handler stores. An entry counts as its key, its value, its bucket's name
+        /// and 64 bytes.
+        pub max_bytes: u64 = 64 << 20, Kind::SIZE, beyond "the handler gets an error";
+        /// Maximum size of a key.
+        pub max_key: usize = 1 << 10, Kind::SIZE, beyond "the handler gets an error";
+        /// Maximum size of a value.
+        pub max_value: usize = 1 << 20, Kind::SIZE, beyond "the handler gets an error";
+    }
 }
 
 impl StoreLimits {
@@ -38,15 +43,5 @@ impl StoreLimits {
             )));
         }
         Ok(())
-    }
-}
-
-impl Default for StoreLimits {
-    fn default() -> Self {
-        Self {
-            max_bytes: 64 << 20,
-            max_key: 1 << 10,
-            max_value: 1 << 20,
-        }
     }
 }

@@ -14,6 +14,7 @@ mod connect;
 mod connections;
 pub(crate) mod error_code;
 mod exchange;
+mod limits;
 mod origin;
 mod trust;
 
@@ -37,11 +38,12 @@ use crate::account::resource::Resource;
 
 pub use self::address::Network;
 pub use self::allowed_origin::AllowedOrigin;
+pub use self::limits::OutboundLimits;
 pub use self::trust::Authorities;
 
 /// The other servers that a handler may send requests to, and the limits of these requests. By default no server is
 /// allowed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Outbound {
     /// The allowed origins.
     pub origins: Vec<AllowedOrigin>,
@@ -50,34 +52,7 @@ pub struct Outbound {
     pub private: Vec<Network>,
     /// The certificate authorities that are trusted for https.
     pub authorities: Authorities,
-    /// The most time for a connection: the wait for one to close if the limit is reached, the name lookup, TCP and TLS.
-    pub connect_timeout: Duration,
-    /// The most time between the end of the request and the head of the response.
-    pub first_byte_timeout: Duration,
-    /// The most time between two parts of the response body, while the handler waits for the next one.
-    pub between_bytes_timeout: Duration,
-    /// The most bytes of a response head.
-    pub max_head: usize,
-    /// The most bytes of a response body.
-    pub max_body: u64,
-    /// The most open connections of an instance. A further request waits until one closes.
-    pub connections: usize,
-}
-
-impl Default for Outbound {
-    fn default() -> Self {
-        Self {
-            origins: Vec::new(),
-            private: Vec::new(),
-            authorities: Authorities::default(),
-            connect_timeout: Duration::from_secs(5),
-            first_byte_timeout: Duration::from_secs(20),
-            between_bytes_timeout: Duration::from_secs(20),
-            max_head: 32 << 10,
-            max_body: 1 << 30,
-            connections: 8,
-        }
-    }
+    pub limits: OutboundLimits,
 }
 
 impl Outbound {
@@ -107,13 +82,16 @@ impl Outbound {
         let lower = |limit: Duration, wanted: Option<Duration>| {
             wanted.map_or(limit, |wanted| wanted.min(limit))
         };
-        let connect = lower(self.connect_timeout, options.connect_timeout);
+        let connect = lower(self.limits.connect_timeout, options.connect_timeout);
         Bounds {
             connected_by: Instant::now() + connect,
-            first_byte: lower(self.first_byte_timeout, options.first_byte_timeout),
-            between_bytes: lower(self.between_bytes_timeout, options.between_bytes_timeout),
-            max_head: self.max_head,
-            max_body: self.max_body,
+            first_byte: lower(self.limits.first_byte_timeout, options.first_byte_timeout),
+            between_bytes: lower(
+                self.limits.between_bytes_timeout,
+                options.between_bytes_timeout,
+            ),
+            max_head: self.limits.max_head,
+            max_body: self.limits.max_body,
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Redirects and responses as a file has them: what is answered without a handler.
+//! Reads redirects and fixed responses: what is answered without a handler.
 
 use super::document::At;
 use super::file::{RedirectTable, ResponseTable, Short};
+use super::model::{Redirect, StaticResponse};
 use super::reader::Reader;
-use super::{Redirect, StaticResponse};
 use crate::routing::{Location, PathPattern};
 use belljar_http::{Body, Response};
 
@@ -19,9 +19,9 @@ impl Reader<'_> {
             Short::Table(table) => (table.to.as_ref(), table.status, at.key("to")),
         };
         let to = to?;
-        // Of a path that is wrong itself no more can be said.
-        if let Some(Err(wrong)) = path.map(|path| Location::parse(to, path)) {
-            self.tell(at, format!("{to:?}: {wrong}"));
+        // A location can only be checked against a path that is valid itself.
+        if let Some(Err(reason)) = path.map(|path| Location::parse(to, path)) {
+            self.report(at, format!("{to:?}: {reason}"));
         }
         Some(Redirect {
             status: status.unwrap_or(PERMANENT),
@@ -38,10 +38,10 @@ impl Reader<'_> {
             .flatten()
             .map(|(name, value)| (name.clone(), value.0.clone()))
             .collect();
-        let typed = headers
+        let has_type = headers
             .iter()
             .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-        if !typed && !body.is_empty() {
+        if !has_type && !body.is_empty() {
             headers.push(("Content-Type".into(), "text/plain; charset=utf-8".into()));
         }
         let fields = headers
@@ -52,7 +52,7 @@ impl Reader<'_> {
             false => Body::Bytes(body.clone().into()),
         };
         if let Err(error) = Response::new(status, fields.collect(), content) {
-            self.tell(at, format!("the response cannot be sent: {error}"));
+            self.report(at, format!("the response cannot be sent: {error}"));
         }
         Some(StaticResponse {
             status,
@@ -62,5 +62,5 @@ impl Reader<'_> {
     }
 }
 
-/// Permanent, and keeps the method (RFC 9110, section 15.4.9).
+/// A permanent redirect that keeps the method (RFC 9110, section 15.4.9).
 const PERMANENT: u16 = 308;

@@ -1,0 +1,86 @@
+//! What `serve` needs of its process: its log, its limit of open files, its own file.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use belljar::server::Stderr;
+use tracing_subscriber::EnvFilter;
+
+/// The maximum number of connections, if the process may have this many open files.
+///
+/// A quarter of the files is left to the handlers and to the program itself, so that clients that only connect cannot
+/// use them all.
+pub fn max_connections(wanted: usize, open_files: Option<u64>) -> usize {
+    let Some(open_files) = open_files else {
+        return wanted;
+    };
+    let most = usize::try_from(open_files - open_files / 4).unwrap_or(usize::MAX);
+    if most < wanted {
+        tracing::warn!(
+            "at most {most} connections at once, not {wanted}: this process may have only {open_files} open files; \
+             raise the limit with `ulimit -n`"
+        );
+    }
+    wanted.min(most)
+}
+
+/// The path of this program's file. It stays the same file if a newer one takes its name.
+pub fn program() -> anyhow::Result<PathBuf> {
+    let itself = Path::new("/proc/self/exe");
+    match cfg!(target_os = "linux") && itself.exists() {
+        true => Ok(itself.to_owned()),
+        false => std::env::current_exe().context("the file of this program cannot be found"),
+    }
+}
+
+/// Prints the server's URLs to standard output, for people and scripts.
+pub fn announce(listeners: &[tokio::net::TcpListener]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for listener in listeners {
+        let address = listener
+            .local_addr()
+            .context("the listening socket has no address")?;
+        // The server runs on if standard output is closed.
+        let _ = writeln!(out, "http://{address}/");
+    }
+    let _ = out.flush();
+    Ok(())
+}
+
+/// Starts the program's log, at the level `info` unless RUST_LOG sets another.
+pub fn log_to(stderr: Stderr) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(move || stderr.clone())
+        .with_ansi(ansi)
+        .init();
+}
+
+/// Raises the limit of open files, since every connection is one. The usual soft limit of 1,024 is for programs that
+/// use select(2).
+///
+/// Returns the new limit. None: there is none.
+#[cfg(unix)]
+pub fn raise_open_files() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            tracing::debug!("the limit of open files cannot be raised: {error}");
+            limit.current
+        }
+    }
+}
+
+#[cfg(not(unix))]
+pub fn raise_open_files() -> Option<u64> {
+    None
+}

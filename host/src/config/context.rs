@@ -1,0 +1,30 @@
+//! What is known while the sites of a file are read.
+
+use belljar_sandbox::Limits;
+
+use super::document::At;
+use super::model::{Component, HandlerConfig};
+use super::names::Drafts;
+
+/// The settings of all handlers, and the handlers found so far.
+pub(super) struct Context<'d, 'r> {
+    pub limits: &'r Limits,
+    /// How many instances all handlers may have together.
+    pub max_instances: u32,
+    /// The first host of the site that is read. Empty: the site for all other hosts.
+    pub host: String,
+    pub drafts: Drafts<'d>,
+    /// The handlers that serve files, by their numbers among the drafts.
+    pub file_handlers: Vec<(usize, At<'d>)>,
+}
+
+impl Context<'_, '_> {
+    /// A handler of this component that the file says nothing else about.
+    pub fn defaults(&self, component: Component) -> HandlerConfig {
+        HandlerConfig {
+            component,
+            limits: self.limits.clone(),
+            ..HandlerConfig::default()
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The configuration of a server as plain data that can be compared.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use belljar_http as http;
+use belljar_sandbox::{AllowedOrigin, Limits, Network, OutboundLimits, Preopen, StoreLimits};
+
+use super::settings::{InstanceLimits, ServerLimits};
+use crate::routing::{HostPattern, PathPattern};
+
+/// A whole configuration, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    pub server: Server,
+    pub sites: Vec<Site>,
+}
+
+/// What applies to all sites. It takes effect only when the server starts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    pub listen: Vec<SocketAddr>,
+    pub limits: ServerLimits,
+    pub http: http::Limits,
+}
+
+/// A group of hosts with the same routes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    /// Empty: every host that no other site names.
+    pub hosts: Vec<HostPattern>,
+    pub routes: Vec<Route>,
+    /// A folder whose components are routes.
+    pub handlers: Option<HandlersFolder>,
+}
+
+/// A folder whose components are routes, named by their paths.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HandlersFolder {
+    pub path: PathBuf,
+    /// The configuration of a handler whose own `.toml` says nothing else. The name and the component are not used.
+    pub defaults: HandlerConfig,
+}
+
+/// A path, and what answers its requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    pub path: PathPattern,
+    pub action: Action,
+    /// Where the route is defined, for messages: `belljar.toml:12`, `--handler`, `handlers/api/time.wasm`.
+    pub place: String,
+}
+
+/// What answers a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    Run(Arc<HandlerConfig>),
+    Redirect(Redirect),
+    Respond(Arc<StaticResponse>),
+}
+
+/// Sends the client to another location.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// 301, 302, 303, 307 or 308.
+    pub status: u16,
+    /// A path or URL. The route's parameter replaces `{name}`. The query is kept.
+    pub to: String,
+}
+
+/// A fixed response, without a handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaticResponse {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// A component, its grants and its limits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HandlerConfig {
+    /// The name in the log, in the store and in the handler itself. It is unique among the handlers of a server.
+    pub name: String,
+    pub component: Component,
+    pub grants: GrantConfig,
+    pub limits: Limits,
+    pub instances: InstanceLimits,
+}
+
+/// Where a component comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Component {
+    /// The embedded component that serves files.
+    Files,
+    File(PathBuf),
+}
+
+/// What a handler may see and use beyond its request.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GrantConfig {
+    pub dirs: Vec<Preopen>,
+    pub environment: Vec<(String, String)>,
+    /// Values of wasi:config/store.
+    pub config: Vec<(String, String)>,
+    pub tcp: Vec<SocketAddr>,
+    pub outbound: OutboundConfig,
+    pub store: Option<StoreConfig>,
+}
+
+/// Requests to other servers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OutboundConfig {
+    pub origins: Vec<AllowedOrigin>,
+    /// Networks that host names may resolve to although they are not public.
+    pub private: Vec<Network>,
+    /// Files with the certificates of authorities.
+    pub authorities: Vec<PathBuf>,
+    pub limits: OutboundLimits,
+}
+
+/// A key-value store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreConfig {
+    pub file: PathBuf,
+    pub limits: StoreLimits,
+}
+
+/// A handler without grants, whose component is still to be named.
+impl Default for HandlerConfig {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            component: Component::File(PathBuf::new()),
+            grants: GrantConfig::default(),
+            limits: Limits::default(),
+            instances: InstanceLimits::default(),
+        }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+            limits: ServerLimits::default(),
+            http: http::Limits::default(),
+        }
+    }
+}

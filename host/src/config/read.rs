@@ -1,0 +1,117 @@
+//! Reads configuration files: the one pass that finds all errors at once.
+
+use std::path::Path;
+
+use belljar_sandbox::Limits;
+
+use super::document::{At, Document};
+use super::file::{File, HandlerFile};
+use super::model::{Config, HandlerConfig, Server};
+use super::problem::Problems;
+use super::reader::Reader;
+use super::schema::Schema;
+
+impl Config {
+    /// Reads a `belljar.toml`, and checks that the files and folders in it exist. Its paths are relative to its folder.
+    ///
+    /// # Errors
+    ///
+    /// All errors in the file, as far as they can be found at once.
+    pub fn read(path: &Path) -> Result<Self, Problems> {
+        Self::parse_bytes(bytes_of(path)?, path)
+    }
+
+    /// Like [`read`](Self::read), with the file's content.
+    ///
+    /// # Errors
+    ///
+    /// The errors of `read`.
+    pub fn parse_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, Problems> {
+        Self::parse(&text_of(bytes, path)?, path)
+    }
+
+    /// Like [`read`](Self::read), with the file's text.
+    ///
+    /// # Errors
+    ///
+    /// The errors of `read`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Problems> {
+        let (file, document, problems) = Document::read::<File>(text, path)?;
+        let mut reader = Reader::new(path, problems);
+        let top = document.top();
+        let server = reader.server(&file, top);
+        let max_instances = server.limits.max_instances;
+        let defaults = Limits {
+            max_instances,
+            ..Limits::default()
+        };
+        let limits = reader.limits(top.key("limits"), &defaults, max_instances);
+        let sites = reader.sites(file, top, &limits, max_instances);
+        reader.finish(Self { server, sites })
+    }
+
+    /// The JSON schema of `belljar.toml`.
+    pub fn schema() -> serde_json::Value {
+        Schema::of::<File>().into_json()
+    }
+}
+
+impl HandlerConfig {
+    /// Reads the file beside a handler of a folder: `time.toml` beside `time.wasm`. Its paths are relative to its
+    /// folder. Name and component are those of the defaults.
+    ///
+    /// # Errors
+    ///
+    /// All errors in the file, as far as they can be found at once.
+    pub fn read(path: &Path, defaults: &Self) -> Result<Self, Problems> {
+        let text = text_of(bytes_of(path)?, path)?;
+        let (file, document, problems) = Document::read::<HandlerFile>(&text, path)?;
+        let mut reader = Reader::new(path, problems);
+        let handler = reader.handler(file.grants.as_ref(), document.top(), defaults, u32::MAX);
+        reader.finish(handler)
+    }
+
+    /// The JSON schema of the file beside a handler of a folder.
+    pub fn schema() -> serde_json::Value {
+        Schema::of::<HandlerFile>().into_json()
+    }
+}
+
+impl Reader<'_> {
+    fn server(&mut self, file: &File, at: At<'_>) -> Server {
+        let defaults = Server::default();
+        let mut listen = Vec::new();
+        for (position, addresses) in file.listen.iter().flatten().enumerate() {
+            for address in &addresses.0 {
+                if address.port() != 0 && listen.contains(address) {
+                    let at = at.key("listen").item(position);
+                    self.report(
+                        at,
+                        format!("listen has the address {address} twice; remove one"),
+                    );
+                }
+                listen.push(*address);
+            }
+        }
+        Server {
+            listen: match listen.is_empty() {
+                true => defaults.listen,
+                false => listen,
+            },
+            limits: self.settings(at, &defaults.limits),
+            http: self.settings(at.key("http"), &defaults.http),
+        }
+    }
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, Problems> {
+    std::fs::read(path)
+        .map_err(|error| Problems::one(path, format!("the file cannot be read: {error}")))
+}
+
+fn text_of(bytes: Vec<u8>, path: &Path) -> Result<String, Problems> {
+    String::from_utf8(bytes).map_err(|_| {
+        let message = "the file is not UTF-8, which TOML requires; save it as UTF-8";
+        Problems::one(path, message.into())
+    })
+}
