@@ -1,23 +1,23 @@
-//! The distribution's packages, where it is Debian or one of its kin.
+//! Packages of the distribution, on Debian and the distributions derived from it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
-use crate::library::{Sources, Work};
-use crate::targets::Toolchain;
-use crate::{call, output};
+use crate::process::{call, output};
+use crate::rust_toolchain::Toolchain;
+use crate::sources::{Sources, Work};
 
-/// Installs packages, with sudo where that is needed and there.
+/// Installs packages, with sudo if this user needs it and it is installed.
 pub fn install(packages: &[&str]) -> Result<()> {
     refresh();
     as_root(&[&["apt-get", "install", "-y"], packages].concat())
 }
 
-/// The sources of the standard library, from the packages rust-src and wasi-libc. They are fetched and unpacked
-/// without being installed, from whatever releases the machine's apt is configured for; of rust-src only the
-/// toolchain's very version will do, since a standard library of another does not compile.
+/// Fetches the sources of the standard library from the packages rust-src and wasi-libc, and unpacks them without
+/// installing the packages. Any release that apt is configured for may provide them. rust-src must have exactly the
+/// toolchain's version, because a standard library of another version does not compile.
 pub fn sources(toolchain: &Toolchain) -> Result<Sources> {
     refresh();
     let installed = toolchain.sysroot.join("lib/rustlib/src/rust/library");
@@ -34,7 +34,7 @@ pub fn sources(toolchain: &Toolchain) -> Result<Sources> {
             .current_dir(&work.0),
     )?;
     let tree = work.0.join("tree");
-    for package in listed(&work.0)?
+    for package in entries(&work.0)?
         .into_iter()
         .filter(|path| path.extension().is_some_and(|end| end == "deb"))
     {
@@ -54,25 +54,23 @@ pub fn sources(toolchain: &Toolchain) -> Result<Sources> {
 
 /// The version of the package rust-src that holds this version of Rust.
 fn rust_src(wanted: &str) -> Result<String> {
-    let offers =
-        output(Command::new("apt-cache").args(["madison", "rust-src"])).ok_or_else(|| {
-            anyhow!("there is no apt here to ask for the packages rust-src and wasi-libc")
-        })?;
+    let offers = output(Command::new("apt-cache").args(["madison", "rust-src"]))
+        .context("cannot look for the packages rust-src and wasi-libc: this system has no apt")?;
     let versions: Vec<&str> = offers
         .lines()
         .filter_map(|line| Some(line.split('|').nth(1)?.trim()))
         .collect();
     match versions.iter().find(|version| upstream(version) == wanted) {
         Some(version) => Ok((*version).to_owned()),
-        None if versions.is_empty() => bail!("apt knows no package rust-src"),
+        None if versions.is_empty() => bail!("apt has no package rust-src"),
         None => bail!(
-            "apt offers rust-src {}, and rustc is {wanted}: they must be the same",
+            "apt has rust-src {}, but rustc is {wanted}: they must be the same version",
             versions.join(", ")
         ),
     }
 }
 
-/// The part of a Debian version that is the program's own: `1.95.0` of `1:1.95.0+dfsg1-2~bpo13+1`.
+/// The upstream part of a Debian version: `1.95.0` of `1:1.95.0+dfsg1-2~bpo13+1`.
 fn upstream(version: &str) -> &str {
     let version = version
         .split_once(':')
@@ -80,27 +78,28 @@ fn upstream(version: &str) -> &str {
     version.split(['+', '-']).next().unwrap_or(version)
 }
 
-/// Where the package rust-src has rust's `library` folder: in `/usr/src/rustc-VERSION`, or among the libraries.
+/// Finds Rust's `library` folder in the package rust-src: in `/usr/src/rustc-VERSION`, or below `/usr/lib/rustlib`.
 fn library(tree: &Path) -> Result<PathBuf> {
-    let mut folders = listed(&tree.join("usr/src")).unwrap_or_default();
+    let mut folders = entries(&tree.join("usr/src")).unwrap_or_default();
     folders.push(tree.join("usr/lib/rustlib/src/rust"));
     let mut folders = folders.into_iter().map(|folder| folder.join("library"));
     folders
         .find(|folder| folder.join("sysroot/Cargo.toml").is_file())
-        .context("rust-src holds no library/sysroot")
+        .context("the package rust-src has no folder library/sysroot")
 }
 
-fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = folder
         .read_dir()
         .with_context(|| format!("cannot list {}", folder.display()))?;
     Ok(entries.flatten().map(|entry| entry.path()).collect())
 }
 
-/// A machine may have no lists of packages yet, or old ones. Without leave to renew them, those there must do.
+/// Updates the package lists, which may be missing or old. Without the permission to do so, the existing lists are
+/// used.
 fn refresh() {
     if let Err(error) = as_root(&["apt-get", "update", "-qq"]) {
-        println!("the lists of packages could not be renewed: {error:#}");
+        println!("cannot update the package lists: {error:#}");
     }
 }
 
@@ -125,7 +124,7 @@ mod tests {
     use super::upstream;
 
     #[test]
-    fn a_debian_version_holds_the_programs_own() {
+    fn finds_the_upstream_part_of_a_debian_version() {
         let cases = [
             ("1.63.0+dfsg1-2", "1.63.0"),
             ("1.95.0+dfsg1-1~bpo13+1", "1.95.0"),
@@ -133,8 +132,8 @@ mod tests {
             ("1.95.0~beta.2+dfsg1-1", "1.95.0~beta.2"),
             ("1.95.0", "1.95.0"),
         ];
-        for (version, own) in cases {
-            assert_eq!(upstream(version), own, "{version}");
+        for (version, wanted) in cases {
+            assert_eq!(upstream(version), wanted, "{version}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The other way to a component: `cargo component build`, which people ask for by name.
+//! `cargo component build`, the other way to build a component from Rust.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,13 +8,14 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use xtask::workspace;
 
-use crate::{call, output, targets};
+use crate::process::{call, output};
+use crate::targets;
 
-/// Builds examples/hello by cargo-component, which is installed first where it is not there yet.
+/// Builds examples/hello with cargo-component, which is installed first if it is missing.
 pub fn hello() -> Result<()> {
     targets::install()?;
     install()?;
-    println!("== building examples/hello by cargo-component");
+    println!("== building examples/hello with cargo-component");
     let mut cargo = workspace::cargo();
     cargo
         .args([
@@ -29,19 +30,20 @@ pub fn hello() -> Result<()> {
     call(&mut cargo)
 }
 
-/// Into the target folder, so that it is built once and disturbs no other of the user's.
-fn install() -> Result<()> {
+/// Installs cargo-component into the target folder, where it does not affect the user's own programs.
+pub fn install() -> Result<()> {
     let program = root().join("bin/cargo-component");
-    let there = output(Command::new(&program).arg("--version"));
-    if there.is_some_and(|version| version.split(' ').any(|word| word == VERSION)) {
+    let found = output(Command::new(&program).arg("--version"));
+    if found.is_some_and(|version| version.split(' ').any(|word| word == VERSION)) {
         return Ok(());
     }
-    println!("== installing cargo-component {VERSION}, in some minutes");
+    println!("== installing cargo-component {VERSION}, which takes some minutes");
     let mut cargo = workspace::cargo();
-    // Without optimisation: it is built for longer than it runs.
+    // Without optimization and debug information: the build takes far longer than the only run of the program.
     cargo
         .args([
             "install",
+            "--quiet",
             "--debug",
             "--locked",
             "cargo-component",
@@ -52,21 +54,23 @@ fn install() -> Result<()> {
         .arg(root())
         .arg("--target-dir")
         .arg(root().join("target"))
-        .env("CARGO_PROFILE_DEV_DEBUG", "0");
-    call(&mut cargo).context("cargo-component comes from crates.io: is there a connection?")
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env("CARGO_INCREMENTAL", "0");
+    call(&mut cargo)
+        .context("cannot install cargo-component from crates.io; check the internet connection")
 }
 
 fn root() -> PathBuf {
     workspace::target_dir().join("tools")
 }
 
-/// Where cargo looks for a command of that name before it looks elsewhere.
+/// The PATH with `folder` first, where cargo looks first for the program of a subcommand.
 fn path_with(folder: &Path) -> Result<OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = [folder.to_owned()]
         .into_iter()
         .chain(env::split_paths(&path));
-    env::join_paths(folders).context("the target folder's path cannot be part of PATH")
+    env::join_paths(folders).context("cannot put the target folder on the PATH")
 }
 
 const VERSION: &str = "0.21.1";

@@ -1,4 +1,4 @@
-//! Builds what runs under the glass: the default guest, the example handlers, and those of the tests.
+//! Builds the components that are written in Rust: the default guest, the example handlers and the test handlers.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xtask::{digest, section, workspace};
 
-use crate::{call, targets};
+use crate::process::call;
+use crate::targets;
 
-/// Builds the default guest and writes `guest/default/guest.wasm`, with the digest of its sources in it.
+/// Builds the default guest and writes `guest/default/guest.wasm`, which contains the digest of its sources.
 pub fn guest() -> Result<()> {
     targets::install()?;
     let root = workspace::root();
@@ -22,7 +23,7 @@ pub fn guest() -> Result<()> {
     cargo.env("CARGO_ENCODED_RUSTFLAGS", without_paths(root));
     call(&mut cargo)?;
 
-    // Taken after the build, which may have completed Cargo.lock.
+    // Computed after the build, which may have updated Cargo.lock.
     let sources = digest::of_sources(root)?;
     let built = artifacts().join("belljar_default_guest.wasm");
     let mut component =
@@ -38,7 +39,7 @@ pub fn guest() -> Result<()> {
     Ok(())
 }
 
-/// Builds the example handlers, for the tests and for trying them out, and those that only the tests use.
+/// Builds the example handlers, and the handlers that only the tests use.
 pub fn handlers() -> Result<()> {
     targets::install()?;
     println!("== building the handlers");
@@ -49,11 +50,12 @@ pub fn handlers() -> Result<()> {
     Ok(())
 }
 
+/// The folder that holds the built components.
 pub fn artifacts() -> PathBuf {
     workspace::target_dir().join("wasm32-wasip2/guest")
 }
 
-/// Compiler flags that keep the builder's own folders out of the panic messages in the component.
+/// Compiler flags that keep the paths of the building machine out of the panic messages in the component.
 fn without_paths(root: &Path) -> OsString {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
@@ -86,5 +88,5 @@ pub const TESTED: &[&str] = &["belljar-guest", "guestbook"];
 
 const BUILD: [&str; 5] = ["build", "--profile", "guest", "--target", "wasm32-wasip2"];
 
-/// Between the flags in CARGO_ENCODED_RUSTFLAGS.
+/// Separates the flags in CARGO_ENCODED_RUSTFLAGS.
 const SEPARATOR: &str = "\x1f";

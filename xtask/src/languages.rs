@@ -7,9 +7,10 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use xtask::{digest, workspace};
 
-use crate::{call, components, toolchains};
+use crate::process::call;
+use crate::{components, toolchains};
 
-/// Builds those whose sources have changed since they were built.
+/// Builds the handlers whose sources have changed since their last build.
 pub fn handlers() -> Result<()> {
     for handler in HANDLERS {
         handler.build()?;
@@ -18,18 +19,18 @@ pub fn handlers() -> Result<()> {
 }
 
 struct Handler {
-    /// Of the component, which lies beside those in Rust.
+    /// The component's file name without its extension. The file lies beside the components built from Rust.
     name: &'static str,
-    /// Folders and files, from the repository's top folder, that decide what the component is.
+    /// Folders and files that the component depends on, relative to the repository.
     sources: &'static [&'static str],
     recipe: Recipe,
 }
 
-/// Further arguments of the program that builds it.
+/// The program that builds a component, with its arguments.
 enum Recipe {
-    /// Of `examples/wsgi/build.py`.
+    /// `examples/wsgi/build.py`.
     Wsgi(&'static [&'static str]),
-    /// Of componentize-js, run in `examples/js`.
+    /// componentize-js, run in `examples/js`.
     Js(&'static [&'static str]),
 }
 
@@ -68,8 +69,8 @@ impl Handler {
         };
         println!("== building {}", component.display());
         fs::create_dir_all(components::artifacts())
-            .context("cannot make the components' folder")?;
-        // A component without its stamp is built again, whatever becomes of this build.
+            .context("cannot create the folder for components")?;
+        // Without its stamp a component is built again, also if this build fails.
         if stamp.exists() {
             fs::remove_file(&stamp)
                 .with_context(|| format!("cannot remove {}", stamp.display()))?;
@@ -78,7 +79,7 @@ impl Handler {
         fs::write(&stamp, digest).with_context(|| format!("cannot write {}", stamp.display()))
     }
 
-    /// Over the sources and the arguments.
+    /// A digest of the sources and the arguments.
     fn digest(&self) -> Result<String> {
         let arguments = match self.recipe {
             Recipe::Wsgi(arguments) | Recipe::Js(arguments) => arguments.join(" "),
@@ -104,7 +105,7 @@ fn add(root: &Path, path: &Path, parts: &mut Vec<(String, String)>) -> Result<()
             .with_context(|| format!("cannot list {}", path.display()))?;
         for entry in entries {
             let entry: PathBuf = entry?.path();
-            // Of a run on the machine itself.
+            // Python writes this folder when an application is run outside of a component.
             if !entry.ends_with("__pycache__") {
                 add(root, &entry, parts)?;
             }

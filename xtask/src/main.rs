@@ -7,13 +7,17 @@ mod cargo_component;
 mod components;
 mod languages;
 mod library;
+mod process;
+mod rust_toolchain;
+mod sources;
 mod targets;
 mod toolchains;
 
 use std::env;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use process::call;
 use xtask::{site, workspace};
 
 fn main() -> ExitCode {
@@ -96,25 +100,6 @@ fn test(args: &[String]) -> Result<()> {
             .args(others)
             .args(args),
     )
-}
-
-/// Runs a program to its end; its failure is an error that names it.
-fn call(command: &mut Command) -> Result<()> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => bail!("`{name}` failed ({status})"),
-        Err(error) => bail!("`{name}` could not be started: {error}"),
-    }
-}
-
-/// What a program prints, or None where it is not there or fails.
-fn output(command: &mut Command) -> Option<String> {
-    let output = command
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 const TEST: [&str; 3] = ["test", "--profile", "checked"];

@@ -1,6 +1,8 @@
-//! The tool chains of languages other than Rust, in `target/tools`: componentize-py from PyPI, componentize-js from
-//! npm, and Node, which that one runs on, from PyPI, too. They come at the versions, and with the hashes, that
-//! files in the repository pin; a tool chain that is there at those versions is used as it is.
+//! Installs the tool chains of Python and JavaScript into `target/tools`.
+//!
+//! They are componentize-py from PyPI, componentize-js from npm, and Node.js, which runs componentize-js, from PyPI.
+//! Files in the repository pin their versions and hashes. A tool chain that is already installed at those versions is
+//! kept.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,14 +11,15 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 use xtask::{digest, workspace};
 
-use crate::{apt, call, output};
+use crate::apt;
+use crate::process::{call, output};
 
-/// The Python that has componentize-py and what the WSGI examples need.
+/// The path of a Python with componentize-py and the packages that the WSGI examples use.
 pub fn python() -> Result<PathBuf> {
     environment("python", "examples/wsgi/requirements.txt")
 }
 
-/// Node, and the program componentize-js for it to run.
+/// The paths of Node.js and of the script componentize-js.
 pub fn javascript() -> Result<(PathBuf, PathBuf)> {
     let node = environment("node", "xtask/requirements/node.txt")?.with_file_name("node");
     let lock = read("examples/js/package-lock.json")?;
@@ -27,16 +30,17 @@ pub fn javascript() -> Result<(PathBuf, PathBuf)> {
         }
         let mut npm = Command::new(node.with_file_name("npm"));
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-        // npm finds the Node that it belongs to by the PATH.
+        // npm looks for Node.js on the PATH.
         npm.env("PATH", before_path(&node)?).current_dir(folder);
-        call(&mut npm)
-            .context("npm installs componentize-js, and needs a connection to its registry")
+        call(&mut npm).context(
+            "cannot install componentize-js with npm; check the connection to the npm registry",
+        )
     })?;
     let program = "node_modules/@bytecodealliance/componentize-js/src/cli.js";
     Ok((node, folder.join(program)))
 }
 
-/// The Python of a virtual environment that has what a file of requirements pins.
+/// The path of the Python in a virtual environment with the packages of a requirements file.
 fn environment(name: &str, requirements: &str) -> Result<PathBuf> {
     let folder = installed(name, &read(requirements)?, |folder| {
         create(folder)?;
@@ -50,18 +54,19 @@ fn environment(name: &str, requirements: &str) -> Result<PathBuf> {
         ]);
         pip.args(["--require-hashes", "--requirement"]);
         pip.arg(workspace::root().join(requirements));
-        call(&mut pip)
-            .with_context(|| format!("pip installs {requirements}, and needs a connection to PyPI"))
+        call(&mut pip).with_context(|| {
+            format!("cannot install {requirements} with pip; check the connection to PyPI")
+        })
     })?;
     Ok(folder.join(BIN).join("python"))
 }
 
-/// A virtual environment; where the distribution's Python has no way to make one, with the package that has it.
+/// Creates a virtual environment. Debian's Python needs the package python3-venv for that, which is installed then.
 fn create(folder: &Path) -> Result<()> {
     let version = output(Command::new("python3").args(["-c", VERSION]));
     if let Some(version) = version.as_deref().filter(|version| *version < "3.10") {
         bail!(
-            "python3 is Python {version}: componentize-py needs 3.10 or later, first on the PATH"
+            "python3 is Python {version}, but componentize-py needs 3.10 or later; put a newer python3 first on the PATH"
         );
     }
     let make = || {
@@ -72,13 +77,13 @@ fn create(folder: &Path) -> Result<()> {
     println!("{error:#}");
     apt::install(&["python3", "python3-venv"])
         .and_then(|()| make())
-        .context("install Python 3.10 or later with its module venv by hand, so that `python3 -m venv` works")
+        .context("cannot create a virtual environment; install Python 3.10 or later with its module venv")
 }
 
-/// The folder of a tool chain; `install` is called for one that is not there with what `pins` names.
+/// Returns the folder of a tool chain. Calls `install` first unless the folder already holds the versions in `pins`.
 fn installed(name: &str, pins: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let folder = workspace::target_dir().join("tools").join(name);
-    // With its place: the programs of a virtual environment name it, and do not run from another.
+    // The digest includes the path, because the programs of a virtual environment contain it and break when moved.
     let digest = digest::of_parts(&[(&*folder.to_string_lossy(), pins)]);
     let stamp = folder.join("installed");
     if fs::read_to_string(&stamp).is_ok_and(|found| found == digest) {
@@ -88,19 +93,19 @@ fn installed(name: &str, pins: &str, install: impl FnOnce(&Path) -> Result<()>) 
         "== installing the tool chain {name} in {}",
         folder.display()
     );
-    // What an earlier version left, or an installation that was broken off.
+    // The folder may hold an older version, or an installation that was interrupted.
     if let Err(error) = fs::remove_dir_all(&folder)
         && error.kind() != std::io::ErrorKind::NotFound
     {
         return Err(anyhow!(error).context(format!("cannot remove {}", folder.display())));
     }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     install(&folder)?;
     fs::write(&stamp, digest).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(folder)
 }
 
-/// The PATH with the folder of a program before all others.
+/// The PATH with a program's folder first.
 fn before_path(program: &Path) -> Result<std::ffi::OsString> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = program.parent().map(Path::to_owned).into_iter();
@@ -115,7 +120,7 @@ fn read(path: &str) -> Result<String> {
 
 const JAVASCRIPT: &str = "examples/js";
 
-/// Where a virtual environment has its programs.
+/// The folder of the programs in a virtual environment.
 const BIN: &str = if cfg!(windows) { "Scripts" } else { "bin" };
 
 const VERSION: &str = "import sys; print('%d.%02d' % sys.version_info[:2])";

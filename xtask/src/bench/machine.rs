@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
-use crate::output;
+use crate::process::output;
 
 /// The processors of the server and of the load generator.
 pub const SERVER: &str = "0";

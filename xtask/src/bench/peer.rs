@@ -8,7 +8,7 @@ use super::machine;
 use super::options::Options;
 use super::scratch::Scratch;
 use super::works::Task;
-use crate::output;
+use crate::process::output;
 
 /// A server under measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use xtask::workspace;
 use super::machine;
 use super::options::Options;
 use super::works::{Client, FILES};
-use crate::{call, components, output};
+use crate::components;
+use crate::process::{call, output};
 
 pub struct Scratch {
     /// `target/bench`: the site, wrk's scripts, configurations, caches.

@@ -12,7 +12,7 @@ use super::client::Client;
 use super::peer::{Peer, Setting};
 use super::scratch::Scratch;
 use super::works::Task;
-use crate::output;
+use crate::process::output;
 
 pub struct Server {
     child: Child,

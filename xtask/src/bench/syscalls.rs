@@ -12,7 +12,7 @@ use super::peer::{Peer, Setting};
 use super::scratch::Scratch;
 use super::server::Server;
 use super::works;
-use crate::output;
+use crate::process::output;
 
 pub struct Calls {
     pub peer: Peer,
