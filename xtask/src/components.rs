@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xtask::{digest, section, workspace};
 
+use crate::packages::{self, HANDLERS};
 use crate::process::call;
 use crate::targets;
 
@@ -44,8 +45,7 @@ pub fn handlers() -> Result<()> {
     targets::install()?;
     println!("== building the handlers");
     let names = [HANDLERS, &["guestbook"]].concat();
-    let packages = names.iter().flat_map(|name| ["--package", name]);
-    call(workspace::cargo().args(BUILD).args(packages))?;
+    call(workspace::cargo().args(BUILD).args(packages::named(&names)))?;
     println!("built {} in {}", names.join(", "), artifacts().display());
     Ok(())
 }
@@ -72,19 +72,6 @@ fn without_paths(root: &Path) -> OsString {
     }
     flags
 }
-
-/// The packages that are built for components only.
-pub const HANDLERS: &[&str] = &[
-    "hello",
-    "sse",
-    "test-grants",
-    "test-proxy",
-    "test-service",
-    "untrusted",
-];
-
-/// The packages for handlers that have native tests.
-pub const TESTED: &[&str] = &["belljar-guest", "guestbook"];
 
 const BUILD: [&str; 5] = ["build", "--profile", "guest", "--target", "wasm32-wasip2"];
 

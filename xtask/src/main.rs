@@ -1,23 +1,26 @@
-//! The chores of belljar's repository: `cargo xtask COMMAND`.
+//! The development tasks of belljar's repository: `cargo xtask COMMAND`.
 
 mod apt;
+mod background;
 mod bench;
 mod browser;
 mod cargo_component;
+mod checks;
 mod components;
 mod languages;
 mod library;
+mod packages;
 mod process;
 mod rust_toolchain;
 mod sources;
 mod targets;
+mod test;
 mod toolchains;
 
 use std::env;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use process::call;
 use xtask::{site, workspace};
 
 fn main() -> ExitCode {
@@ -34,26 +37,27 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &str, rest: &[String]) -> Result<()> {
-    if !["bench", "test"].contains(&command) && !rest.is_empty() {
-        bail!(
-            "unexpected argument `{}`\n\n{USAGE}\n{}",
-            rest.join(" "),
-            bench::USAGE
-        );
+    if !["bench", "lint", "test"].contains(&command) && !rest.is_empty() {
+        bail!("unexpected argument `{}`\n\n{}", rest.join(" "), usage());
     }
     match command {
+        "test" => test::run(rest),
+        "lint" if rest.is_empty() => checks::lint(),
+        "lint" if rest == ["--components"] => checks::lint_components(),
+        "doc" => checks::document(),
         "setup" => setup(),
+        test::TOOLS => test::tools(),
         "guest" => components::guest(),
         "handlers" => handlers(),
         "site" => site::renew(&workspace::root().join("examples/site")),
-        "test" => test(rest),
         "bench" => bench::run(rest),
         "count" => bench::count::run(),
         "" | "help" | "-h" | "--help" => {
-            println!("{USAGE}\n{}", bench::USAGE);
+            println!("{}", usage());
             Ok(())
         }
-        _ => bail!("no such command\n\n{USAGE}\n{}", bench::USAGE),
+        "lint" => bail!("unexpected argument `{}`\n\n{}", rest.join(" "), usage()),
+        _ => bail!("no such command\n\n{}", usage()),
     }
 }
 
@@ -67,50 +71,26 @@ fn handlers() -> Result<()> {
     languages::handlers()
 }
 
-/// Everything the tests need, and then the tests.
-///
-/// In the profile `checked`, so that wasmtime, by far the largest dependency, is compiled once for all of them. What
-/// belongs to handlers is tested apart from the server, or its dependencies would change those of wasmtime.
-fn test(args: &[String]) -> Result<()> {
-    setup()?;
-    handlers()?;
-    cargo_component::hello()?;
-    if args.is_empty() {
-        println!(
-            "== cargo {} --all-features, of what handlers are made with",
-            TEST.join(" ")
-        );
-        let packages = components::TESTED
-            .iter()
-            .flat_map(|name| ["--package", name]);
-        call(
-            workspace::cargo()
-                .args(TEST)
-                .arg("--all-features")
-                .args(packages),
-        )?;
-    }
-    println!("== cargo {} --workspace {}", TEST.join(" "), args.join(" "));
-    let others = [components::HANDLERS, components::TESTED].concat();
-    let others = others.iter().flat_map(|name| ["--exclude", name]);
-    call(
-        workspace::cargo()
-            .args(TEST)
-            .arg("--workspace")
-            .args(others)
-            .args(args),
-    )
+fn usage() -> String {
+    format!("{USAGE}\n{}", bench::USAGE)
 }
 
-const TEST: [&str; 3] = ["test", "--profile", "checked"];
-
 const USAGE: &str = "\
+Run a development task of this repository
+
 Usage: cargo xtask COMMAND
 
-  setup        install what the tests need: the wasm32-wasip1 and wasm32-wasip2 targets, Chromium, chromedriver
-  test [ARGS]  set up, build the handlers, with cargo-component too, which it keeps in target/tools, and run every test;
-               ARGS go to `cargo test`
-  guest        build the default guest anew and write guest/default/guest.wasm, which the host embeds
-  handlers     build the handlers in examples/ and host/tests/guests/ as components; those in Python and JavaScript
-               with tool chains that it takes from PyPI and npm at pinned versions, and keeps in target/tools
-  site         renew the compressed twins (.br, .gz, .zst) in examples/site";
+Commands:
+  test [ARGS]  Install what the tests need, build the test handlers and run all tests; ARGS are passed to `cargo test`
+  test --fast [ARGS]
+               Check format and lints, then run the unit tests and the tests of belljar-http; needs neither the
+               WebAssembly targets nor a browser nor other tool chains
+  lint         Check the format and the lints; with --components, check the lints of the WebAssembly components
+  doc          Build the API documentation and fail on warnings
+  setup        Install the targets wasm32-wasip1 and wasm32-wasip2, Chromium and chromedriver
+  tools        Install Chromium, chromedriver, cargo-component and the tool chains of Python and JavaScript, and build
+               the handlers in Python and JavaScript
+  handlers     Build the handlers in examples/ and host/tests/guests/ as components; install the tool chains of Python
+               and JavaScript in target/tools
+  guest        Rebuild the default guest and write guest/default/guest.wasm, which the host embeds
+  site         Renew the compressed copies (.br, .gz, .zst) of the files in examples/site";
