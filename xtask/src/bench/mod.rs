@@ -14,6 +14,7 @@ mod peer;
 mod picture;
 mod rates;
 mod report;
+mod results;
 mod rounds;
 mod scratch;
 mod server;
@@ -26,6 +27,8 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use xtask::workspace;
+
+pub use options::USAGE;
 
 use options::Options;
 use report::Report;
@@ -56,7 +59,7 @@ pub fn run(args: &[String]) -> Result<()> {
         true => workspace::root().join("bench"),
         false => scratch.folder.clone(),
     };
-    let (text, picture) = (report.markdown(), picture::draw(&report));
+    let (text, picture) = (results::markdown(&report), picture::draw(&report));
     println!("\n{text}");
     for (name, content) in [("results.md", text), ("results.svg", picture)] {
         let path = folder.join(name);
@@ -65,10 +68,3 @@ pub fn run(args: &[String]) -> Result<()> {
     }
     Ok(())
 }
-
-/// What `cargo xtask help` says of it.
-pub const USAGE: &str = "\
-  bench [--quick] [--only NAMES] [--peers NAMES] [--against FILE]
-               measure belljar beside its peers (see bench/README.md) and write bench/results.md and results.svg;
-               NAMES are separated by commas and may end in `*`; FILE is another build of belljar to compare with
-  count        count the instructions of a request, by valgrind";

@@ -30,7 +30,7 @@ impl Options {
                     options.against =
                         Some(absolute.with_context(|| format!("--against {}", path.display()))?);
                 }
-                _ => bail!("unexpected argument `{arg}`\n\n{}", super::USAGE),
+                _ => bail!("unexpected argument `{arg}`\n\n{}", USAGE),
             }
         }
         Ok(options)
@@ -84,6 +84,13 @@ fn matches(names: Option<&str>, name: &str) -> bool {
             })
     })
 }
+
+/// The lines of `cargo xtask help` on these commands.
+pub const USAGE: &str = "\
+  bench [--quick] [--only NAMES] [--peers NAMES] [--against FILE]
+               Measure belljar and its peers (see bench/README.md); write bench/results.md and bench/results.svg.
+               NAMES are separated by commas and may end in `*`; FILE is another build of belljar to compare with
+  count        Count the instructions that a request takes, with valgrind";
 
 #[cfg(test)]
 mod tests {
