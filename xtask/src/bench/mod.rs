@@ -21,6 +21,7 @@ mod server;
 mod start;
 mod statistics;
 mod syscalls;
+mod template;
 mod works;
 
 use std::fs;

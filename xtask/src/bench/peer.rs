@@ -142,7 +142,7 @@ impl Peer {
         };
         let mut command = match self {
             Self::Bare => {
-                if task == Task::Files {
+                if matches!(task, Task::Files | Task::Template) {
                     return None;
                 }
                 let mut command = start(&scratch.bare_loop);
@@ -150,14 +150,15 @@ impl Peer {
                 command
             }
             Self::Fresh | Self::Kept | Self::Against => {
-                let program = match self {
-                    Self::Against => scratch.against.as_ref()?,
-                    _ => &scratch.belljar,
+                let (program, template) = match self {
+                    Self::Against => (scratch.against.as_ref()?, &scratch.template_against),
+                    _ => (&scratch.belljar, &scratch.template),
                 };
                 let mut command = start(program);
                 command.args(["serve", "--listen", &address]);
                 match task {
                     Task::Page => command.arg("--handler").arg(scratch.example("hello")),
+                    Task::Template => command.arg("--handler").arg(template.as_ref()?),
                     Task::Files => command.arg(scratch.site()),
                     Task::Handlers => command.arg("--handler").arg(scratch.guest("work")),
                 };
@@ -170,7 +171,7 @@ impl Peer {
                 command
             }
             Self::Nginx => {
-                if task == Task::Handlers {
+                if matches!(task, Task::Handlers | Task::Template) {
                     return None;
                 }
                 let configuration = scratch.folder.join(format!("nginx-{port}.conf"));
@@ -196,6 +197,12 @@ impl Peer {
                 command
             }
             Self::Wasmtime | Self::WasmtimeKept => {
+                let guest = match task {
+                    Task::Page => "hello_wasi_http",
+                    Task::Files => "files_wasi_http",
+                    Task::Handlers => "work_wasi_http",
+                    Task::Template => return None,
+                };
                 let mut command = start(scratch.wasmtime.as_ref()?);
                 command.args(["serve", "-Scli", "--addr", &address]);
                 let reuse = if self == Self::Wasmtime { "1" } else { "128" };
@@ -219,11 +226,6 @@ impl Peer {
                         }
                     }
                 }
-                let guest = match task {
-                    Task::Page => "hello_wasi_http",
-                    Task::Files => "files_wasi_http",
-                    Task::Handlers => "work_wasi_http",
-                };
                 if task == Task::Files {
                     command.arg(format!("--dir={}::/", scratch.site().display()));
                 }

@@ -9,6 +9,7 @@ use xtask::workspace;
 
 use super::machine;
 use super::options::Options;
+use super::template;
 use super::works::{Client, FILES};
 use crate::components;
 use crate::process::{call, output};
@@ -19,6 +20,9 @@ pub struct Scratch {
     pub belljar: PathBuf,
     /// Another build of it.
     pub against: Option<PathBuf>,
+    /// The component of the project that `belljar new` writes, by this build and by the other one.
+    pub template: Option<PathBuf>,
+    pub template_against: Option<PathBuf>,
     /// Whether belljar can keep instances.
     pub reuse: bool,
     pub bare_loop: PathBuf,
@@ -50,9 +54,18 @@ impl Scratch {
         }
         build(&folder)?;
         let belljar = target.join("release/belljar");
+        let template = |program: &Path, name| match options.wants(template::WORK) {
+            true => template::build(program, &folder.join(template::WORK).join(name)),
+            false => None,
+        };
         let help = output(Command::new(&belljar).args(["serve", "--help"])).unwrap_or_default();
         Ok(Self {
             reuse: help.contains("--reuse"),
+            template: template(&belljar, "this"),
+            template_against: options
+                .against
+                .as_deref()
+                .and_then(|program| template(program, "against")),
             belljar,
             against: options.against.clone(),
             bare_loop: folder.join("build/release/bare-loop"),

@@ -16,6 +16,8 @@ pub struct Work {
 pub enum Task {
     /// The page of examples/hello for every address.
     Page,
+    /// The handler that `belljar new --lang rust` writes, as each build of belljar writes it.
+    Template,
     /// The files of a folder.
     Files,
     /// The handlers of bench/guests/work: `/echo`, `/loop`, `/sleep`, and else a hello.
@@ -91,7 +93,7 @@ const fn file(name: &'static str, title: &'static str, path: &'static str) -> Wo
     }
 }
 
-pub const ALL: [Work; 10] = [
+pub const ALL: [Work; 11] = [
     page(
         "hello",
         "hello from a handler, 32 connections",
@@ -118,6 +120,14 @@ pub const ALL: [Work; 10] = [
         32,
         Client::TwentyFields,
     ),
+    Work {
+        name: "template",
+        title: "the handler of `belljar new --lang rust`, 32 connections",
+        task: Task::Template,
+        path: "/",
+        connections: 32,
+        client: Client::Plain,
+    },
     file(
         "file-1kB",
         "a file of 1,000 bytes, 32 connections",
