@@ -199,3 +199,105 @@ const TYPES: &str = "wasi:filesystem/types@0.2.12";
 const OPEN_AT: &str = "[method]descriptor.open-at";
 const STAT: &str = "[method]descriptor.stat";
 const STAT_AT: &str = "[method]descriptor.stat-at";
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
+
+    use wasmtime_wasi::{FsPerms, OpenMode};
+
+    use super::*;
+
+    /// The clock of the cache is ahead, so that folders which were just created count as settled.
+    #[test]
+    fn finds_a_copy_that_was_created_after_its_absence_was_remembered() {
+        let site = tempfile::tempdir().unwrap();
+        let at = |name: &str| site.path().join(name);
+        for folder in ["folder", "elsewhere"] {
+            fs::create_dir(at(folder)).unwrap();
+        }
+        let root = root(site.path());
+        let mut table = ResourceTable::new();
+        let handle = table.push(Descriptor::Dir(root.clone())).unwrap();
+        let negative_cache = NegativeCache::new(|| SystemTime::now() + Duration::from_secs(60));
+        // Each copy is looked up as in a request of its own.
+        let mut exists = |file: &str, copy: &str| {
+            let mut view = LookupView {
+                table: &mut table,
+                last_opened: &mut Some(opened(&root, file)),
+                negative_cache: &negative_cache,
+            };
+            let stat = |on: &Dir| stat_at(on, PathFlags::SYMLINK_FOLLOW, copy);
+            match look(&mut view, &handle, copy, stat).unwrap() {
+                Ok(_) => true,
+                Err(ErrorCode::NoEntry) => false,
+                Err(code) => panic!("{copy}: {code:?}"),
+            }
+        };
+        let is_remembered = |file: &str, copy: &str| {
+            let (folder, name) = split(copy);
+            let folder = opened(&root, file).folder(&root, folder).unwrap();
+            negative_cache.contains(&folder, name)
+        };
+        for (file, target) in [
+            ("a.js", "elsewhere/later"),
+            ("folder/a.js", "../elsewhere/later"),
+        ] {
+            let copy = |extension: &str| format!("{file}.{extension}");
+            fs::write(at(file), "plain").unwrap();
+            assert!(!exists(file, &copy("br")));
+            assert!(is_remembered(file, &copy("br")));
+
+            wait_for_another_time(at(file).parent().unwrap());
+            symlink(target, at(&copy("gz"))).unwrap();
+            assert!(!exists(file, &copy("gz")), "the link leads nowhere");
+            assert!(
+                !is_remembered(file, &copy("gz")),
+                "the link may lead somewhere soon"
+            );
+            assert!(!exists(file, &copy("br")));
+            assert!(is_remembered(file, &copy("br")));
+
+            // This changes neither the link nor its folder.
+            fs::write(at("elsewhere/later"), "gzip").unwrap();
+            assert!(exists(file, &copy("gz")));
+
+            wait_for_another_time(at(file).parent().unwrap());
+            fs::write(at(&copy("br")), "brotli").unwrap();
+            assert!(exists(file, &copy("br")));
+            fs::remove_file(at("elsewhere/later")).unwrap();
+        }
+    }
+
+    fn root(path: &Path) -> Dir {
+        let folder = fs::File::open(path).unwrap();
+        Dir::new(folder, FsPerms::ReadOnly, OpenMode::READ, true)
+    }
+
+    /// The file as a guest has opened it.
+    fn opened(root: &Dir, path: &str) -> LastOpened {
+        let (follow, flags) = (PathFlags::SYMLINK_FOLLOW, DescriptorFlags::READ);
+        let open = open_at(root, follow, path, OpenFlags::empty(), flags, true);
+        let Ok((Descriptor::File(file), stat)) = open else {
+            panic!("{path} is a file");
+        };
+        LastOpened::new(&file, stat, root, path.into())
+    }
+
+    /// Returns when a change to the folder gets another time than its last change: the clock of a file system ticks
+    /// every few milliseconds, or less often.
+    fn wait_for_another_time(folder: &Path) {
+        let last = fs::metadata(folder).unwrap();
+        let probe = tempfile::NamedTempFile::new().unwrap();
+        loop {
+            fs::write(probe.path(), "x").unwrap();
+            let now = probe.as_file().metadata().unwrap();
+            if (now.ctime(), now.ctime_nsec()) > (last.ctime(), last.ctime_nsec()) {
+                return;
+            }
+        }
+    }
+}

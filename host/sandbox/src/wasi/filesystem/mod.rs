@@ -88,7 +88,7 @@ impl FileSystem {
             is_empty: preopens.is_empty(),
             on_thread,
             #[cfg(target_os = "linux")]
-            negative_cache: NegativeCache::default(),
+            negative_cache: NegativeCache::new(std::time::SystemTime::now),
         })
     }
 

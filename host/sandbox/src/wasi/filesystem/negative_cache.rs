@@ -11,8 +11,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::Stat;
 
 /// The names that do not exist, by folder.
-#[derive(Default)]
-pub(crate) struct NegativeCache(Mutex<Folders>);
+pub(crate) struct NegativeCache {
+    folders: Mutex<Folders>,
+    /// Returns the current time. A test sets a clock of its own, instead of waiting until a folder has settled.
+    now: fn() -> SystemTime,
+}
 
 #[derive(Default)]
 struct Folders {
@@ -56,8 +59,8 @@ impl Snapshot {
 
     /// Whether the next change will certainly have another time. The clock of some file systems ticks only every two seconds,
     /// and two changes within one tick have the same time.
-    fn is_settled(&self) -> bool {
-        let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else {
+    fn is_settled(&self, now: SystemTime) -> bool {
+        let Ok(now) = now.duration_since(UNIX_EPOCH) else {
             return false;
         };
         let settled = now.saturating_sub(SETTLED).as_secs();
@@ -68,6 +71,14 @@ impl Snapshot {
 }
 
 impl NegativeCache {
+    /// An empty cache with the clock of the system, or of a test.
+    pub fn new(now: fn() -> SystemTime) -> Self {
+        Self {
+            folders: Mutex::default(),
+            now,
+        }
+    }
+
     /// Whether the folder, still as in the snapshot, is known not to have this name.
     pub fn contains(&self, folder: &Snapshot, name: &str) -> bool {
         self.lock()
@@ -78,7 +89,7 @@ impl NegativeCache {
 
     /// Remembers that the folder does not have this name. The snapshot was taken before the name was looked up.
     pub fn insert(&self, folder: &Snapshot, name: &str) {
-        if !folder.is_settled() {
+        if !folder.is_settled((self.now)()) {
             return;
         }
         let mut all = self.lock();
@@ -105,7 +116,7 @@ impl NegativeCache {
     }
 
     fn lock(&self) -> MutexGuard<'_, Folders> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,7 +140,7 @@ mod tests {
 
     #[test]
     fn remembers_a_name_until_its_folder_changes() {
-        let cache = NegativeCache::default();
+        let cache = NegativeCache::new(SystemTime::now);
         let before = folder(7, LONG_AGO);
         assert!(!cache.contains(&before, "a.gz"));
         cache.insert(&before, "a.gz");
@@ -147,10 +158,12 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_changed_just_now_is_not_trusted() {
-        let cache = NegativeCache::default();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let seconds = i64::try_from(now.as_secs()).unwrap();
+    fn does_not_trust_a_folder_that_changed_just_now() {
+        let cache = NegativeCache::new(|| UNIX_EPOCH + Duration::from_secs(10_000));
+        let settled = folder(7, [(9_996, 0), (9_996, 0)]);
+        cache.insert(&settled, "a.gz");
+        assert!(cache.contains(&settled, "a.gz"));
+        let seconds = 9_997;
         for times in [
             [(seconds, 0), (seconds, 0)],
             [(1_000, 0), (seconds, 0)],
@@ -163,8 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
-        let cache = NegativeCache::default();
+    fn remembers_a_bounded_number_of_names() {
+        let cache = NegativeCache::new(SystemTime::now);
         let folder = folder(7, LONG_AGO);
         for number in 0..=MAX_NAMES {
             cache.insert(&folder, &number.to_string());
