@@ -11,7 +11,7 @@ use belljar_sandbox::{
     Answer, Engine, Failed, Failure, Grants, Handler, HandlerBuilder, Limits, Rate,
 };
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
-use tokio::time::{sleep, timeout};
+use tokio::time::{self, sleep, timeout};
 
 /// One handler takes as many instances as it can. The other still gets its guaranteed share at once.
 #[tokio::test]
@@ -45,10 +45,10 @@ async fn queued_handlers_take_turns() {
     let busy = handler(&engine, &limits(2));
     let mut held = vec![ask(&busy).await.unwrap(), ask(&busy).await.unwrap()];
     let waiting: Vec<_> = (0..10).map(|_| tokio::spawn(owned(&busy))).collect();
-    sleep(MOMENT).await;
+    until_all_wait().await;
     let other = handler(&engine, &limits(2));
     let late = tokio::spawn(owned(&other));
-    sleep(MOMENT).await;
+    until_all_wait().await;
     assert!(!late.is_finished(), "no instance is free yet");
     drop(held.pop());
     within(late).await.unwrap().unwrap();
@@ -76,7 +76,37 @@ async fn cancelled_requests_leak_no_permit() {
     within(ask(&only)).await.unwrap();
 }
 
-/// Two versions of a handler together may use as much as one.
+/// A full queue has room again when a queued request is cancelled.
+#[tokio::test]
+async fn a_full_queue_refuses_until_a_request_leaves_it() {
+    let engine = engine(1);
+    let limits = Limits {
+        max_queue: 2,
+        ..limits(1)
+    };
+    let only = handler(&engine, &limits);
+    let held = ask(&only).await.unwrap();
+    let mut waiting: Vec<_> = (0..2).map(|_| tokio::spawn(owned(&only))).collect();
+    until_all_wait().await;
+    for _ in 0..3 {
+        let failed = ask(&only).await.err().unwrap();
+        assert!(
+            matches!(failed.failure, Failure::QueueFull(2)),
+            "{failed:?}"
+        );
+    }
+    waiting[0].abort();
+    waiting.remove(0).await.unwrap_err();
+    waiting.push(tokio::spawn(owned(&only)));
+    until_all_wait().await;
+    assert!(waiting.iter().all(|one| !one.is_finished()));
+    drop(held);
+    for one in waiting {
+        within(one).await.unwrap().unwrap();
+    }
+}
+
+/// Two versions have together what one may have.
 #[tokio::test]
 async fn a_newer_version_shares_the_limits_of_the_older() {
     let engine = engine(10);
@@ -220,6 +250,7 @@ fn engine(max_instances: u32) -> Arc<Engine> {
 fn limits(max_instances: u32) -> Limits {
     Limits {
         max_instances,
+        queue_timeout: crate::support::PATIENCE,
         ..Limits::default()
     }
 }
@@ -276,9 +307,14 @@ async fn request(target: &str) -> (Connection<DuplexStream>, Request) {
     (connection, request)
 }
 
+/// Returns when every task of the test waits for something: tokio advances a paused clock only then.
+async fn until_all_wait() {
+    time::pause();
+    sleep(Duration::from_millis(1)).await;
+    time::resume();
+}
+
 async fn within<T>(future: impl Future<Output = T>) -> T {
     let came = timeout(crate::support::PATIENCE, future).await;
     came.expect("the future completes in time")
 }
-
-const MOMENT: Duration = Duration::from_millis(100);

@@ -42,7 +42,7 @@ fn a_reused_instance_serves_files_like_a_fresh_one() {
 
 #[test]
 fn a_failed_instance_is_not_reused() {
-    let server = Server::of_untrusted("--reuse 100 --cpu 200ms --timeout 400ms --memory 16MiB");
+    let server = Server::of_untrusted("--reuse 100 --cpu 200ms --timeout 2s --memory 16MiB");
     let mut client = server.connect();
     for (attack, status) in [
         ("/trap", 500),
@@ -74,17 +74,19 @@ fn an_idle_instance_does_not_block_new_requests() {
 /// A reused instance gets new limits and its own log context with each request.
 #[test]
 fn limits_and_log_belong_to_the_request() {
-    let server = Server::of_untrusted("--reuse 100 --timeout 600ms");
+    let server = Server::of_untrusted("--reuse 100 --timeout 3s");
     let mut client = server.connect();
-    for request in 0..8 {
-        let answer = client.get("/sleep?ms=200");
+    // Together they take longer than one request may.
+    let requests = 32;
+    for request in 0..requests {
+        let answer = client.get("/sleep?ms=100");
         assert_eq!(answer.status, 200, "{request}");
     }
     let mut client = server.connect();
     for _ in 0..3 {
         assert_eq!(client.get("/print").status, 200);
     }
-    for number in 8..11 {
+    for number in requests..requests + 3 {
         server.wait_for_log("the request's number", |line| {
             line.contains("a line on the standard output")
                 && line.contains(&format!("request={number}"))

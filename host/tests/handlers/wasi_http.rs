@@ -253,11 +253,11 @@ fn streams_to_http_1_0_clients_end_with_the_connection() {
 #[test]
 fn the_timeout_applies_until_the_head() {
     for guest in GUESTS {
-        let server = started(guest, "--timeout 300ms");
+        let server = started(guest, "--timeout 1s");
         assert_eq!(server.get("/wait").status, 504, "{guest}");
         server.wait_for_log("the reason", |line| line.contains("(timeout)"));
         // The timeout does not apply to the body.
-        let answer = server.get("/length?declared=3&written=3&pause=600");
+        let answer = server.get("/length?declared=3&written=3&pause=1500");
         assert_eq!(answer.text(), "xxx", "{guest}");
         assert_eq!(server.get("/hello").text(), "hello\n", "{guest}");
     }

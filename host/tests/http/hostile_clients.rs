@@ -252,12 +252,13 @@ fn settled(server: &Server) -> usize {
     // The loop makes the slow lane start its threads, which keep a few files open.
     let mut busy = server.connect();
     busy.send(head("GET", "/loop", &[]));
-    assert!(busy.is_silent_for(Duration::from_millis(100)));
+    server.wait_for_thread("slow-lane");
+    // One of them is this connection.
+    let before = server.open_files() - 1;
     drop(busy);
     server.assert_alive("nothing yet");
-    // The connection of that request may still be closing.
-    std::thread::sleep(Duration::from_millis(100));
-    server.open_files()
+    server.wait_for_open_files(before, "the first requests");
+    before
 }
 
 /// Closes the connection with a reset.

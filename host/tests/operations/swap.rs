@@ -70,20 +70,22 @@ fn request_until(over: &AtomicBool, mut client: Client) -> Vec<u32> {
 fn a_running_request_ends_on_its_first_version() {
     let site = Site::new(&[]);
     fs::create_dir_all(site.at("handlers")).expect("the folder can be made");
-    fs::copy(component("untrusted"), site.at("handlers/sleep.wasm"))
-        .expect("the file can be copied");
+    fs::copy(component("untrusted"), site.at("handlers/echo.wasm")).expect("it is copied");
     let server = Server::options()
         .arg("--handlers")
         .arg(site.at("handlers"))
         .start();
     let mut slow = server.connect();
-    slow.send(head("GET", "/sleep?ms=3000", &[]));
+    let fields = [("Content-Length", "5"), ("Expect", "100-continue")];
+    slow.send(head("POST", "/echo", &fields));
+    let answer = slow.response();
+    assert_eq!(answer.status, 100, "the handler waits for the body");
+    site.write("handlers/echo.wasm", &answering("new"));
+    server.wait_for_text("/echo", "new");
+    slow.send("hello");
+    assert_eq!(slow.response().text(), "hello");
     // The next request on the connection gets the new version.
-    slow.send(head("GET", "/sleep?ms=0", &[]));
-    site.write("handlers/sleep.wasm", &answering("new"));
-    server.wait_for_text("/sleep", "new");
-    assert_eq!(slow.response().text(), "slept\n");
-    assert_eq!(slow.response().text(), "new");
+    assert_eq!(slow.get("/echo").text(), "new");
 }
 
 #[test]

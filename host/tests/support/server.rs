@@ -258,6 +258,25 @@ impl Server {
         }
     }
 
+    /// Waits until the process has a thread of this name.
+    #[cfg(target_os = "linux")]
+    pub fn wait_for_thread(&self, name: &str) {
+        let begin = Instant::now();
+        loop {
+            let threads = std::fs::read_dir(format!("/proc/{}/task", self.process_id()));
+            let mut threads = threads.expect("the process is there").flatten();
+            let is_wanted = |thread: std::fs::DirEntry| {
+                std::fs::read_to_string(thread.path().join("comm"))
+                    .is_ok_and(|found| found.trim_end() == name)
+            };
+            if threads.any(is_wanted) {
+                return;
+            }
+            assert!(begin.elapsed() < PATIENCE, "no thread {name} was started");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     #[cfg(target_os = "linux")]
     pub fn open_files(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.process_id());
