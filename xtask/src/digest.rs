@@ -1,15 +1,15 @@
-//! Whether `guest/default/guest.wasm` was made from the sources beside it.
+//! Tells whether `guest/default/guest.wasm` was built from the sources beside it.
 //!
-//! `cargo xtask guest` writes the SHA-256 over the guest's sources into the component, as the custom section
-//! `belljar:sources`; a test computes it again. The component itself cannot be compared: a standard library
-//! built elsewhere makes other bytes of the same source.
+//! `cargo xtask guest` writes the SHA-256 of the guest's sources into the component, as the custom section
+//! `belljar:sources`, and a test computes it again. The components themselves cannot be compared, because the same
+//! sources give other bytes with a standard library that was built elsewhere.
 //!
-//! The sources are everything that decides what the component does:
+//! The sources are everything that determines what the component does:
 //! - the guest's Rust files and manifest (not its `tests` folder), and the contract in `wit/`;
 //! - the toolchain file;
-//! - of the workspace's manifest the guest's profile, and the dependencies that members inherit;
-//! - of Cargo.lock the packages that the guest's build draws on, by version and checksum. So an update of a
-//!   library that the guest uses asks for a new guest, and one of the host's does not.
+//! - the guest's profile in the workspace's manifest, and the dependencies that members inherit;
+//! - the version and checksum of each package in Cargo.lock that the guest depends on. So an update of a library that
+//!   the guest uses requires a new guest, and an update of a library of the host does not.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +22,7 @@ use toml::{Table, Value};
 /// The custom section that holds the digest, in hex.
 pub const SECTION: &str = "belljar:sources";
 
-/// The digest over the guest's sources in the repository at `root`, in hex.
+/// The digest of the guest's sources in the repository at `root`, in hex.
 pub fn of_sources(root: &Path) -> Result<String> {
     let mut parts = Vec::new();
     for folder in ["guest/default", "wit"] {
@@ -43,7 +43,7 @@ pub fn of_sources(root: &Path) -> Result<String> {
     Ok(of_parts(&parts))
 }
 
-/// The SHA-256, in hex, over each part's name and text, each preceded by its length: no two lists of parts give the
+/// The SHA-256, in hex, of all names and texts. Each is preceded by its length, so that different lists never give the
 /// same bytes.
 pub fn of_parts<T: AsRef<str>>(parts: &[(T, T)]) -> String {
     let mut hash = Sha256::new();
@@ -78,7 +78,7 @@ fn add_folder(root: &Path, folder: &str, parts: &mut Vec<(String, String)>) -> R
 fn add_file(root: &Path, path: &str, parts: &mut Vec<(String, String)>) -> Result<()> {
     let text =
         fs::read_to_string(root.join(path)).with_context(|| format!("cannot read {path}"))?;
-    // git may check text out with CRLF; the compiler makes the same of it.
+    // git may check text out with CRLF, which means the same to the compiler.
     parts.push((path.to_owned(), text.replace("\r\n", "\n")));
     Ok(())
 }
@@ -90,7 +90,7 @@ fn read_toml(root: &Path, path: &str) -> Result<Table> {
         .with_context(|| format!("{path} is not valid TOML"))
 }
 
-/// The packages of the lock file that `package` draws on, directly or not: a sorted line each.
+/// The packages of the lock file that `package` depends on, directly or not, as sorted lines.
 fn locked(lock: &Table, package: &str) -> String {
     let packages: Vec<&Value> = lock
         .get("package")
@@ -108,7 +108,7 @@ fn locked(lock: &Table, package: &str) -> String {
     let mut lines = BTreeSet::new();
     let mut wanted = vec![package.to_owned()];
     while let Some(dependency) = wanted.pop() {
-        // `name`, `name version` or `name version (source)`: as much as tells it from the others.
+        // `name`, `name version` or `name version (source)`: as much as cargo needs to identify the package.
         let mut words = dependency.split(' ');
         let (name, version) = (words.next().unwrap_or_default(), words.next());
         let fits = |package: &&Value| {
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_file_counts_as_far_as_the_package_draws_on_it() {
+    fn includes_only_dependencies_of_the_package() {
         let lock = r#"
             [[package]]
             name = "guest"
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_tells_every_change_apart() {
+    fn every_change_changes_the_digest() {
         let part = |name: &str, text: &str| (name.to_owned(), text.to_owned());
         let base = of_parts(&[part("a", "bc"), part("d", "")]);
         let others = [

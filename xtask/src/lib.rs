@@ -1,4 +1,4 @@
-//! What the chores share with the tests that watch over their results.
+//! Code that the development tasks share with the tests of their results.
 
 pub mod digest;
 pub mod section;

@@ -1,7 +1,7 @@
 //! A named custom section at the end of a WebAssembly module or component.
 //!
-//! Both begin with 8 bytes of magic and version; then come sections: an id of one byte, a size in LEB128, and as
-//! many bytes. Section 0 is custom: a name (its size in LEB128, then UTF-8) and whatever follows.
+//! Both begin with 8 bytes of magic and version. Then come sections: an id of one byte, a size in LEB128, and as many
+//! bytes. A section with the id 0 is custom: a name (its size in LEB128, then UTF-8), and any content.
 
 /// Appends a custom section.
 pub fn append(binary: &mut Vec<u8>, name: &str, content: &[u8]) {
@@ -14,8 +14,8 @@ pub fn append(binary: &mut Vec<u8>, name: &str, content: &[u8]) {
     binary.append(&mut section);
 }
 
-/// The content of the first custom section of that name at the top level. None where there is none, or where the
-/// binary is malformed.
+/// The content of the first custom section with this name at the top level. `None` if there is no such section, or if
+/// the binary is malformed.
 pub fn find<'a>(binary: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut rest = binary.get(HEADER..)?;
     loop {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_section_is_found_by_its_name() {
+    fn finds_a_section_by_its_name() {
         let long = vec![7; 300];
         let mut binary = b"\0asm\x0d\0\x01\0".to_vec();
         append(&mut binary, "first", b"1");

@@ -1,4 +1,4 @@
-//! The compressed twins of a site's texts: `style.css.br`, `.gz` and `.zst` beside `style.css`.
+//! The compressed copies of a site's text files: `style.css.br`, `.gz` and `.zst` beside `style.css`.
 
 use std::fs;
 use std::io::{Cursor, Read, Write};
@@ -9,23 +9,23 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-/// Writes the twins of every text below `site`, where they are missing or another text's.
+/// Writes the copies of all text files below `site` that are missing or out of date.
 pub fn renew(site: &Path) -> Result<()> {
     let stale = stale(site)?;
-    for (original, twin, coding) in &stale {
+    for (original, copy, coding) in &stale {
         let content =
             fs::read(original).with_context(|| format!("cannot read {}", original.display()))?;
         let packed = coding.pack(&content)?;
-        fs::write(twin, packed).with_context(|| format!("cannot write {}", twin.display()))?;
-        println!("renewed {}", twin.display());
+        fs::write(copy, packed).with_context(|| format!("cannot write {}", copy.display()))?;
+        println!("renewed {}", copy.display());
     }
     if stale.is_empty() {
-        println!("every twin is up to date");
+        println!("all compressed copies are up to date");
     }
     Ok(())
 }
 
-/// The twins that are missing, or that do not unpack to their originals: original, twin and its coding.
+/// The copies that are missing or do not decompress to their originals, as original, copy and coding.
 pub fn stale(site: &Path) -> Result<Vec<(PathBuf, PathBuf, Coding)>> {
     let mut stale = Vec::new();
     for original in files(site)?
@@ -35,18 +35,18 @@ pub fn stale(site: &Path) -> Result<Vec<(PathBuf, PathBuf, Coding)>> {
         let content =
             fs::read(&original).with_context(|| format!("cannot read {}", original.display()))?;
         for coding in Coding::ALL {
-            let twin = original.with_added_extension(coding.extension());
-            let same = fs::read(&twin)
+            let copy = original.with_added_extension(coding.extension());
+            let same = fs::read(&copy)
                 .is_ok_and(|packed| coding.unpack(&packed).is_ok_and(|text| text == content));
             if !same {
-                stale.push((original.clone(), twin, coding));
+                stale.push((original.clone(), copy, coding));
             }
         }
     }
     Ok(stale)
 }
 
-/// The twins that have no original: they would be left behind by a text's removal.
+/// The copies without an original, which remain when a text file is removed.
 pub fn orphans(site: &Path) -> Result<Vec<PathBuf>> {
     let mut files = files(site)?;
     files.retain(|path| {
@@ -67,7 +67,7 @@ pub enum Coding {
 impl Coding {
     const ALL: [Coding; 3] = [Coding::Brotli, Coding::Gzip, Coding::Zstd];
 
-    /// The twin's file extension, without a dot.
+    /// The copy's file extension, without the dot.
     pub fn extension(self) -> &'static str {
         match self {
             Coding::Brotli => "br",
@@ -102,7 +102,7 @@ impl Coding {
     }
 }
 
-/// Every file below a folder, in order.
+/// All files below a folder, sorted.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_packed_unpacks_to_the_same() {
+    fn decompresses_to_the_original() {
         for coding in Coding::ALL {
             let packed = coding.pack(b"under glass, under glass").expect("packs");
             assert_ne!(packed, b"under glass, under glass", "{coding:?}");

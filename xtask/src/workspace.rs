@@ -1,4 +1,4 @@
-//! Where the repository and its build products are.
+//! The paths of the repository and its build products.
 
 use std::env;
 use std::path::{Path, PathBuf, absolute};
@@ -10,7 +10,7 @@ pub fn root() -> &'static Path {
     package.parent().unwrap_or(package)
 }
 
-/// The folder of cargo's build products: `CARGO_TARGET_DIR`, else `target` in the repository.
+/// The folder of cargo's build products: `CARGO_TARGET_DIR` if that is set, or else `target` in the repository.
 pub fn target_dir() -> PathBuf {
     match env::var_os("CARGO_TARGET_DIR") {
         Some(folder) => absolute(&folder).unwrap_or_else(|_| folder.into()),
@@ -18,11 +18,11 @@ pub fn target_dir() -> PathBuf {
     }
 }
 
-/// The cargo that runs this program, to be run in the repository's top folder.
+/// A command for the cargo that runs this program, in the repository's top folder.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root());
-    // A relative one counts from the caller's folder, which is not the one cargo is run in here.
+    // A relative path counts from the caller's folder, but this cargo runs in another one.
     if env::var_os("CARGO_TARGET_DIR").is_some() {
         cargo.env("CARGO_TARGET_DIR", target_dir());
     }

@@ -1,14 +1,14 @@
-//! A client for single requests: what a load generator does not do.
+//! A client for single requests, which a load generator cannot send.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// A connection on which requests are made one after the other.
+/// A connection that sends one request after the other.
 pub struct Client(TcpStream);
 
 impl Client {
-    /// `patience` bounds each wait for an answer.
+    /// `patience` limits each wait for an answer.
     pub fn connect(port: u16, patience: Duration) -> Result<Self> {
         let stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port)))?;
         stream.set_nodelay(true)?;
@@ -43,21 +43,21 @@ impl Client {
     }
 }
 
-/// Bytes of the answer that begins here, head and body; None while its head is not whole.
+/// The length of the first answer in bytes, head and body. `None` while its head is incomplete.
 fn length(answer: &[u8]) -> Result<Option<usize>> {
     let text = String::from_utf8_lossy(answer);
     let Some((head, _)) = text.split_once("\r\n\r\n") else {
         return Ok(None);
     };
     if !head.starts_with("HTTP/1.1 200") {
-        return Err(Error::other(format!("not a success: {head}")));
+        return Err(Error::other(format!("the answer is not a success: {head}")));
     }
     let body = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length")
             .then(|| value.trim().parse::<usize>().ok())?
     });
-    let body = body.ok_or_else(|| Error::other("no Content-Length"))?;
+    let body = body.ok_or_else(|| Error::other("the answer has no Content-Length"))?;
     Ok(Some(head.len() + 4 + body))
 }
 
@@ -66,7 +66,7 @@ mod tests {
     use super::length;
 
     #[test]
-    fn an_answer_is_as_long_as_it_says() {
+    fn finds_the_length_of_an_answer() {
         assert_eq!(
             length(b"HTTP/1.1 200 OK\r\ncontent-LENGTH: 5\r\n\r\nab").unwrap(),
             Some(43)

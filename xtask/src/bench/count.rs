@@ -1,4 +1,4 @@
-//! `cargo xtask count`: how many instructions a request takes, which says more of a small change than the clock does.
+//! `cargo xtask count`: the number of instructions for a request. It shows a small change better than the clock does.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,13 +11,15 @@ use super::markdown::Table;
 use super::statistics::{median, whole};
 use crate::components;
 
-/// Prints a table of the instructions for each request, outside of the kernel.
+/// Prints a table of the instructions for each request, without those in the kernel.
 ///
-/// `host/benches/count.rs` makes requests without sockets, under valgrind, N of them and twice as many; the
-/// difference is theirs alone. What a page of files takes cannot be counted: valgrind 3.19 knows no openat2(2).
+/// `host/benches/count.rs` answers N and then 2 N requests under valgrind, without sockets. The difference leaves out
+/// what happens once. Requests for files cannot be counted, because valgrind 3.19 does not support openat2(2).
 pub fn run() -> Result<()> {
     if machine::find("valgrind").is_none() {
-        bail!("valgrind counts the instructions: apt-get install valgrind");
+        bail!(
+            "cannot count instructions: valgrind is not installed; run `apt-get install valgrind`"
+        );
     }
     components::handlers()?;
     let driver = build()?;
@@ -43,7 +45,7 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// Cargo names the program that it built: `Executable benches/count.rs (target/release/deps/count-0123)`.
+/// Builds the program and returns its path. Cargo prints the path as `Executable benches/count.rs (target/release/deps/count-0123)`.
 fn build() -> Result<PathBuf> {
     let mut cargo = workspace::cargo();
     cargo.args([
@@ -54,39 +56,39 @@ fn build() -> Result<PathBuf> {
         "count",
         "--no-run",
     ]);
-    let built = cargo.output().context("cargo could not be started")?;
-    let said = String::from_utf8_lossy(&built.stderr);
-    let path = said.lines().find_map(|line| {
+    let built = cargo.output().context("cannot start cargo")?;
+    let output = String::from_utf8_lossy(&built.stderr);
+    let path = output.lines().find_map(|line| {
         let (_, path) = line.trim().strip_prefix("Executable")?.split_once('(')?;
         path.strip_suffix(')')
     });
     match path {
         Some(path) if built.status.success() => Ok(workspace::root().join(path)),
-        _ => bail!("host/benches/count.rs could not be built:\n{said}"),
+        _ => bail!("cannot build host/benches/count.rs:\n{output}"),
     }
 }
 
-/// Instructions of a whole run. Now and then callgrind fails at a signal of its own: then it is run again.
+/// The instructions of a whole run. Now and then callgrind fails on a signal of its own; then it is run again.
 fn count(driver: &PathBuf, instance: &str, requests: usize) -> Result<f64> {
-    let mut said = String::new();
+    let mut output = String::new();
     for _ in 0..ATTEMPTS {
         let run = Command::new("valgrind")
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
             .arg(driver)
             .args([instance, &requests.to_string()])
             .output()
-            .context("valgrind could not be started")?;
-        said = String::from_utf8_lossy(&run.stderr).into_owned();
-        if let Some(count) = run.status.success().then(|| refs(&said)).flatten() {
+            .context("cannot start valgrind")?;
+        output = String::from_utf8_lossy(&run.stderr).into_owned();
+        if let Some(count) = run.status.success().then(|| refs(&output)).flatten() {
             return Ok(count);
         }
     }
-    bail!("valgrind failed {ATTEMPTS} times:\n{said}")
+    bail!("valgrind failed {ATTEMPTS} times:\n{output}")
 }
 
-/// Of a line such as `==1234== I   refs:      57,477,391`.
-fn refs(said: &str) -> Option<f64> {
-    let count = said.lines().find_map(|line| line.split_once("refs:"))?.1;
+/// Reads the number from a line such as `==1234== I   refs:      57,477,391`.
+fn refs(output: &str) -> Option<f64> {
+    let count = output.lines().find_map(|line| line.split_once("refs:"))?.1;
     count.trim().replace(',', "").parse().ok()
 }
 
@@ -99,7 +101,7 @@ mod tests {
     use super::refs;
 
     #[test]
-    fn the_line_of_valgrind() {
+    fn reads_the_number_of_instructions() {
         assert_eq!(
             refs("==1== \n==1== I   refs:      57,477,391\n"),
             Some(57_477_391.0)

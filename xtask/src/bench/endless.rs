@@ -1,4 +1,4 @@
-//! How long a hello takes while eight handlers loop for ever, on all processors.
+//! The latency of a hello while eight handlers loop for ever, with all processors in use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +15,9 @@ use super::works::Task;
 
 pub struct Endless {
     pub peer: Peer,
-    /// Endless handlers at once.
+    /// The number of handlers that loop at the same time.
     pub loops: usize,
-    /// Latencies in microseconds, counted from when the request was due.
+    /// Latencies in microseconds, counted from the time when the request was due.
     pub p50: f64,
     pub p99: f64,
     pub p999: f64,
@@ -68,7 +68,7 @@ fn under(peer: Peer, loops: usize, server: Server, options: &Options) -> Endless
         .map(|_| {
             let stop = stop.clone();
             thread::spawn(move || {
-                // Where a time limit ends one, the next begins.
+                // If a time limit ends a loop, the next one begins.
                 while !stop.load(Ordering::Relaxed) {
                     let _ = get(&mut Client::connect(port, LONG), "/loop");
                 }
@@ -90,7 +90,7 @@ fn under(peer: Peer, loops: usize, server: Server, options: &Options) -> Endless
         let _ = looper.join();
     }
     let answered: Vec<f64> = latencies.iter().flatten().copied().collect();
-    // One that never came is at least as late as the patience of the client.
+    // A missing answer counts as late as the longest time that the client waits.
     let counted: Vec<f64> = latencies
         .iter()
         .map(|latency| latency.unwrap_or(PATIENCE.as_secs_f64() * 1e6))
@@ -106,8 +106,8 @@ fn under(peer: Peer, loops: usize, server: Server, options: &Options) -> Endless
     }
 }
 
-/// Latencies of requests that are due every [`PACE`], whether the one before is answered or not: who waits for
-/// a slow answer asks the rest late, and the lateness counts.
+/// Returns the latencies of requests that are due every [`PACE`], whether the previous one is answered or not. A slow
+/// answer delays the requests after it, and their latencies include the delay.
 fn ask_at_a_pace(port: u16, length: Duration) -> Vec<Option<f64>> {
     let (begun, mut latencies) = (Instant::now(), Vec::new());
     let mut client = Client::connect(port, PATIENCE);
@@ -130,7 +130,7 @@ fn get(client: &mut std::io::Result<Client>, path: &str) -> bool {
     client.as_mut().is_ok_and(|client| client.get(path).is_ok())
 }
 
-/// Connections that ask for a hello, and how often each does.
+/// The number of connections that request a hello, and the time between two requests of each.
 const CLIENTS: usize = 4;
 const PACE: Duration = Duration::from_millis(10);
 

@@ -1,4 +1,4 @@
-//! The figures that belljar is to reach.
+//! The goals for belljar's figures.
 
 use super::memory;
 use super::peer::Peer::{self, Bare, Fresh, Kept, Nginx, StaticWebServer, Wasmtime};
@@ -15,9 +15,9 @@ pub struct Goal {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Times the peer's requests per second: more is better.
+    /// A multiple of the peer's requests per second; more is better.
     Times,
-    /// Less is better, as in the two below.
+    /// Less is better, also for megabytes.
     Milliseconds,
     Megabytes,
 }
@@ -57,7 +57,7 @@ impl Goal {
         }
     }
 
-    /// A ratio by processor time in place of the clock's.
+    /// The ratio of the processor times instead of the rates.
     pub fn by_processor(&self, report: &Report) -> Option<f64> {
         match self.measured {
             Measured::Ratio(work, peer, to) => report.rates(work)?.ratio_by_processor(peer, to),

@@ -1,4 +1,4 @@
-//! The load generator: wrk, with one thread on the processor that the server is not on.
+//! The load generator: wrk with one thread, on another processor than the server.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::machine::{self, LOAD};
 use super::scratch::Scratch;
 use super::works::Client;
 
-/// What wrk saw.
+/// The figures that wrk reports.
 #[derive(Debug, Clone, Copy)]
 pub struct Figures {
     pub requests: u64,
@@ -22,7 +22,7 @@ pub struct Figures {
     pub errors: u64,
 }
 
-/// Asks the server at `port` for `path`, over and over on each of the connections.
+/// Requests `path` from the server at `port` on all connections, until `duration` has passed.
 pub fn run(
     scratch: &Scratch,
     (port, path): (u16, &str),
@@ -44,13 +44,13 @@ pub fn run(
     let output = wrk
         .stderr(Stdio::inherit())
         .output()
-        .context("wrk could not be started")?;
+        .context("cannot start wrk")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let figures = text.lines().find_map(|line| line.strip_prefix("FIGURES "));
     let Some(figures) = figures else {
-        bail!("wrk gave no figures: {text}");
+        bail!("wrk printed no figures: {text}");
     };
-    parse(figures).with_context(|| format!("figures of wrk not understood: {figures}"))
+    parse(figures).with_context(|| format!("cannot read wrk's figures: {figures}"))
 }
 
 fn parse(figures: &str) -> Option<Figures> {
@@ -76,7 +76,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn figures_are_read_whole_or_not_at_all() {
+    fn reads_complete_figures_only() {
         let figures = parse("30 2000000 1 2 3 0").unwrap();
         assert_eq!(
             (figures.requests, figures.seconds, figures.p999),

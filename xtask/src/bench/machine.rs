@@ -1,4 +1,4 @@
-//! The machine: what it is, and which processor is whose.
+//! The machine: its description, and the processors of the server and the load generator.
 
 use std::env;
 use std::ffi::OsStr;
@@ -13,7 +13,7 @@ use crate::process::output;
 pub const SERVER: &str = "0";
 pub const LOAD: &str = "1";
 
-/// A program that is kept on one processor, where there are two and a taskset.
+/// A command that keeps a program on one processor, if the machine has two processors and the program taskset.
 pub fn on(processor: &str, program: impl AsRef<OsStr>) -> Command {
     if !pins() {
         return Command::new(program);
@@ -23,7 +23,7 @@ pub fn on(processor: &str, program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Whether server and load are kept apart.
+/// Whether the server and the load generator have different processors.
 pub fn pins() -> bool {
     processors() > 1 && find("taskset").is_some()
 }
@@ -32,11 +32,11 @@ pub fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// A program in PATH, or where cargo installs.
+/// Looks for a program on the PATH, and where cargo installs programs.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let cargo = env::home_dir().map(|home| home.join(".cargo/bin"));
-    // nginx is often where only root's PATH leads.
+    // nginx is often installed in a folder that is only on root's PATH.
     let folders = env::split_paths(&path)
         .chain(cargo)
         .chain(["/usr/sbin".into()]);
@@ -45,7 +45,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// What the figures depend on, as pairs of a name and a text.
+/// The facts that the figures depend on, as pairs of a name and a text.
 pub fn describe() -> Vec<(&'static str, String)> {
     let processor = read("/proc/cpuinfo")
         .lines()
@@ -82,17 +82,17 @@ pub fn describe() -> Vec<(&'static str, String)> {
         ("Commit", "git", &["describe", "--always", "--dirty"]),
     ];
     for (name, program, args) in programs {
-        let said = output(
+        let text = output(
             Command::new(program)
                 .args(args)
                 .current_dir(xtask::workspace::root()),
         );
-        facts.push((name, said.unwrap_or_else(|| "unknown".into())));
+        facts.push((name, text.unwrap_or_else(|| "unknown".into())));
     }
     facts
 }
 
-/// Lets this program, and what it starts, have as many files open as the system allows.
+/// Raises the limit of open files for this program, and the programs it starts, as far as the system allows.
 pub fn raise_open_files() {
     let limits = read("/proc/self/limits");
     let most = limits.lines().find_map(|line| {
@@ -108,8 +108,8 @@ pub fn raise_open_files() {
     }
 }
 
-/// Time that all processors together were busy since the machine started, in microseconds: all columns of
-/// proc_stat(5) but `idle` and `iowait`, and `guest`, which is in `user` already.
+/// The time that all processors together were busy since the machine started, in microseconds. It is the sum of all
+/// columns of proc_stat(5) except `idle`, `iowait`, and `guest`, which `user` includes.
 pub fn busy() -> Option<f64> {
     let stat = read("/proc/stat");
     let columns: Vec<f64> = stat
@@ -123,7 +123,7 @@ pub fn busy() -> Option<f64> {
     Some(busy.iter().sum::<f64>() * 10_000.0)
 }
 
-/// Processor time of the programs that this one ran and that have ended, in microseconds (fields 16 and 17 of
+/// The processor time of the programs that this program has run to their end, in microseconds (fields 16 and 17 of
 /// proc_pid_stat(5)).
 pub fn used_by_ended() -> Option<f64> {
     let stat = read("/proc/self/stat");

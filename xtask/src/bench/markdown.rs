@@ -1,8 +1,8 @@
-//! Tables of Markdown, with their columns in line.
+//! Markdown tables with aligned columns.
 
 pub struct Table {
     rows: Vec<Vec<String>>,
-    /// Columns of text; the others are figures.
+    /// The columns that hold text; the others hold figures.
     text: Vec<usize>,
 }
 
@@ -14,7 +14,7 @@ impl Table {
         }
     }
 
-    /// Says which columns beside the first one are text.
+    /// Marks further columns, beside the first one, as text.
     pub fn with_text(mut self, columns: &[usize]) -> Self {
         self.text.extend(columns);
         self
@@ -69,7 +69,7 @@ mod tests {
     use super::Table;
 
     #[test]
-    fn columns_stand_in_line() {
+    fn aligns_columns() {
         let mut table = Table::new(&["", "figure"]);
         table.row(["name".into(), "1".into()]);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Resident memory: idle, with idle connections, with many instances at once.
+//! Resident memory: after the start, with idle connections, and with many instances at once.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use super::works::Task;
 
 pub struct Memory {
     pub peer: Peer,
-    /// What it holds, as a person says it: `after the first answer`.
+    /// The state of the server in words, such as `after the first answer`.
     pub state: &'static str,
     /// Bytes.
     pub resident: f64,
-    /// How many of the connections were there, or of the handlers answered in the end.
+    /// The connections that were open, or the handlers that answered in the end; and the number wanted.
     pub reached: Option<(usize, usize)>,
 }
 
@@ -54,7 +54,7 @@ pub fn measure(options: &Options, scratch: &Scratch) -> Vec<Memory> {
     all
 }
 
-/// Each connection has been used for one request: that is what a server's idle connections are.
+/// Each connection has had one request, as the idle connections of a real server have.
 fn idle(peer: Peer, task: Task, scratch: &Scratch, all: &mut Vec<Memory>) {
     let Some(Ok(server)) = Server::start(peer, task, Setting::Crowd, scratch) else {
         return;
@@ -89,7 +89,7 @@ fn crowd(peer: Peer, scratch: &Scratch, all: &mut Vec<Memory>) {
         Some(client)
     });
     let clients: Vec<Client> = asked.collect();
-    // They sleep for five seconds.
+    // The handlers sleep for five seconds.
     sleep(Duration::from_millis(2_500));
     note(all, peer, CROWD, &server, None);
     let answers = clients.into_iter().map(|mut client| client.answer());
@@ -116,7 +116,7 @@ fn note(
     }
 }
 
-/// After which nothing more is on its way.
+/// The time after which the server is idle.
 const SETTLE: Duration = Duration::from_secs(1);
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: belljar and its peers side by side, in one run. What is measured, and how, is told in
-//! `bench/README.md`. It reports and never judges: no figure makes it fail.
+//! `cargo xtask bench`: measures belljar and its peers in one run. `bench/README.md` describes what is measured and how.
+//! No figure makes the command fail.
 
 mod client;
 pub mod count;
@@ -35,7 +35,8 @@ use options::Options;
 use report::Report;
 use scratch::Scratch;
 
-/// Runs what the arguments name. A whole run is written to `bench/`, a part of one to `target/bench`.
+/// Measures what the arguments select. Writes the results of a full run to `bench/`, of any other run to
+/// `target/bench`.
 pub fn run(args: &[String]) -> Result<()> {
     let options = Options::parse(args)?;
     let scratch = Scratch::make(&options)?;

@@ -10,7 +10,7 @@ pub struct Options {
     quick: bool,
     only: Option<String>,
     peers: Option<String>,
-    /// Another build of belljar, taken in turn with this one.
+    /// Another build of belljar, measured in turn with this one.
     pub against: Option<PathBuf>,
 }
 
@@ -27,8 +27,10 @@ impl Options {
                 "--against" => {
                     let path = PathBuf::from(value()?);
                     let absolute = path.canonicalize();
-                    options.against =
-                        Some(absolute.with_context(|| format!("--against {}", path.display()))?);
+                    options.against = Some(
+                        absolute
+                            .with_context(|| format!("cannot use --against {}", path.display()))?,
+                    );
                 }
                 _ => bail!("unexpected argument `{arg}`\n\n{}", USAGE),
             }
@@ -36,7 +38,7 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether a work, or a part beside the works, is to be measured.
+    /// Whether `--only` selects a work, or a part such as `memory`.
     pub fn wants(&self, name: &str) -> bool {
         matches(self.only.as_deref(), name)
     }
@@ -45,7 +47,7 @@ impl Options {
         matches(self.peers.as_deref(), name)
     }
 
-    /// Everything, of everybody: what may stand in the repository.
+    /// Whether everything is measured for all peers. Only such results are kept in the repository.
     pub fn is_whole(&self) -> bool {
         self.only.is_none() && self.peers.is_none() && self.against.is_none()
     }
@@ -58,7 +60,7 @@ impl Options {
         if self.quick { 3 } else { 7 }
     }
 
-    /// How long each peer is measured in each round.
+    /// The time for which each peer is measured in each round.
     pub fn duration(&self) -> Duration {
         Duration::from_secs(if self.quick { 1 } else { 4 })
     }
@@ -67,13 +69,14 @@ impl Options {
         Duration::from_secs(if self.quick { 1 } else { 2 })
     }
 
-    /// How often a server is started to take the median of the time it takes.
+    /// The number of starts of which the median is taken.
     pub fn starts(&self) -> usize {
         if self.quick { 3 } else { 9 }
     }
 }
 
-/// `names` as given: separated by commas, each a whole name or a beginning and `*`. None stands for all.
+/// Whether `names` selects `name`. They are separated by commas, and each is a name, or the beginning of names and `*`.
+/// `None` selects all.
 fn matches(names: Option<&str>, name: &str) -> bool {
     names.is_none_or(|names| {
         names
@@ -97,7 +100,7 @@ mod tests {
     use super::matches;
 
     #[test]
-    fn names_are_whole_or_beginnings() {
+    fn selects_by_name_or_beginning() {
         let cases = [
             (None, "hello", true),
             (Some("hello"), "hello", true),

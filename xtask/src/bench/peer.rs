@@ -1,4 +1,4 @@
-//! Who is measured, and with which settings.
+//! The servers that are measured, and their settings.
 
 use std::fs;
 use std::path::Path;
@@ -23,10 +23,10 @@ pub enum Peer {
     WasmtimeKept,
 }
 
-/// How a server is started beyond what its task says.
+/// The settings of a server beside its task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
-    /// As a user would, on one processor.
+    /// As a user would start it, on one processor.
     Usual,
     /// On all processors, with time limits that leave endless handlers running.
     Endless,
@@ -46,7 +46,7 @@ impl Peer {
         Self::WasmtimeKept,
     ];
 
-    /// As `--peers` names it.
+    /// The name for `--peers`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
@@ -81,14 +81,14 @@ impl Peer {
         }
     }
 
-    /// Those that can be measured here.
+    /// The selected peers that are installed.
     pub fn present(options: &Options, scratch: &Scratch) -> Vec<Self> {
         let wanted =
             |peer: &Self| options.wants_peer(peer.name()) && peer.missing(scratch).is_none();
         Self::ALL.into_iter().filter(wanted).collect()
     }
 
-    /// Why it cannot be measured.
+    /// The reason why this peer cannot be measured, if there is one.
     pub fn missing(self, scratch: &Scratch) -> Option<&'static str> {
         let (there, why) = match self {
             Self::Bare | Self::Fresh => (true, ""),
@@ -119,15 +119,15 @@ impl Peer {
             Self::StaticWebServer => (scratch.static_web_server.as_ref()?, "--version"),
             Self::Wasmtime | Self::WasmtimeKept => (scratch.wasmtime.as_ref()?, "--version"),
         };
-        // nginx tells its version on standard error.
-        let said = Command::new(program).arg(flag).output().ok()?;
-        let said = [said.stdout, said.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        // Some say their name first, some `version`: the number comes last.
-        Some(said.lines().next()?.split_whitespace().last()?.to_owned())
+        // nginx prints its version to standard error.
+        let output = Command::new(program).arg(flag).output().ok()?;
+        let output = [output.stdout, output.stderr].concat();
+        let output = String::from_utf8_lossy(&output);
+        // The number comes last, after the name or the word `version`.
+        Some(output.lines().next()?.split_whitespace().last()?.to_owned())
     }
 
-    /// The server's command line; None where it has no such task.
+    /// The server's command line. `None` if the peer cannot do the task.
     pub fn command(
         self,
         task: Task,
@@ -238,8 +238,8 @@ impl Peer {
     }
 }
 
-/// One worker, sendfile on, no cache of open files, and a log as belljar keeps one: written to /dev/null in large
-/// pieces. The user stays the one who runs the benchmark, who alone may be able to read the site.
+/// nginx with one worker, sendfile, no cache of open files, and a log like belljar's, written to /dev/null in large
+/// pieces. Its worker runs as the current user, since others may not be able to read the site.
 fn nginx(task: Task, port: u16, scratch: &Scratch) -> String {
     let id = |flag| output(Command::new("id").arg(flag)).unwrap_or_else(|| "nobody".into());
     let (user, group) = (id("-un"), id("-gn"));
@@ -278,7 +278,7 @@ http {{
     )
 }
 
-/// As examples/hello answers it.
+/// The page of examples/hello.
 const PAGE: &str = "<!doctype html>
 <html lang=\"en\">
 <meta charset=\"utf-8\">

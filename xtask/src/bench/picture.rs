@@ -1,11 +1,11 @@
-//! The picture: a group of bars for each work, in terms of the native server that it is compared with.
+//! The picture: a group of bars for each work, relative to the native server that the work is compared with.
 
 use super::peer::Peer;
 use super::report::Report;
 use super::rounds::{Rates, Sample};
 use super::statistics::whole;
 
-/// An SVG that reads well on light and on dark pages.
+/// Draws an SVG that can be read on light and on dark pages.
 pub fn draw(report: &Report) -> String {
     let mut body = String::new();
     let mut y = 78;
@@ -53,7 +53,7 @@ pub fn draw(report: &Report) -> String {
     )
 }
 
-/// One work's bars from `y` down; returns where the next group begins.
+/// Draws the bars of one work from `y` down, and returns the `y` of the next group.
 fn group(rates: &Rates, title: &str, to: Peer, mut y: u32, body: &mut String) -> u32 {
     let bars: Vec<(Peer, f64, f64)> = rates
         .rows
@@ -129,7 +129,7 @@ const GROUPS: [(&str, &str, Peer); 6] = [
     ("file-10MB", "a file of 10 MB", Peer::Nginx),
 ];
 
-/// All in pixels.
+/// The lengths are in pixels.
 const WIDTH: u32 = 880;
 const NAMES: u32 = 250;
 const BARS: u32 = 450;

@@ -55,7 +55,7 @@ pub fn all_rates(report: &Report) -> String {
             && most > 0.1
         {
             text.push_str(&format!(
-                "Not alone: other programs used {:.0} % of the processors meanwhile, at most {:.0} %.\n\n",
+                "Other programs used {:.0} % of the processors at the same time, and {:.0} % at most.\n\n",
                 middle * 100.0,
                 most * 100.0
             ));
@@ -90,7 +90,7 @@ pub fn growth(report: &Report) -> String {
     table.text()
 }
 
-/// What more processors would bring is calculated.
+/// The table of rates on more processors, by calculation.
 pub fn processors(report: &Report) -> String {
     let Some(hello) = report.rates("hello") else {
         return String::new();
@@ -114,8 +114,8 @@ pub fn processors(report: &Report) -> String {
         return String::new();
     }
     format!(
-        "The upper bound for servers that share nothing: processors divided by the CPU time of a request at 32\n\
-         connections. What they do share (locks, the kernel's page tables, memory bandwidth) takes away from it.\n\n{}",
+        "An upper bound, for servers that share nothing: processors divided by the CPU time of a request at 32\n\
+         connections. What servers do share (locks, the kernel's page tables, memory bandwidth) lowers it.\n\n{}",
         table.text()
     )
 }

@@ -1,4 +1,4 @@
-//! Everything that was measured.
+//! All results of a run.
 
 use super::endless::Endless;
 use super::machine;
@@ -52,7 +52,7 @@ impl Report {
                 true => peer.missing(scratch)?.to_owned(),
                 false => "left out by `--peers`".to_owned(),
             };
-            // To compare builds is the exception.
+            // Few runs compare two builds, so a missing build is not worth a line.
             (peer != Peer::Against).then_some((peer, why))
         });
         Self {

@@ -16,7 +16,7 @@ pub fn markdown(report: &Report) -> String {
          Figures are medians of\nthe rounds, ratios are medians of each round's ratio.\n",
     );
     let sections = [
-        ("The figures to reach", goals(report)),
+        ("Goals", goals(report)),
         ("Requests per second", rates::all_rates(report)),
         ("From 1 to 256 connections", rates::growth(report)),
         ("Processors", rates::processors(report)),
@@ -53,8 +53,8 @@ fn goals(report: &Report) -> String {
         ]);
     }
     format!(
-        "The last column is the same ratio by the CPU time of a request: it holds too where the load generator, or \
-         another\nprogram on the machine, was the limit.\n\n{}",
+        "The last column is the ratio of the CPU times of a request. It is valid even if the load generator, or another\n\
+         program on the machine, was the limit.\n\n{}",
         table.text()
     )
 }

@@ -1,4 +1,4 @@
-//! Requests per second: the peers in turn, round by round.
+//! Measures requests per second: round by round, the peers in turn.
 
 use super::load::{self, Figures};
 use super::machine;
@@ -9,17 +9,17 @@ use super::server::Server;
 use super::statistics::{median, whole};
 use super::works::Work;
 
-/// What was measured of one work.
+/// The results of one work.
 pub struct Rates {
     pub work: &'static Work,
     pub rows: Vec<Row>,
-    /// Peers that failed, and how.
+    /// The messages of peers that failed.
     pub failures: Vec<String>,
 }
 
 pub struct Row {
     pub peer: Peer,
-    /// One a round, in the order of the rounds, which is the same for all peers.
+    /// One sample for each round, in the order of the rounds.
     pub samples: Vec<Sample>,
 }
 
@@ -28,7 +28,7 @@ pub struct Sample {
     pub figures: Figures,
     /// Processor time of the server for each request, in microseconds.
     pub processor: Option<f64>,
-    /// The part of the machine's processors, 0 to 1, that other programs used meanwhile.
+    /// The share of the machine's processors, 0 to 1, that other programs used at the same time.
     pub others: Option<f64>,
 }
 
@@ -48,7 +48,7 @@ impl Row {
         median(self.samples.iter().filter_map(|sample| sample.processor))
     }
 
-    /// The part of one processor that the server used, 0 to 1. Much below 1 the server was not the limit.
+    /// The share of one processor that the server used, 0 to 1. Much below 1, the server was not the limit.
     pub fn busy(&self) -> Option<f64> {
         let busy = |sample: &Sample| Some(sample.processor? * sample.rate() / 1e6);
         median(self.samples.iter().filter_map(busy))
@@ -60,15 +60,15 @@ impl Rates {
         self.rows.iter().find(|row| row.peer == peer)
     }
 
-    /// The same by processor time: how many of a peer's requests another answers in the time of one of its own. It
-    /// holds even where the load generator is at its limit, or the machine is busy with other programs.
+    /// The ratio of the processor times for a request, `to` divided by `peer`. It is valid even if the load generator is
+    /// at its limit, or the machine is busy with other programs.
     pub fn ratio_by_processor(&self, peer: Peer, to: Peer) -> Option<f64> {
         let (one, other) = (self.row(peer)?, self.row(to)?);
         let rounds = one.samples.iter().zip(&other.samples);
         median(rounds.filter_map(|(one, other)| Some(other.processor? / one.processor?)))
     }
 
-    /// The part of the machine that other programs used: in the middle one of all samples, and at most.
+    /// The share of the processors that other programs used: the median of all samples, and the maximum.
     pub fn others(&self) -> Option<(f64, f64)> {
         let samples = self.rows.iter().flat_map(|row| &row.samples);
         let others: Vec<f64> = samples.filter_map(|sample| sample.others).collect();
@@ -78,7 +78,7 @@ impl Rates {
         ))
     }
 
-    /// The rate of one peer in terms of another's: the median of the rounds' ratios.
+    /// The rate of `peer` divided by the rate of `to`: the median of the rounds' ratios.
     pub fn ratio(&self, peer: Peer, to: Peer) -> Option<f64> {
         let (one, other) = (self.row(peer)?, self.row(to)?);
         let rounds = one.samples.iter().zip(&other.samples);
@@ -95,7 +95,7 @@ pub fn measure(work: &'static Work, options: &Options, scratch: &Scratch) -> Rat
             None => {}
             Some(Err(error)) => failures.push(format!("{error:#}")),
             Some(Ok(server)) => {
-                // Warm-up: compiled code, page cache, branch predictors.
+                // Fills the caches: of compiled code, of pages, of branches.
                 let warm_up = options.warm_up();
                 let _ = load::run(
                     scratch,

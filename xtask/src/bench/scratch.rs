@@ -1,4 +1,4 @@
-//! What a run needs on disk, and the programs that it starts.
+//! The files that a run needs, and the programs that it starts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,28 +18,28 @@ pub struct Scratch {
     /// `target/bench`: the site, wrk's scripts, configurations, caches.
     pub folder: PathBuf,
     pub belljar: PathBuf,
-    /// Another build of it.
+    /// Another build of belljar.
     pub against: Option<PathBuf>,
-    /// The component of the project that `belljar new` writes, by this build and by the other one.
+    /// The handlers that `belljar new` of this build and of the other one write, as components.
     pub template: Option<PathBuf>,
     pub template_against: Option<PathBuf>,
-    /// Whether belljar can keep instances.
+    /// Whether this build of belljar can keep instances.
     pub reuse: bool,
     pub bare_loop: PathBuf,
     pub nginx: Option<PathBuf>,
     pub static_web_server: Option<PathBuf>,
     pub wasmtime: Option<PathBuf>,
     pub strace: Option<PathBuf>,
-    /// Folders of the components.
+    // The folders of the components.
     examples: PathBuf,
     guests: PathBuf,
 }
 
 impl Scratch {
-    /// Builds and writes everything.
+    /// Builds all programs and components, and writes all files.
     pub fn make(options: &Options) -> Result<Self> {
         if machine::find("wrk").is_none() {
-            bail!("wrk is needed as the load generator: apt-get install wrk");
+            bail!("cannot find the load generator wrk; run `apt-get install wrk`");
         }
         machine::raise_open_files();
         let target = workspace::target_dir();
@@ -87,7 +87,7 @@ impl Scratch {
         script(&self.folder, client)
     }
 
-    /// A component of belljar's contract from examples/.
+    /// A component from examples/, for belljar's own contract.
     pub fn example(&self, name: &str) -> PathBuf {
         self.examples.join(name).with_extension("wasm")
     }
@@ -100,7 +100,7 @@ impl Scratch {
 
 fn build(folder: &Path) -> Result<()> {
     components::handlers()?;
-    println!("== building the guests of the benchmark, and the bare loop");
+    println!("== building the handlers of the benchmark and the bare loop");
     let bench = |args: &[&str]| {
         let mut cargo = workspace::cargo();
         cargo.current_dir(workspace::root().join("bench"));

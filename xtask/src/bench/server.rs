@@ -1,4 +1,4 @@
-//! A server as a process: started, asked for its first answer, watched, ended.
+//! A server process: its start, its first answer, its use of processor and memory, and its end.
 
 use std::fs;
 use std::net::TcpListener;
@@ -22,7 +22,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// None where the peer has no such task.
+    /// Returns `None` if the peer cannot do the task.
     pub fn start(
         peer: Peer,
         task: Task,
@@ -64,7 +64,7 @@ impl Server {
         };
         while get(port, path).is_err() {
             if let Some(status) = server.child.try_wait()? {
-                bail!("it ended with {status}: {command:?}");
+                bail!("the server ended with {status}: {command:?}");
             }
             if started.elapsed() > PATIENCE {
                 bail!("no answer within {PATIENCE:?}: {command:?}");
@@ -75,7 +75,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Its processes: itself, and its workers where it has some.
+    /// The server's processes: the first one, and its workers if it has any.
     pub fn processes(&self) -> Vec<u32> {
         let own = self.child.id();
         let children =
@@ -84,7 +84,7 @@ impl Server {
         [own].into_iter().chain(children).collect()
     }
 
-    /// Processor time that it has used, in microseconds. None where the system does not tell.
+    /// The processor time that the server has used, in microseconds. `None` on systems other than Linux.
     pub fn processor_time(&self) -> Option<f64> {
         self.processes().into_iter().map(processor_time).sum()
     }
@@ -96,7 +96,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// First politely: a worker would outlive a killed nginx.
+    /// Asks the server to end before killing it: nginx's workers would survive when nginx is killed.
     fn drop(&mut self) {
         let _ = output(Command::new("kill").arg(self.child.id().to_string()));
         let asked = Instant::now();
@@ -111,7 +111,7 @@ impl Drop for Server {
     }
 }
 
-/// One request on a connection of its own.
+/// Sends one request on a new connection.
 fn get(port: u16, path: &str) -> std::io::Result<()> {
     Client::connect(port, Duration::from_secs(10))?.get(path)
 }

@@ -1,4 +1,4 @@
-//! From the start of the process to its first answer.
+//! The time from the start of the process to its first answer.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ pub struct Start {
     pub task: Task,
     /// Microseconds, with an empty cache of compiled code.
     pub cold: Option<f64>,
-    /// And with that of an earlier start.
+    /// Microseconds, with the cache that an earlier start has filled.
     pub warm: Option<f64>,
 }
 

@@ -1,6 +1,6 @@
-//! Medians, and figures as people read them.
+//! Medians and percentiles, and figures formatted for people.
 
-/// None of nothing.
+/// `None` if there are no figures.
 pub fn median(figures: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut figures: Vec<f64> = figures.into_iter().collect();
     figures.sort_by(f64::total_cmp);
@@ -8,7 +8,7 @@ pub fn median(figures: impl IntoIterator<Item = f64>) -> Option<f64> {
     Some((figures[low] + figures[high]) / 2.0)
 }
 
-/// The smallest figure that `part` (0 to 1) of all are not above; 0 of nothing.
+/// The smallest figure that is not exceeded by `part` (0 to 1) of all figures; 0 if there are no figures.
 pub fn percentile(figures: &[f64], part: f64) -> f64 {
     let mut figures = figures.to_vec();
     figures.sort_by(f64::total_cmp);
@@ -16,7 +16,7 @@ pub fn percentile(figures: &[f64], part: f64) -> f64 {
     figures.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
 }
 
-/// `12,345`.
+/// A whole number, such as `12,345`.
 pub fn whole(figure: f64) -> String {
     let digits = format!("{:.0}", figure.round());
     let mut text = String::new();
@@ -29,7 +29,7 @@ pub fn whole(figure: f64) -> String {
     text
 }
 
-/// Microseconds, as `85 us`, `1.2 ms`, `3.0 s`.
+/// A time given in microseconds, such as `85 us`, `1.24 ms` or `3.01 s`.
 pub fn time(micros: f64) -> String {
     match micros {
         _ if micros < 10.0 => format!("{micros:.1} us"),
@@ -45,14 +45,14 @@ mod tests {
     use super::{median, percentile, time, whole};
 
     #[test]
-    fn the_middle_of_odd_and_even() {
+    fn finds_the_median_of_odd_and_even_numbers_of_figures() {
         assert_eq!(median([3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median([4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median([]), None);
     }
 
     #[test]
-    fn percentiles_are_figures_that_were_measured() {
+    fn percentiles_are_measured_figures() {
         let figures: Vec<f64> = (1..=1000).map(f64::from).collect();
         for (part, wanted) in [(0.5, 500.0), (0.99, 990.0), (0.999, 999.0), (1.0, 1000.0)] {
             assert_eq!(percentile(&figures, part), wanted);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_grouped_and_scaled() {
+    fn groups_digits_and_scales_times() {
         for (figure, wanted) in [
             (0.4, "0"),
             (999.6, "1,000"),

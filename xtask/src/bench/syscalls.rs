@@ -1,4 +1,5 @@
-//! System calls for each request, counted by strace in runs of their own: it slows the server down many times over.
+//! System calls for each request, counted by strace. They have separate runs, because strace makes a server many times
+//! slower.
 
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -95,7 +96,7 @@ fn trace(
     output(Command::new("kill").args(["-INT", &tracer.id().to_string()]));
     tracer.wait()?;
     let requests = figures?.requests.max(1) as f64;
-    let text = std::fs::read_to_string(&file).context("strace wrote nothing")?;
+    let text = std::fs::read_to_string(&file).context("cannot read strace's output")?;
     let mut kinds: Vec<(String, f64)> = text.lines().filter_map(kind).collect();
     kinds.sort_by(|one, other| other.1.total_cmp(&one.1));
     let each = kinds.iter().map(|(_, calls)| calls).sum::<f64>() / requests;
@@ -110,7 +111,7 @@ fn trace(
     })
 }
 
-/// A line of `strace -c`: share, seconds, microseconds a call, calls, perhaps errors, and the name.
+/// Reads a line of `strace -c`: share, seconds, microseconds a call, calls, perhaps errors, and the name.
 fn kind(line: &str) -> Option<(String, f64)> {
     let columns: Vec<&str> = line.split_whitespace().collect();
     let name = *columns.last()?;
@@ -119,7 +120,7 @@ fn kind(line: &str) -> Option<(String, f64)> {
     (name != "total").then(|| (name.to_owned(), calls))
 }
 
-/// The works that it is done for. A file of 1 kB and the hello tell most; the rest differs in the bytes alone.
+/// The works that are counted. The others differ from these in the number of bytes only.
 const COUNTED: [&str; 3] = ["hello", "file-1kB", "file-100kB"];
 
 #[cfg(test)]
@@ -127,7 +128,7 @@ mod tests {
     use super::kind;
 
     #[test]
-    fn lines_of_strace() {
+    fn reads_lines_of_strace() {
         assert_eq!(
             kind(" 12.50    0.001000          10       100        20 recvfrom"),
             Some(("recvfrom".into(), 100.0))

@@ -49,7 +49,7 @@ fn try_build(belljar: &Path, folder: &Path) -> Result<PathBuf> {
         .with_extension("wasm"))
 }
 
-/// The work that measures it.
+/// The name of the work that measures the handler.
 pub const WORK: &str = "template";
 
 const NAME: &str = "handler";

@@ -1,8 +1,8 @@
-//! What the servers are made to do.
+//! The works: the kinds of requests that are measured.
 
 /// One kind of request under one kind of load.
 pub struct Work {
-    /// As `--only` names it.
+    /// The name for `--only`.
     pub name: &'static str,
     pub title: &'static str,
     pub task: Task,
@@ -11,31 +11,31 @@ pub struct Work {
     pub client: Client,
 }
 
-/// What a server is started for.
+/// What a server serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Task {
-    /// The page of examples/hello for every address.
+    /// The page of examples/hello, at every path.
     Page,
     /// The handler that `belljar new --lang rust` writes, as each build of belljar writes it.
     Template,
     /// The files of a folder.
     Files,
-    /// The handlers of bench/guests/work: `/echo`, `/loop`, `/sleep`, and else a hello.
+    /// The handlers of bench/guests/work: `/echo`, `/loop`, `/sleep`, and a hello at other paths.
     Handlers,
 }
 
-/// How the load generator asks.
+/// The kind of requests that the load generator sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
-    /// GET with a Host field and nothing else, the next one when the answer is there.
+    /// A GET with only a Host field. The next one follows when the answer has come.
     Plain,
-    /// As `Plain`, on a new connection each time.
+    /// Like `Plain`, but on a new connection each time.
     NewConnections,
     /// Sixteen requests in one write.
     Pipelined,
-    /// Twenty fields as a browser behind a proxy would send them, about 900 bytes.
+    /// Twenty fields like those of a browser behind a proxy, about 900 bytes.
     TwentyFields,
-    /// POST of 10,000 bytes.
+    /// A POST of 10,000 bytes.
     Post,
 }
 
@@ -58,7 +58,7 @@ impl Client {
         }
     }
 
-    /// wrk's script for it.
+    /// The script for wrk.
     pub fn script(self) -> String {
         let requests = match self {
             Self::Plain => "",
@@ -177,7 +177,7 @@ wrk.headers['Content-Type'] = 'text/plain; charset=utf-8'
 wrk.body = string.rep('0123456789', 1000)
 ";
 
-/// With the Host field that wrk adds: twenty. No Accept-Encoding, so that nobody has to compress.
+/// Twenty fields, with the Host field that wrk adds. Without Accept-Encoding, so that no server compresses.
 const TWENTY_FIELDS: &str = "
 wrk.headers['User-Agent'] = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36'
 wrk.headers['Accept'] = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8'
@@ -200,7 +200,7 @@ wrk.headers['X-Forwarded-Proto'] = 'https'
 wrk.headers['X-Request-Id'] = '5f0c2c1e-8a4b-4f27-9d5b-0d4f3a1c9e77'
 ";
 
-/// One line of figures at the end: requests, microseconds, percentiles of the latency in microseconds, errors.
+/// Prints a line of figures at the end: requests, microseconds, percentiles of the latency in microseconds, errors.
 const DONE: &str = "
 function done(summary, latency, requests)
   local e = summary.errors
