@@ -1,21 +1,21 @@
-//! Answers requests without sockets, for a counter of instructions to watch: `count fresh|kept REQUESTS`.
+//! Answers requests without sockets, so that their instructions can be counted: `count fresh|kept REQUESTS`.
 //!
-//! `cargo xtask count` runs it under callgrind, with some requests and with twice as many: the difference is
-//! what they cost, without the start.
+//! `cargo xtask count` runs this program under callgrind, with a number of requests and with twice as many. The
+//! difference leaves out the start.
 
 mod support;
 
 use support::{Bench, SHORT, hello, whole};
 
 fn main() {
-    // Cargo runs it with arguments of its own when it runs all benches, and there is nothing to do then.
+    // When cargo runs all benches, it passes arguments of its own, and there is nothing to do.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [instance, requests] = arguments.as_slice() else {
         return;
     };
     let reuse = if instance == "kept" { u32::MAX } else { 1 };
     let requests: usize = requests.parse().expect("a number of requests");
-    // A small pool: a counter has to keep account of all its address space.
+    // A small pool, because callgrind keeps track of the whole address space.
     let bench = Bench::new(&hello(), 2, reuse);
     let mut connection = bench.connection(SHORT);
     bench.runtime.block_on(async {

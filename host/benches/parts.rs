@@ -1,6 +1,6 @@
-//! What the parts of a request cost: `cargo bench --bench parts`, after `cargo xtask handlers`.
+//! The cost of the parts of a request: `cargo bench --bench parts`, after `cargo xtask handlers`.
 //!
-//! `whole` is all of them in the order of the server, without sockets; what a server adds to it are system calls.
+//! `whole` runs all parts in the order of the server, without sockets. A server adds system calls to that.
 
 mod support;
 
@@ -13,12 +13,12 @@ fn main() {
     divan::main();
 }
 
-/// Which component answers.
+/// The component that answers.
 #[derive(Debug, Clone, Copy)]
 enum Guest {
-    /// A page made in the component.
+    /// The example hello, which returns a page.
     Hello,
-    /// The default guest, and a file of 1,000 bytes.
+    /// The default guest, which returns a file of 1,000 bytes.
     Files,
 }
 
@@ -31,7 +31,7 @@ impl Guest {
     }
 }
 
-/// From bytes to a checked head: one field, and ten.
+/// Parses and checks a head with one field, and with ten.
 #[divan::bench(args = [1, 10])]
 fn parse(bencher: Bencher, fields: usize) {
     let bench = Bench::new(&hello(), 1, 1);
@@ -41,7 +41,7 @@ fn parse(bencher: Bencher, fields: usize) {
         .bench_local_refs(|connection| bench.runtime.block_on(connection.next_request()));
 }
 
-/// From a response to bytes.
+/// Serializes a response.
 #[divan::bench]
 fn serialize(bencher: Bencher) {
     let bench = Bench::new(&hello(), 1, 1);
@@ -65,7 +65,7 @@ fn serialize(bencher: Bencher) {
         });
 }
 
-/// An instance made and called. One at a time, so that each finds its place in the pool as a server's would.
+/// Creates an instance and calls it. One at a time, so that each takes the place in the pool that the last one left.
 #[divan::bench(args = [Guest::Hello, Guest::Files], sample_count = 20_000, sample_size = 1)]
 fn instantiate_and_call(bencher: Bencher, guest: Guest) {
     let bench = Bench::new(&guest.component(), 10, 1);
@@ -74,7 +74,7 @@ fn instantiate_and_call(bencher: Bencher, guest: Guest) {
         .bench_local_values(|request| call(&bench, request));
 }
 
-/// What an instance that is there already takes.
+/// Calls an instance that was kept.
 #[divan::bench(args = [Guest::Hello, Guest::Files], sample_count = 20_000, sample_size = 1)]
 fn call_kept(bencher: Bencher, guest: Guest) {
     let bench = Bench::new(&guest.component(), 10, u32::MAX);
@@ -91,7 +91,7 @@ fn tear_down(bencher: Bencher, guest: Guest) {
         .bench_local_values(drop);
 }
 
-/// All of it, with an instance made for the request.
+/// A whole request with a fresh instance.
 #[divan::bench(args = [Guest::Hello, Guest::Files], sample_count = 1_000, sample_size = 10)]
 fn whole_fresh(bencher: Bencher, guest: Guest) {
     let bench = Bench::new(&guest.component(), 10, 1);
@@ -99,7 +99,7 @@ fn whole_fresh(bencher: Bencher, guest: Guest) {
     bencher.bench_local(|| bench.runtime.block_on(whole(&bench, &mut connection)));
 }
 
-/// All of it, with an instance kept.
+/// A whole request with a kept instance.
 #[divan::bench(args = [Guest::Hello, Guest::Files], sample_count = 1_000, sample_size = 10)]
 fn whole_kept(bencher: Bencher, guest: Guest) {
     let bench = Bench::new(&guest.component(), 10, u32::MAX);
@@ -118,7 +118,7 @@ fn call(bench: &Bench, request: Request) -> Answer {
     bench.runtime.block_on(call).expect("the handler answers")
 }
 
-/// As a browser sends it.
+/// A request of a browser.
 const BROWSER: &[u8] = b"GET /page.txt HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n\
     Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n\

@@ -1,5 +1,4 @@
-//! A request's whole way through the library without a socket: for the microbenchmark and for the count of
-//! instructions.
+//! Runs whole requests through the library without a socket, for the microbenchmark and the count of instructions.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use belljar_sandbox::{Access, Answer, Engine, Grants, Handler, Limits, Preopen};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Builder, Runtime};
 
-/// A client that sends the same request again when it has its answer, and takes every answer.
+/// A client that repeats a request whenever it has been answered.
 pub struct Replay {
     request: &'static [u8],
     waits: bool,
@@ -24,7 +23,7 @@ impl AsyncRead for Replay {
         _context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Nobody is woken: whoever writes the answer goes on to read by himself.
+        // No waker is needed: the task that writes the answer reads next.
         if self.waits {
             return Poll::Pending;
         }
@@ -64,7 +63,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// The component sees a folder with `page.txt`. `instances` bounds the pool; with `reuse` an instance answers that many requests.
+    /// The component sees a folder with `page.txt`. The pool has `instances`, and each answers `reuse` requests.
     pub fn new(component: &[u8], instances: u32, reuse: u32) -> Self {
         let limits = Limits {
             max_instances: instances,
@@ -99,7 +98,8 @@ impl Bench {
     }
 }
 
-/// One request from its bytes to the bytes of its answer, in the server's order: the instance is taken down last.
+/// Answers one request, from its bytes to the bytes of its answer, in the server's order: the instance is torn down
+/// last.
 pub async fn whole(bench: &Bench, connection: &mut Connection<Replay>) {
     assert!(connection.idle().await);
     let request = connection
@@ -131,5 +131,5 @@ pub fn hello() -> Vec<u8> {
     }
 }
 
-/// As a load generator sends it.
+/// A request of a load generator.
 pub const SHORT: &[u8] = b"GET /page.txt HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";

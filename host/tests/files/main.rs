@@ -1,4 +1,4 @@
-//! Tests of the default guest, which serves the files of a folder.
+//! Tests of the default guest: the files of a folder, as clients and browsers see them.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! Tests of handlers: contracts, grants, instances, fairness, and hostile components.
+//! Tests of handlers: their contracts, grants and instances, and the limits of hostile handlers.
 
 #[path = "../support/mod.rs"]
 mod support;

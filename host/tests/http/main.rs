@@ -1,4 +1,4 @@
-//! Tests of HTTP connections from the client's side: syntax, bodies, limits and failures.
+//! Tests of HTTP as a client sees it: the syntax of requests, bodies, limits and failures.
 
 #[path = "../support/mod.rs"]
 mod support;

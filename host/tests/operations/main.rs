@@ -1,4 +1,4 @@
-//! The program: its commands, its configuration, and handlers that are deployed while it runs.
+//! Tests of the program: its commands, its configuration, and handlers that are deployed while it runs.
 
 #[path = "../support/mod.rs"]
 mod support;

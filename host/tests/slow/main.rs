@@ -1,4 +1,4 @@
-//! Tests that take long: other languages' tool chains, new projects, files beyond 4 GiB.
+//! Tests that take long: handlers in other languages, new projects, and files larger than 4 GiB.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,5 +1,5 @@
-//! A real browser: Chromium, steered through chromedriver by WebDriver (https://www.w3.org/TR/webdriver2/), which is
-//! JSON over HTTP.
+//! A real browser: Chromium, controlled through chromedriver with WebDriver (https://www.w3.org/TR/webdriver2/), which
+//! is JSON over HTTP.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -11,10 +11,10 @@ use tempfile::TempDir;
 
 use super::PATIENCE;
 
-/// A window of headless Chromium with an empty profile of its own, until it is dropped.
+/// A window of headless Chromium with an empty profile of its own. It is closed when the value is dropped.
 pub struct Browser {
     driver: Child,
-    /// The WebDriver session's URL; until there is one, the driver's.
+    /// The URL of the WebDriver session, or of the driver until the session exists.
     session: String,
     profile: TempDir,
     _output: BufReader<ChildStdout>,
@@ -56,18 +56,18 @@ impl Browser {
         browser
     }
 
-    /// Returns when the page is loaded.
+    /// Opens a page, and returns when it is loaded.
     pub fn open(&self, url: &str) {
         self.command("/url", json!({ "url": url }));
     }
 
-    /// What a script returns that runs in the page.
+    /// Runs a script in the page, and returns its result.
     pub fn run(&self, script: &str) -> Value {
         let script = format!("return (async () => {{ {script} }})()");
         self.command("/execute/sync", json!({ "script": script, "args": [] }))
     }
 
-    /// Runs the script until it returns what is wanted.
+    /// Runs the script again and again until its result is as wanted.
     pub fn wait_for(&self, what: &str, script: &str, wanted: impl Fn(&Value) -> bool) {
         let start = Instant::now();
         loop {
@@ -75,12 +75,12 @@ impl Browser {
             if wanted(&last) {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "{what}: in vain, it is {last}");
+            assert!(start.elapsed() < PATIENCE, "{what}: still {last}");
             thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// The errors in the console since it was last asked for.
+    /// The errors in the console since the last call.
     pub fn console_errors(&self) -> Vec<String> {
         let lines = self.command("/se/log", json!({ "type": "browser" }));
         let lines = lines.as_array().expect("a log is a list").iter();
@@ -112,7 +112,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Ends Chromium, which would outlive its driver.
+        // Ends Chromium, which would otherwise outlive the driver.
         let _ = minreq::delete(&self.session)
             .with_timeout(PATIENCE.as_secs())
             .send();
@@ -121,7 +121,7 @@ impl Drop for Browser {
     }
 }
 
-/// chromedriver says on which port it listens.
+/// Reads the port that chromedriver prints when it listens.
 fn port(output: &mut impl BufRead) -> u16 {
     let mut lines = output.lines().map_while(Result::ok);
     let port = lines.find_map(|line| {
@@ -133,8 +133,8 @@ fn port(output: &mut impl BufRead) -> u16 {
     port.expect("chromedriver names its port")
 }
 
-/// In a container the kernel often refuses Chromium's own sandbox, and it refuses to run as root within it. Nothing
-/// but the examples' own pages is shown.
+/// In a container the kernel often refuses Chromium's own sandbox, and Chromium refuses to run as root with it. The tests
+/// only open the pages of the examples.
 const FLAGS: [&str; 8] = [
     "--headless",
     "--no-sandbox",

@@ -1,4 +1,4 @@
-//! A client on a bare socket that reads HTTP/1.1 answers without mercy.
+//! A client on a bare socket that reads HTTP/1.1 answers strictly.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -7,27 +7,27 @@ use std::time::Duration;
 
 use super::shown;
 
-/// How long anything may take before a test gives up. It guards against hanging and says nothing of speed.
+/// The time after which a test gives up waiting. It guards against hanging and makes no demand on speed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Why there is no whole answer.
+/// The reason why there is no complete answer.
 #[derive(Debug, PartialEq)]
 pub enum Broken {
     /// The connection ended before the first byte of an answer.
     Closed,
-    /// It ended in the middle of one.
+    /// The connection ended in the middle of an answer.
     CutShort {
         head: String,
         body_bytes: u64,
     },
     TimedOut,
-    /// An answer that HTTP/1.1 forbids.
+    /// HTTP/1.1 forbids the answer.
     Malformed(String),
 }
 
 pub struct Client {
     stream: TcpStream,
-    /// Read and not yet taken.
+    /// Bytes that were read and do not belong to an answer yet.
     buffer: Vec<u8>,
     peer_ended: bool,
 }
@@ -35,9 +35,9 @@ pub struct Client {
 #[derive(Debug, Clone)]
 pub struct Response {
     pub status: u16,
-    /// In the order they came, names as sent.
+    /// The fields in their order, with names as sent.
     pub fields: Vec<(String, String)>,
-    /// With the empty line at its end.
+    /// The head, including the empty line at its end.
     pub head: String,
     pub body: Vec<u8>,
 }
@@ -48,7 +48,7 @@ impl Client {
         Client::over(stream)
     }
 
-    /// From an address of its own: on Linux all of 127.0.0.0/8 is this machine.
+    /// Connects from another address of this machine: on Linux it has all of 127.0.0.0/8.
     #[cfg(target_os = "linux")]
     pub fn connect_from(source: [u8; 4], address: SocketAddr) -> Client {
         use socket2::{Domain, Socket, Type};
@@ -79,7 +79,7 @@ impl Client {
         }
     }
 
-    /// Sends what the server takes: one that has already answered and closed is found out by reading.
+    /// Sends as much as the server takes. A server that has already answered and closed is noticed when reading.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.try_send(bytes);
     }
@@ -88,7 +88,7 @@ impl Client {
         self.stream.write_all(bytes.as_ref())
     }
 
-    /// Each byte in a packet of its own.
+    /// Sends each byte in a packet of its own.
     pub fn send_bytewise(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if self.try_send([*byte]).is_err() {
@@ -98,12 +98,12 @@ impl Client {
         }
     }
 
-    /// No more requests from this side.
+    /// Ends the sending direction of the connection.
     pub fn finish_sending(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// The other direction of the same connection, for a thread of its own.
+    /// The same connection, for another thread.
     pub fn stream(&self) -> TcpStream {
         self.stream.try_clone().expect("the socket can be shared")
     }
@@ -114,7 +114,7 @@ impl Client {
             .expect("the socket takes a timeout");
     }
 
-    /// The next answer; `request` is what it answers, of which only the method counts.
+    /// The next answer. Only the method of `request`, to which it belongs, is used.
     pub fn response_to(&mut self, request: &[u8]) -> Response {
         match self.try_response(request.starts_with(b"HEAD ")) {
             Ok(response) => response,
@@ -122,7 +122,7 @@ impl Client {
         }
     }
 
-    /// The next answer, to anything but HEAD.
+    /// The next answer, to a request that is not a HEAD.
     pub fn response(&mut self) -> Response {
         self.response_to(b"")
     }
@@ -140,7 +140,7 @@ impl Client {
         Ok(response)
     }
 
-    /// The head of the next answer alone: the body is left to be read.
+    /// Reads the head of the next answer and not its body.
     pub fn try_head(&mut self) -> Result<Response, Broken> {
         loop {
             if let Some(end) = self
@@ -168,7 +168,7 @@ impl Client {
         }
     }
 
-    /// The next chunk of a body whose head was read; the last one is empty, and what comes after it is left.
+    /// Reads the next chunk of a body. The last chunk is empty, and what follows it is not read.
     pub fn try_chunk(&mut self, response: &Response) -> Result<Vec<u8>, Broken> {
         let malformed = |why: &str| Broken::Malformed(format!("{why}: {}", response.head));
         let line = self.take_line(response, 0)?;
@@ -176,18 +176,18 @@ impl Client {
             .ok()
             .filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
         let size = size.and_then(|text| usize::from_str_radix(text, 16).ok());
-        let size = size.ok_or_else(|| malformed("a chunk's size that is no number"))?;
+        let size = size.ok_or_else(|| malformed("a chunk size that is not a number"))?;
         if size == 0 {
             return Ok(Vec::new());
         }
         let chunk = self.take_body(response, size)?;
         if !self.take_line(response, size)?.is_empty() {
-            return Err(malformed("a chunk that is longer than it says"));
+            return Err(malformed("a chunk that is longer than its size"));
         }
         Ok(chunk)
     }
 
-    /// All that comes before the connection's end.
+    /// Reads all bytes until the connection ends.
     pub fn rest(&mut self) -> Vec<u8> {
         loop {
             match self.fill() {
@@ -198,23 +198,23 @@ impl Client {
         }
     }
 
-    /// Fails unless the server ends the connection, in order or by a reset, without a further byte.
+    /// Fails unless the server ends the connection, regularly or by a reset, without another byte.
     pub fn assert_closed(&mut self, after: &str) {
         loop {
             assert!(
                 self.buffer.is_empty(),
-                "after {after} came further bytes: {}",
+                "more bytes came after {after}: {}",
                 shown(&self.buffer)
             );
             match self.fill() {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(why) => panic!("after {after} the connection stayed open: {why:?}"),
+                Err(why) => panic!("the connection stayed open after {after}: {why:?}"),
             }
         }
     }
 
-    /// Whether nothing has arrived and the connection is still open, after a wait of `moment`.
+    /// Waits for `moment` and returns whether nothing has arrived and the connection is still open.
     pub fn is_silent_for(&mut self, moment: Duration) -> bool {
         if !self.buffer.is_empty() || self.peer_ended {
             return false;
@@ -225,7 +225,7 @@ impl Client {
         silent
     }
 
-    /// Reads to the connection's end and throws away; the number of bytes.
+    /// Reads and discards all bytes until the connection ends, and returns their number.
     pub fn drain(&mut self) -> u64 {
         let mut total = self.buffer.len() as u64;
         let mut piece = vec![0; 1024 * 1024];
@@ -241,7 +241,7 @@ impl Client {
         }
     }
 
-    /// Reads exactly `length` bytes of a body and throws them away; fewer where the connection ends before.
+    /// Reads and discards `length` bytes of a body, or fewer if the connection ends first. Returns their number.
     pub fn skip(&mut self, length: u64) -> u64 {
         let mut left = length - length.min(self.buffer.len() as u64);
         self.buffer.drain(..(length - left) as usize);
@@ -252,7 +252,7 @@ impl Client {
                 Ok(0) => break,
                 Ok(read) => left -= read as u64,
                 Err(error) if is_timeout(&error) => {
-                    panic!("nothing more came, and {left} bytes were missing")
+                    panic!("nothing more came, although {left} bytes were missing")
                 }
                 Err(_) => break,
             }
@@ -271,7 +271,7 @@ impl Client {
         if bodyless && coding.is_some()
             || matches!(response.status, 100..=199 | 204) && length.is_some()
         {
-            return malformed("framing of a body with a status that has none");
+            return malformed("the framing of a body with a status that has no body");
         }
         if bodyless || to_head {
             return Ok(Vec::new());
@@ -279,7 +279,7 @@ impl Client {
         match (length, coding) {
             (Some(length), _) => match parse_length(length) {
                 Some(length) => self.take_body(response, length),
-                None => malformed("a Content-Length that is no number"),
+                None => malformed("a Content-Length that is not a number"),
             },
             (None, Some("chunked")) => self.take_chunks(response),
             (None, Some(_)) => malformed("an unknown transfer coding"),
@@ -288,7 +288,7 @@ impl Client {
                 Ok(std::mem::take(&mut self.buffer))
             }
             (None, None) => {
-                malformed("a body that neither says its length nor ends with the connection")
+                malformed("a body without a length that does not end with the connection")
             }
         }
     }
@@ -317,7 +317,7 @@ impl Client {
                 body.extend(chunk);
                 continue;
             }
-            let why = "trailers, which nobody asked for";
+            let why = "trailers that were not requested";
             return match self.take_line(response, body.len())?.as_slice() {
                 b"" => Ok(body),
                 _ => Err(Broken::Malformed(format!("{why}: {}", response.head))),
@@ -325,7 +325,7 @@ impl Client {
         }
     }
 
-    /// One line without its CRLF.
+    /// Reads one line, without its CRLF.
     fn take_line(&mut self, response: &Response, body_bytes: usize) -> Result<Vec<u8>, Broken> {
         loop {
             if let Some(end) = self.buffer.windows(2).position(|bytes| bytes == b"\r\n") {
@@ -347,7 +347,7 @@ impl Client {
         }
     }
 
-    /// Reads once; false at the connection's end, for which a reset counts too.
+    /// Reads once. Returns false at the end of the connection; a reset counts as its end too.
     fn fill(&mut self) -> Result<bool, Broken> {
         let mut piece = [0; 64 * 1024];
         match self.stream.read(&mut piece) {
@@ -369,7 +369,7 @@ impl Client {
 }
 
 impl Response {
-    /// The value of the field, which may be there once at most.
+    /// The value of a field. Fails if the field is there more than once.
     pub fn field(&self, name: &str) -> Option<&str> {
         let mut values = self
             .fields
@@ -384,13 +384,13 @@ impl Response {
         value
     }
 
-    /// The value of a field that must be there.
+    /// The value of a field. Fails if the field is missing.
     pub fn need(&self, name: &str) -> &str {
         self.field(name)
             .unwrap_or_else(|| panic!("{name} is missing: {}", self.head))
     }
 
-    /// The members of a comma-separated list in lower case; empty where there is no such field.
+    /// The members of a comma-separated list in lower case; none if the field is missing.
     pub fn list(&self, name: &str) -> Vec<String> {
         let members = self.field(name).unwrap_or_default().split(',');
         members
@@ -403,7 +403,7 @@ impl Response {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Whether the server says that it closes the connection.
+    /// Whether the answer announces that the server closes the connection.
     pub fn closes(&self) -> bool {
         self.list("connection")
             .iter()
@@ -412,22 +412,24 @@ impl Response {
 }
 
 fn parse_head(bytes: &[u8]) -> Result<Response, String> {
-    // Latin-1, so that every byte of a value stays visible.
+    // As Latin-1, so that every byte of a value can be seen.
     let head: String = bytes.iter().map(|byte| char::from(*byte)).collect();
     let mut lines = head.strip_suffix("\r\n\r\n").ok_or("no end")?.split("\r\n");
     let status_line = lines.next().ok_or("no status line")?;
     let status = status_line
         .strip_prefix("HTTP/1.1 ")
         .and_then(|rest| rest.split_once(' '));
-    let (status, reason) = status.ok_or("a status line of another form")?;
+    let (status, reason) = status.ok_or("a malformed status line")?;
     if status.len() != 3
         || !reason
             .chars()
             .all(|c| c == '\t' || (' '..='~').contains(&c))
     {
-        return Err("a status line of another form".into());
+        return Err("a malformed status line".into());
     }
-    let status: u16 = status.parse().map_err(|_| "a status that is no number")?;
+    let status: u16 = status
+        .parse()
+        .map_err(|_| "a status that is not a number")?;
     let fields = lines.map(parse_field).collect::<Result<Vec<_>, String>>()?;
     let response = Response {
         status,
@@ -437,7 +439,7 @@ fn parse_head(bytes: &[u8]) -> Result<Response, String> {
     };
     if status >= 200 {
         let date = response.field("date").ok_or("no Date")?;
-        httpdate::parse_http_date(date).map_err(|_| format!("the Date is none: {date}"))?;
+        httpdate::parse_http_date(date).map_err(|_| format!("not a date: {date}"))?;
     }
     Ok(response)
 }
@@ -445,10 +447,10 @@ fn parse_head(bytes: &[u8]) -> Result<Response, String> {
 fn parse_field(line: &str) -> Result<(String, String), String> {
     let (name, value) = line
         .split_once(':')
-        .ok_or_else(|| format!("a line that is no field: {line:?}"))?;
+        .ok_or_else(|| format!("a line that is not a field: {line:?}"))?;
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if name.is_empty() || !name.chars().all(token) {
-        return Err(format!("a name that is no token: {name:?}"));
+        return Err(format!("a name that is not a token: {name:?}"));
     }
     if value.chars().any(|c| c.is_ascii_control() && c != '\t') {
         return Err(format!("a value with a control byte: {value:?}"));

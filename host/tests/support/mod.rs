@@ -1,9 +1,9 @@
-//! What the black-box tests share: a server to start, a client on a bare socket, and a folder to serve.
+//! Code that the black-box tests share: a server to start, a client on a bare socket, and a folder to serve.
 //!
-//! Nothing here knows the server's insides. The client is strict: an answer that HTTP/1.1 forbids fails the
-//! test that got it, whatever the test was about.
+//! Nothing here depends on the internals of the server. The client is strict: an answer that HTTP/1.1 forbids fails the
+//! test, whatever the test is about.
 
-// Every test program uses its own part of this module.
+// Each test program uses a part of this module.
 #![allow(dead_code, unused_imports)]
 
 mod browser;
@@ -22,7 +22,7 @@ pub use program::{
 pub use server::{Server, ServerOptions, start_unread};
 pub use site::{Site, past};
 
-/// A request's head with a Host, ready to be sent.
+/// The head of a request with a Host field.
 pub fn head(method: &str, target: &str, fields: &[(&str, &str)]) -> String {
     let mut head = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n");
     for (name, value) in fields {
@@ -31,7 +31,7 @@ pub fn head(method: &str, target: &str, fields: &[(&str, &str)]) -> String {
     head + "\r\n"
 }
 
-/// A request with a body of known length.
+/// A POST with a Content-Length.
 pub fn post(target: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len().to_string();
     let mut request = head("POST", target, &[("Content-Length", &length)]).into_bytes();
@@ -39,14 +39,14 @@ pub fn post(target: &str, body: &[u8]) -> Vec<u8> {
     request
 }
 
-/// A chunked request: `coded` is the body as it goes over the wire.
+/// A chunked POST. `coded` is the body with its chunk sizes.
 pub fn post_chunked(target: &str, coded: &[u8]) -> Vec<u8> {
     let mut request = head("POST", target, &[("Transfer-Encoding", "chunked")]).into_bytes();
     request.extend_from_slice(coded);
     request
 }
 
-/// Text of a request for a failure's message: control bytes made visible, cut to a readable length.
+/// A request as text for a failure message, with visible control bytes and cut to a readable length.
 pub fn shown(bytes: &[u8]) -> String {
     let text = bytes.escape_ascii().to_string();
     match text.char_indices().nth(400) {

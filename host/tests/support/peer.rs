@@ -1,18 +1,18 @@
-//! Another server, for handlers that send requests: what it answers is the test's choice.
+//! Another server, to which handlers send requests. The test decides what it answers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Listens on a free port of 127.0.0.1 for as long as the test runs.
+/// A server on a free port of 127.0.0.1, which runs as long as the test.
 pub struct Peer {
     pub address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Peer {
-    /// On every connection the head of a request is read, then `answer` has the stream, then it is closed.
+    /// Starts a server that reads the head of a request on each connection, calls `answer`, and closes the connection.
     pub fn start(answer: impl Fn(&mut BufReader<TcpStream>) + Send + Sync + 'static) -> Peer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("the port has a number");
@@ -38,7 +38,7 @@ impl Peer {
         Peer { address, heads }
     }
 
-    /// Answers every request with these bytes.
+    /// Starts a server that answers every request with these bytes.
     pub fn of(answer: impl Into<Vec<u8>>) -> Peer {
         let answer = answer.into();
         Peer::start(move |stream| {
@@ -46,12 +46,12 @@ impl Peer {
         })
     }
 
-    /// Its origin.
+    /// The server's origin.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The heads of the requests that came.
+    /// The heads of all requests so far.
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().expect("no thread panicked").clone()
     }

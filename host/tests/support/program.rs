@@ -1,4 +1,4 @@
-//! The program under test, its components, and runs of it that end by themselves.
+//! The program under test, components for it, and runs of it that end by themselves.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -12,13 +12,13 @@ pub fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_belljar"))
 }
 
-/// The program under test, to be given its arguments.
+/// A command for the program under test, without arguments.
 pub fn belljar() -> Command {
     with_cache(program())
 }
 
-/// A program that is, or starts, the one under test. What that compiles stays among the tests' own files: what is in the
-/// user's folder is of other days, and the tests have nothing to add to it.
+/// A command for the program under test, or for a program that starts it. Compiled code is cached among the files of the
+/// tests, so that the tests neither use nor fill the user's cache.
 pub fn with_cache(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env(
@@ -28,12 +28,12 @@ pub fn with_cache(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Where the component `name` was built to: beside the program's own profile in the target directory.
+/// The path of the component `name`, in the target folder of the program under test.
 pub fn component(name: &str) -> PathBuf {
     component_for("wasm32-wasip2", name)
 }
 
-/// The same of another of Rust's targets.
+/// The path of the component `name`, built for one of Rust's targets.
 pub fn component_for(target_name: &str, name: &str) -> PathBuf {
     let target = program()
         .ancestors()
@@ -46,13 +46,13 @@ pub fn component_for(target_name: &str, name: &str) -> PathBuf {
         .with_extension("wasm");
     assert!(
         path.is_file(),
-        "{} is missing: run cargo xtask test",
+        "{} is missing; run cargo xtask test",
         path.display()
     );
     path
 }
 
-/// A handler made of these core modules, in WebAssembly's text format (see `handler.wat`).
+/// A handler with these core modules, which are in WebAssembly's text format (see `handler.wat`).
 pub fn handler_of(core_modules: &str) -> Vec<u8> {
     let text = include_str!("handler.wat").replace(";; the core modules", core_modules);
     wat::parse_str(text).expect("the text is a component")
@@ -63,7 +63,7 @@ pub fn answering(text: &str) -> Vec<u8> {
     handler_that(text, "")
 }
 
-/// The same, of which an instance begins by doing this.
+/// A handler that answers every request with this text, and whose instances first run `begins_by`.
 pub fn handler_that(text: &str, begins_by: &str) -> Vec<u8> {
     let data: String = text.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     let length = text.len();
@@ -88,10 +88,10 @@ pub fn handler_that(text: &str, begins_by: &str) -> Vec<u8> {
     ))
 }
 
-/// What a run of the program left behind.
+/// The result of a run of the program.
 #[derive(Debug)]
 pub struct Ended {
-    /// None where a signal ended it.
+    /// The exit code. `None` if a signal ended the program.
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
@@ -123,7 +123,8 @@ pub fn run<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Ended {
     ended
 }
 
-/// Waits for the child; None, and the child killed, where it takes longer than `patience`.
+/// Waits for a child process and returns its exit code. Returns `None` and kills the child if that takes longer than
+/// `patience`.
 pub fn wait(child: &mut Child, patience: Duration) -> Option<Option<i32>> {
     let begin = Instant::now();
     while begin.elapsed() < patience {

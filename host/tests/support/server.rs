@@ -1,4 +1,4 @@
-//! One running server, killed when it goes out of scope.
+//! A running server, which is killed when the value is dropped.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ use super::client::{Client, PATIENCE, Response};
 use super::program::{belljar, component, program, wait, with_cache};
 use super::{head, site::Site};
 
-/// How a server is to be started. It listens on a free port of 127.0.0.1.
+/// The options of a server, which listens on a free port of 127.0.0.1.
 pub struct ServerOptions {
     command: Command,
 }
@@ -33,7 +33,7 @@ impl ServerOptions {
         self
     }
 
-    /// Arguments separated by white space, as at a prompt.
+    /// Adds arguments that are separated by white space.
     pub fn args(mut self, arguments: &str) -> Self {
         self.command.args(arguments.split_whitespace());
         self
@@ -51,7 +51,7 @@ impl ServerOptions {
         self.arg("--dir").arg(grant)
     }
 
-    /// Lets the test change how the process is started.
+    /// Changes how the process is started.
     pub fn command(mut self, change: impl FnOnce(&mut Command)) -> Self {
         change(&mut self.command);
         self
@@ -75,7 +75,7 @@ impl ServerOptions {
         server.url = server.next_line();
         server.address = address_of(&server.url).unwrap_or_else(|| {
             panic!(
-                "the first line is no URL: {:?}; log:\n{}",
+                "the first line is not a URL: {:?}; log:\n{}",
                 server.url,
                 server.log()
             )
@@ -89,17 +89,18 @@ pub struct Server {
     log: Arc<Mutex<String>>,
     lines: Mutex<Receiver<String>>,
     pub address: SocketAddr,
-    /// The first line of its output.
+    /// The first line of the output.
     pub url: String,
 }
 
 impl Server {
-    /// To be completed by arguments and started.
+    /// The options of a server without further arguments.
     pub fn options() -> ServerOptions {
         ServerOptions::of(belljar()).args("serve --listen 127.0.0.1:0")
     }
 
-    /// As [`options`](Self::options), under a limit of the system's: `-v 1000000`, as the shell's `ulimit` has it.
+    /// Like [`options`](Self::options), under a limit of the system, such as `-v 1000000`, in the notation of the shell's
+    /// `ulimit`.
     pub fn options_under(limit: &str) -> ServerOptions {
         let script = format!("ulimit {limit} && exec \"$0\" serve --listen 127.0.0.1:0 \"$@\"");
         ServerOptions::of(with_cache("sh"))
@@ -108,7 +109,7 @@ impl Server {
             .arg(program())
     }
 
-    /// As a `belljar.toml` says, which says where to listen, too.
+    /// The options of a server with a config file, which also sets the address.
     pub fn of_config(file: &Path) -> ServerOptions {
         ServerOptions::of(belljar())
             .args("serve --config")
@@ -138,7 +139,7 @@ impl Server {
             }
             assert!(
                 begin.elapsed() < PATIENCE,
-                "{target} was never answered by {what}, but by {} {}; log:\n{}",
+                "the answer to {target} never became {what}; it is {} {}; log:\n{}",
                 answer.status,
                 answer.text(),
                 self.log()
@@ -147,12 +148,12 @@ impl Server {
         }
     }
 
-    /// The default guest over `site`.
+    /// A server of the files in `site`.
     pub fn of_site(site: &Site) -> Server {
         Server::options().arg(site.path()).start()
     }
 
-    /// The example `untrusted`, with further arguments.
+    /// A server of the example `untrusted`, with further arguments.
     pub fn of_untrusted(arguments: &str) -> Server {
         Server::options()
             .handler("untrusted")
@@ -160,7 +161,7 @@ impl Server {
             .start()
     }
 
-    /// The example `untrusted` as it is, one for all the tests of a file that run at the same time.
+    /// A server of the example `untrusted` with default limits, shared by the tests that run at the same time.
     pub fn shared() -> Arc<Server> {
         static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
         let mut shared = SHARED
@@ -193,7 +194,7 @@ impl Server {
         client.response_to(bytes)
     }
 
-    /// Fails unless the server still answers as it should; `/hello` is the example `untrusted`'s.
+    /// Fails unless the server still answers `/hello`, which the example `untrusted` has.
     pub fn assert_alive(&self, after: &str) {
         let answer = self.get("/hello");
         assert_eq!(
@@ -252,7 +253,7 @@ impl Server {
             }
             assert!(
                 begin.elapsed() < PATIENCE,
-                "after {after} {open} files are open, and {most} were before"
+                "{open} files are open after {after}, and {most} were open before"
             );
             thread::sleep(Duration::from_millis(20));
         }
@@ -285,13 +286,13 @@ impl Server {
             .count()
     }
 
-    /// Bytes of memory that the process holds.
+    /// The resident memory of the process in bytes.
     #[cfg(target_os = "linux")]
     pub fn memory(&self) -> u64 {
         self.memory_as("VmRSS:")
     }
 
-    /// Bytes of memory that the process held at most.
+    /// The largest resident memory of the process so far, in bytes.
     #[cfg(target_os = "linux")]
     pub fn most_memory(&self) -> u64 {
         self.memory_as("VmHWM:")
@@ -309,7 +310,7 @@ impl Server {
         kilobytes.expect("the system says how much memory a process has") * 1024
     }
 
-    /// Waits for the process to end by itself and gives its exit code.
+    /// Waits for the process to end by itself, and returns its exit code.
     pub fn wait(&mut self) -> Option<i32> {
         match wait(&mut self.child, Duration::from_secs(60)) {
             Some(code) => code,
@@ -325,13 +326,13 @@ impl Drop for Server {
     }
 }
 
-/// The example `untrusted` with nobody to read what it logs. The child is the caller's to end.
+/// Starts a server of the example `untrusted` whose log is not read. The caller ends the process.
 pub fn start_unread(arguments: &[&str]) -> (SocketAddr, Child) {
     let mut options = Server::options().handler("untrusted");
     let (reader, writer) = std::io::pipe().expect("a pipe can be made");
     options.command.args(arguments).stderr(writer);
     let mut child = options.command.spawn().expect("the program starts");
-    // It stays open for as long as this process lives, or the program would be told that nobody is there.
+    // The pipe stays open as long as this process lives: otherwise writing to it would fail.
     std::mem::forget(reader);
     let lines = lines_of(child.stdout.take().expect("the output is piped"));
     let url = lines.recv_timeout(PATIENCE).expect("a line of output");
@@ -339,7 +340,7 @@ pub fn start_unread(arguments: &[&str]) -> (SocketAddr, Child) {
     (address, child)
 }
 
-/// `http://127.0.0.1:8080` or with a slash at its end.
+/// The address in a URL such as `http://127.0.0.1:8080/`.
 fn address_of(url: &str) -> Option<SocketAddr> {
     url.strip_prefix("http://")?
         .trim_end_matches('/')

@@ -1,4 +1,4 @@
-//! A folder made for one test and removed after it.
+//! A folder that is created for a test and removed after it.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
-/// The served folder is `site` inside of a folder of its own, so that a test can put a secret beside it.
+/// The served folder is `site`, inside of another temporary folder, so that a test can put a secret file beside it.
 pub struct Site {
     around: TempDir,
 }
 
 impl Site {
-    /// A folder of these files; missing folders are made.
+    /// Creates a folder with these files.
     pub fn new(files: &[(&str, &str)]) -> Site {
         let around = TempDir::with_prefix("belljar-test-").expect("a temporary folder can be made");
         let site = Site { around };
@@ -44,7 +44,7 @@ impl Site {
         path
     }
 
-    /// A file that is all zeros and takes no room.
+    /// Creates a file of zeros that takes no space on the disk.
     pub fn sparse(&self, name: &str, length: u64) -> File {
         let file = File::create(self.at(name)).expect("the file can be made");
         file.set_len(length).expect("the file can be that long");
@@ -71,7 +71,7 @@ impl Site {
     }
 }
 
-/// A whole second, so long ago that a date is a strong validator: 2020-01-01 00:00:00 UTC.
+/// 2020-01-01 00:00:00 UTC: a whole second, and so long ago that a date is a strong validator.
 pub fn past() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_836_800)
 }
