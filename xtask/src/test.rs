@@ -40,7 +40,7 @@ fn fast(args: &[String]) -> Result<()> {
 fn all(args: &[String]) -> Result<()> {
     targets::install()?;
     // These installations mostly wait for the network, and the build of wasmtime often leaves a processor idle.
-    println!("== installing the tools of the tests, while cargo builds the handlers and tests");
+    println!("== installing missing tools, while cargo builds the handlers and the tests");
     let tools = Background::start(TOOLS)?;
     components::handlers()?;
     if args.is_empty() {
