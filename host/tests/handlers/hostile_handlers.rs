@@ -261,7 +261,7 @@ fn bounds_the_output_of_a_handler() {
 /// Standard error is a full pipe without a reader.
 #[test]
 fn an_unread_log_does_not_block_the_server() {
-    let (address, mut child) = crate::support::start_unread(&["--cpu", "300ms"]);
+    let (address, mut child) = crate::support::start_unread(&["--cpu", "20ms"]);
     let mut client = Client::connect(address);
     for _ in 0..20 {
         assert_eq!(client.get("/print-lines?n=65536").status, 200);

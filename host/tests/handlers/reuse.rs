@@ -42,7 +42,7 @@ fn a_reused_instance_serves_files_like_a_fresh_one() {
 
 #[test]
 fn a_failed_instance_is_not_reused() {
-    let server = Server::of_untrusted("--reuse 100 --cpu 200ms --timeout 2s --memory 16MiB");
+    let server = Server::of_untrusted("--reuse 100 --cpu 20ms --timeout 2s --memory 16MiB");
     let mut client = server.connect();
     for (attack, status) in [
         ("/trap", 500),

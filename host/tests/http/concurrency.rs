@@ -54,7 +54,7 @@ fn endless_loops_delay_no_other_requests() {
 
 #[test]
 fn hostile_handlers_delay_no_other_requests() {
-    let server = Server::of_untrusted("--timeout 5s --cpu 300ms --memory 16MiB");
+    let server = Server::of_untrusted("--timeout 5s --cpu 20ms --memory 16MiB");
     let targets = [
         "/loop",
         "/trap",

@@ -20,7 +20,7 @@ fn timeout_limits_wall_clock_and_cpu_limits_work() {
         "working must exceed the timeout"
     );
     server.assert_alive("the deadline");
-    let server = Server::of_untrusted("--timeout 60s --cpu 300ms");
+    let server = Server::of_untrusted("--timeout 60s --cpu 20ms");
     assert_eq!(
         server.get("/loop").status,
         504,

@@ -18,7 +18,7 @@ fn only_dev_pages_show_the_failure() {
         ("/panic?<script>", &["&lt;script&gt;", "the handler panics"]),
         ("/loop", &["cpu", "504"]),
     ] {
-        let server = Server::of_untrusted("--dev --cpu 100ms");
+        let server = Server::of_untrusted("--dev --cpu 20ms");
         let answer = server.get(target);
         let text = answer.text();
         assert!(answer.status >= 500, "{target}: {}", answer.status);
@@ -33,7 +33,7 @@ fn only_dev_pages_show_the_failure() {
         }
         assert!(!text.contains("<script"), "{target}: {text}");
 
-        let server = Server::of_untrusted("--cpu 100ms");
+        let server = Server::of_untrusted("--cpu 20ms");
         let plain = server.get(target);
         assert_eq!(plain.status, answer.status);
         assert_eq!(plain.text().lines().count(), 1, "{}", plain.text());

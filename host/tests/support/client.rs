@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::shown;
 
 /// The time after which a test gives up waiting. It guards against hanging and makes no demand on speed.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// It is shorter than the server's idle timeout, which would end a connection that the server has forgotten.
+pub const PATIENCE: Duration = Duration::from_secs(45);
 
 /// The reason why there is no complete answer.
 #[derive(Debug, PartialEq)]
