@@ -1,5 +1,4 @@
-//! A small stack: the host wipes an instance's memory after each request, and looks through all of it to find what
-//! is to be wiped.
+//! Sets a small stack: after each request the host searches all of an instance's memory for pages to clear.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -8,5 +7,5 @@ fn main() {
     }
 }
 
-/// In bytes: eight times what the rules, a listing among them, were seen to need.
+/// In bytes: eight times the most that a request was seen to use, listings included.
 const STACK: usize = 64 << 10;

@@ -1,4 +1,4 @@
-//! The whole way from a request to a response.
+//! From a request to a response.
 
 use crate::coding;
 use crate::conditions::{Validators, Verdict};
@@ -15,7 +15,7 @@ use crate::response::Response;
 use crate::settings::Settings;
 use crate::{date, listing, redirect, single_page};
 
-/// Answers one request from the files of the site.
+/// Answers a request with a file of the site, or with an error page.
 pub fn answer<F: Files>(files: &F, settings: &Settings, request: Request) -> Response<F::File> {
     let answered = match request.method {
         Method::Get | Method::Head => serve(files, settings, request),
@@ -53,7 +53,7 @@ fn serve<F: Files>(
     }
 }
 
-/// A file on its way to the client.
+/// Everything that decides how a file is sent.
 struct Delivery<'a, F> {
     files: &'a F,
     settings: &'a Settings,
@@ -78,7 +78,7 @@ impl<F: Files> Delivery<'_, F> {
         }
     }
 
-    /// Sends the file at `path`, or the part of it that is asked for, or that the client has it already.
+    /// Answers with the file at `path`, with a range of it, or with 304 if the client already has it.
     fn deliver(
         &self,
         path: &str,
@@ -86,7 +86,7 @@ impl<F: Files> Delivery<'_, F> {
         accept_decided: bool,
     ) -> Result<Response<F::File>, Problem> {
         let media = Media::of(path);
-        // Whether there is a copy now or not: a cache may keep what it gets for longer than that.
+        // Even if there is no compressed copy now: a cache may keep the response until there is one.
         let varies = media.is_compressible;
         let (Opened { file, stat }, coding) = if varies {
             let accepted = self.conditions.accept_encoding.as_deref();
@@ -105,7 +105,7 @@ impl<F: Files> Delivery<'_, F> {
             (false, false) => None,
         };
         let cache_control = Some(&*self.settings.cache_control).filter(|value| !value.is_empty());
-        match validators.judge(self.conditions) {
+        match validators.evaluate(self.conditions) {
             Verdict::Proceed => {}
             Verdict::Failed => return Err(Problem::PreconditionFailed),
             Verdict::NotModified => {
@@ -130,7 +130,7 @@ impl<F: Files> Delivery<'_, F> {
                 .field_if_some("Cache-Control", cache_control)
                 .field_if_some("Vary", vary)
         };
-        // Range means nothing to a HEAD (RFC 9110, section 14.2).
+        // Range has no meaning for HEAD (RFC 9110, section 14.2).
         let range = match (self.method, self.conditions.range.as_deref()) {
             (Method::Get, Some(range)) if validators.allow_range(self.conditions) => range,
             _ => return Ok(head(200, media.name).file(file, 0, stat.size)),
@@ -150,11 +150,11 @@ impl<F: Files> Delivery<'_, F> {
         }
     }
 
-    /// A time of modification that lies in the future is not told (RFC 9110, section 8.8.2.1).
+    /// Last-Modified, which must not be in the future (RFC 9110, section 8.8.2.1).
     ///
-    /// Anybody may set it to any time; the time of the last change is set by the system alone. Of two that are in this
-    /// order both are past, and the clock, a call to the host, is not asked. (Of a file that was changed before the clock
-    /// was set back, the one as well as the other may be in the future.)
+    /// Programs can set a modification time freely; only the system sets the time of the last status change. A
+    /// modification time that is not later than the status change is therefore in the past, and the guest need not call
+    /// the host for the time. (Both may be in the future if the clock was set back after the file changed.)
     fn date_no_later_than_now(&self, time: i64, changed: Option<Time>) -> alloc::string::String {
         let is_past = changed
             .and_then(seconds)
@@ -166,7 +166,7 @@ impl<F: Files> Delivery<'_, F> {
     }
 }
 
-/// A time of 0 says that there is none.
+/// A time of 0 means that the file has none.
 fn seconds(time: Time) -> Option<i64> {
     i64::try_from(time.seconds)
         .ok()

@@ -13,7 +13,7 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// In the order of preference where a client has none.
+    /// In order of preference, for clients without one.
     const ALL: [Coding; 3] = [Coding::Brotli, Coding::Zstandard, Coding::Gzip];
 
     /// Its name in Content-Encoding.
@@ -34,8 +34,8 @@ impl Coding {
     }
 }
 
-/// Chooses between the file at `path` and its copies by the client's Accept-Encoding; with no coding it is the file
-/// itself. A copy counts only where it is a regular file that may be read and lies within the root.
+/// Chooses between the file at `path` and its compressed copies by the client's Accept-Encoding. The coding is None for
+/// the file itself. A copy must be a readable regular file within the root.
 pub fn choose<F: Files>(
     files: &F,
     path: &str,
@@ -44,7 +44,7 @@ pub fn choose<F: Files>(
 ) -> (Opened<F::File>, Option<Coding>) {
     let weights = Weights::of(accept_encoding);
     let mut candidates = Coding::ALL.map(|coding| (coding, weights.of_coding(coding)));
-    // Stable: copies of the same weight stay in our order.
+    // The sort is stable: copies of the same weight stay in the order of preference.
     candidates.sort_by_key(|(_, weight)| Reverse(*weight));
     let wanted = |(_, weight): &(Coding, u16)| *weight > 0 && *weight >= weights.of_identity();
     let mut copy = String::new();
@@ -70,8 +70,8 @@ struct Weights {
 }
 
 impl Weights {
-    /// No field means that every coding will do; the plain file is then the one that no client fails to read.
-    /// A member whose weight is malformed is ignored.
+    /// A request without the field accepts every coding; it gets the plain file, which every client can read. A member
+    /// with a malformed weight is ignored.
     fn of(accept_encoding: Option<&[u8]>) -> Weights {
         let mut weights = Weights::default();
         for member in list(accept_encoding.unwrap_or_default()) {
@@ -106,8 +106,8 @@ impl Weights {
         named.or(self.any).unwrap_or(0)
     }
 
-    /// The plain file is the last choice where it is not named, and is sent in the end even where the client
-    /// refuses it: it may disregard its own wish better than we could read it (RFC 9110, section 12.1).
+    /// The plain file is the last choice if the field does not name it. It is sent even if the client refuses it and
+    /// there is no other choice: the response may still be useful (RFC 9110, section 12.1).
     fn of_identity(&self) -> u16 {
         self.identity.unwrap_or(0)
     }
@@ -116,10 +116,10 @@ impl Weights {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::Fake;
+    use crate::in_memory::InMemoryFiles;
 
     fn chosen(copies: &[&str], accept_encoding: Option<&str>) -> Option<Coding> {
-        let mut site = Fake::default().file("a.html", "plain");
+        let mut site = InMemoryFiles::default().file("a.html", "plain");
         for copy in copies {
             site = site.file(copy, "copy");
         }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn negotiation() {
+    fn chooses_by_accept_encoding() {
         use Coding::*;
         for (accept_encoding, expected) in [
             ("gzip, deflate, br, zstd", Some(Brotli)),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_there() {
+    fn chooses_only_existing_copies() {
         for (copies, accept_encoding, expected) in [
             (&[][..], "br, gzip", None),
             (&["a.html.gz"], "br, gzip", Some(Coding::Gzip)),

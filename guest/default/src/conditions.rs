@@ -4,17 +4,17 @@ use crate::date;
 use crate::etag::{Comparison, ETag};
 use crate::request::Conditions;
 
-/// What makes a representation recognisable.
+/// The validators of a file (RFC 9110, section 8.8).
 #[derive(Debug)]
 pub struct Validators {
     pub etag: ETag,
-    /// In seconds since 1970-01-01 00:00 UTC; none where it is not known.
+    /// The modification time in seconds since 1970-01-01 00:00 UTC; None if it is unknown.
     pub modified: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Answer as if there were no condition.
+    /// Answer as without conditions.
     Proceed,
     /// 304
     NotModified,
@@ -23,9 +23,9 @@ pub enum Verdict {
 }
 
 impl Validators {
-    /// Judges the conditions of a GET or HEAD. A date that is none is ignored, as is one that is compared
-    /// with an unknown time (sections 13.1.3 and 13.1.4).
-    pub fn judge(&self, conditions: &Conditions) -> Verdict {
+    /// Evaluates the conditions of a GET or HEAD. An invalid date is ignored, and so is any date if the modification time
+    /// is unknown (sections 13.1.3 and 13.1.4).
+    pub fn evaluate(&self, conditions: &Conditions) -> Verdict {
         if let Some(tags) = &conditions.if_match {
             if !self.etag.is_listed(tags, Comparison::Strong) {
                 return Verdict::Failed;
@@ -43,8 +43,8 @@ impl Validators {
         Verdict::Proceed
     }
 
-    /// Whether a Range may be answered with a part (section 13.1.5): there is no If-Range, or it is the
-    /// strong tag or the very date of this representation.
+    /// Whether a Range may be answered with a part (section 13.1.5): there is no If-Range, or it has the strong tag or the
+    /// exact date of this file.
     pub fn allow_range(&self, conditions: &Conditions) -> bool {
         match conditions.if_range.as_deref() {
             None => true,
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn verdicts() {
+    fn evaluates_conditions_in_order() {
         use Verdict::*;
         let cases: &[(&[(&str, &str)], Verdict)] = &[
             (&[], Proceed),
@@ -159,18 +159,18 @@ mod tests {
         ];
         for (lines, expected) in cases {
             let fields = fields(lines);
-            let verdict = validators(Some(784_111_777)).judge(&Conditions::of(&fields));
+            let verdict = validators(Some(784_111_777)).evaluate(&Conditions::of(&fields));
             assert_eq!(verdict, *expected, "{lines:?}");
         }
     }
 
     #[test]
-    fn dates_are_ignored_where_the_time_is_unknown() {
+    fn ignores_dates_if_the_modification_time_is_unknown() {
         for name in ["if-modified-since", "if-unmodified-since"] {
             for date in [BEFORE, AFTER] {
                 let fields = fields(&[(name, date)]);
                 assert_eq!(
-                    validators(None).judge(&Conditions::of(&fields)),
+                    validators(None).evaluate(&Conditions::of(&fields)),
                     Verdict::Proceed,
                     "{name} {date}"
                 );
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn if_range() {
+    fn allows_a_range_by_if_range() {
         for (value, expected) in [
             ("TAG", true),
             (SAME, true),
@@ -203,7 +203,7 @@ mod tests {
         let fields = fields(&[("if-range", "foo")]);
         assert!(
             !validators(None).allow_range(&Conditions::of(&fields)),
-            "no date is not an equal date"
+            "an unknown time equals no date"
         );
     }
 }

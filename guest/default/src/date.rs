@@ -34,9 +34,9 @@ pub fn format(seconds: i64) -> String {
     date
 }
 
-/// Reads a date in any of the three forms that a recipient has to accept. None where it is in none of them.
+/// Parses a date in one of the three formats that a recipient must accept. None if it is in none of them.
 ///
-/// The name of the day has to be one, but not the right one: the date says more than it.
+/// The name of the day must be valid, but it need not fit the date.
 pub fn parse(date: &[u8]) -> Option<i64> {
     let (name, rest) =
         date.split_at_checked(date.iter().position(|byte| matches!(byte, b',' | b' '))?)?;
@@ -98,7 +98,7 @@ pub fn parse(date: &[u8]) -> Option<i64> {
             b'M',
             b'T',
         ] if long => {
-            // Two digits mean a year that is not far ahead; 1970 to 2069 needs no clock to tell.
+            // A year of two digits is never far in the future. Taking 1970 to 2069 for it needs no clock.
             let century = if *y1 < b'7' { *b"20" } else { *b"19" };
             let [c1, c2] = century;
             seconds(
@@ -136,7 +136,7 @@ pub fn parse(date: &[u8]) -> Option<i64> {
     }
 }
 
-/// The eight bytes of `08:49:37` that end `behind` bytes before the end.
+/// The eight bytes of a time such as `08:49:37`, followed by `behind` bytes.
 fn time_of(rest: &[u8], behind: usize) -> Option<&[u8]> {
     let end = rest.len().checked_sub(behind)?;
     rest.get(end.checked_sub(8)?..end)
@@ -168,8 +168,8 @@ fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days since 1970-01-01 of a date in the Gregorian calendar. Years are counted from March, so that the leap
-/// day is a year's last (H. Hinnant, "chrono-compatible low-level date algorithms").
+/// Days since 1970-01-01 of a date in the Gregorian calendar. Years begin in March, so that the leap day is the last of
+/// its year (H. Hinnant, "chrono-compatible low-level date algorithms").
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_and_back() {
+    fn formats_and_parses_dates() {
         for (seconds, date) in [
             (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
             (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn obsolete_forms() {
+    fn parses_obsolete_formats() {
         for date in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
             "Sunday, 06-Nov-94 08:49:37 GMT",
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date() {
+    fn refuses_invalid_dates() {
         for date in [
             "",
             " ",

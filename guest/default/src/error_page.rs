@@ -1,4 +1,4 @@
-//! Every answer that is an error, said in a page that repeats nothing of the request.
+//! Error responses. Their pages repeat nothing of the request.
 
 use crate::files::{Failure, Files, Kind};
 use crate::media::Media;
@@ -7,7 +7,7 @@ use crate::response::Response;
 use crate::text::push_decimal;
 use alloc::string::String;
 
-/// Why a request is not answered with what it asks for.
+/// Why a request fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
     BadRequest,
@@ -15,7 +15,7 @@ pub enum Problem {
     NotFound,
     MethodNotAllowed,
     PreconditionFailed,
-    /// The size of what was asked for, in bytes.
+    /// The size of the file in bytes.
     RangeNotSatisfiable(u64),
     Internal,
     NotImplemented,
@@ -41,7 +41,7 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// The page for a problem. The site's own `404.html` is the page of a 404, where there is one.
+/// Creates the response to a failed request. A 404 has the site's own `404.html` if there is one.
 pub fn respond<F: Files>(files: &F, problem: Problem) -> Response<F::File> {
     let (status, reason) = problem.status();
     let response = Response::new(status)
@@ -99,7 +99,7 @@ fn page(status: u16, reason: &str) -> String {
 /// The methods that a file allows.
 pub const ALLOW: &str = "GET, HEAD, OPTIONS";
 
-/// Our own pages load and run nothing.
+/// The guest's own pages load and run nothing.
 pub const POLICY: &str = "default-src 'none'";
 
 const NOT_FOUND_PAGE: &str = "404.html";

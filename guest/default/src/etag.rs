@@ -5,7 +5,7 @@ use crate::files::{Stat, Time};
 use crate::text::push_hex;
 use alloc::string::String;
 
-/// A strong entity tag, its quotes included.
+/// A strong entity tag, with its quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ETag(String);
 
@@ -17,11 +17,11 @@ pub enum Comparison {
 }
 
 impl ETag {
-    /// The tag of a file: its time of modification to the nanosecond, its size, its coding. It takes nothing
-    /// from the machine it is on, so that copies with the same times have the same tags.
+    /// The tag of a file: its modification time in nanoseconds, its size and its coding. Nothing in it depends on the
+    /// machine, so copies with the same times have the same tags.
     ///
-    /// Where there is no time of modification (archives made reproducible set it to 0), size alone would take
-    /// two releases for one: the time of the file's last change of status stands in for it.
+    /// Reproducible archives set the modification time to 0. The size alone would not tell two releases apart, so the
+    /// time of the last status change takes its place.
     pub fn of(stat: &Stat, coding: Option<Coding>) -> ETag {
         let time = stat
             .modified
@@ -47,10 +47,10 @@ impl ETag {
         &self.0
     }
 
-    /// Whether the tag is among those of an If-Match or If-None-Match field, or the field is `*`.
+    /// Whether an If-Match or If-None-Match field contains the tag or is `*`.
     ///
-    /// A field that is malformed anywhere matches nothing: of the two wrong answers that is the one without
-    /// harm (the whole file once more, or 412).
+    /// A malformed field matches nothing. That is the harmless mistake: the client gets the whole file once more, or a
+    /// 412.
     pub fn is_listed(&self, field: &[u8], comparison: Comparison) -> bool {
         if field.trim_ascii() == b"*" {
             return true;
@@ -81,7 +81,7 @@ impl ETag {
     }
 }
 
-/// A quoted tag at the beginning, its quotes included, and what is behind it.
+/// Splits off a quoted tag, with its quotes.
 fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let [b'"', rest @ ..] = text else { return None };
     let length = rest.iter().position(|byte| *byte == b'"')?;

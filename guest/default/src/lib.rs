@@ -1,6 +1,6 @@
-//! belljar's default guest: it serves the files of one directory, and its 404s.
+//! belljar's default guest: it serves the files of one directory.
 //!
-//! One request runs through the modules in this order, and `answer` is the whole way on one screen:
+//! A request passes through the modules in this order; `answer` calls them all:
 //!
 //! ```text
 //! request -> path -> resolve -> coding -> etag, conditions -> range -> response
@@ -9,11 +9,11 @@
 //!                       any failure -> error_page
 //! ```
 //!
-//! The rules are pure functions, or ask [`files::Files`] for what they need to know of the site, so that they
-//! are tested natively. Only `wasi` touches WASI, and `arena` is its allocator.
+//! The rules are pure functions, or they access the site through [`files::Files`], so native tests cover them. Only
+//! `wasi` uses WASI. `bump_allocator` is the component's allocator.
 //!
-//! The component is built without std: std's start-up code and panic messages would bring a dozen imports
-//! with them, and every request pays for those. A panic is a trap, which the host answers with 500.
+//! The component is built without std, whose panic messages would add about 20 imports, and every request pays for each
+//! import. A panic is a trap, which the host answers with 500.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![deny(unsafe_code)]
 
@@ -40,11 +40,11 @@ pub mod single_page;
 pub mod text;
 
 #[cfg(target_family = "wasm")]
-mod arena;
+mod bump_allocator;
 #[cfg(target_family = "wasm")]
 mod wasi;
 
 #[cfg(test)]
-mod fake;
+mod in_memory;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! The list of a directory's files, for operators who ask for one.
+//! Directory listings, which the operator can turn on.
 
 use crate::error_page;
 use crate::files::{Entry, Failure, Files, Kind};
@@ -9,7 +9,7 @@ use crate::text::{push_html, push_percent_encoded};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The page that lists the open `directory` at `path`, relative to the root.
+/// Creates the page that lists the open `directory`. `path` is relative to the root.
 pub fn respond<F: Files>(
     files: &F,
     settings: &Settings,
@@ -27,7 +27,7 @@ pub fn respond<F: Files>(
         .bytes(page(path, &entries)))
 }
 
-/// Whether a request for the entry would be answered. A link takes the kind of what it leads to.
+/// Whether a request for the entry would succeed. A link gets the kind of its target.
 fn is_shown<F: Files>(files: &F, settings: &Settings, path: &str, entry: &mut Entry) -> bool {
     let is_public = settings.dotfiles
         || !path::is_dotfile(&entry.name)
@@ -64,7 +64,7 @@ fn page(path: &str, entries: &[Entry]) -> Vec<u8> {
         } else {
             ""
         };
-        // In front of a name such as `a:b`, `./` keeps it from being taken for a scheme.
+        // Without `./` a browser would take the `a:` of a name such as `a:b` for a scheme.
         page.push_str("<li><a href=\"./");
         push_segment(&mut page, &entry.name);
         page.push_str(slash);
@@ -77,7 +77,7 @@ fn page(path: &str, entries: &[Entry]) -> Vec<u8> {
     page.into_bytes()
 }
 
-/// A name as one segment of a URI: all but the unreserved characters are encoded (RFC 3986, section 2.3).
+/// Appends a name as one segment of a URI. Only unreserved characters stay as they are (RFC 3986, section 2.3).
 fn push_segment(into: &mut String, name: &str) {
     for byte in name.bytes() {
         match byte {

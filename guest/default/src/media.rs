@@ -1,17 +1,17 @@
 //! Media types by a file name's extension (RFC 9110, section 8.3).
 
-/// A media type and what follows from it.
+/// A media type and its properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Media {
-    /// The value of Content-Type. Text is taken to be UTF-8, and says so. Formats that name their encoding
-    /// themselves (XML) or have but one (JSON: RFC 8259, section 8.1) carry no charset.
+    /// The value of Content-Type. Text is assumed to be UTF-8 and has a charset. Formats that name their own encoding (XML)
+    /// or have only one (JSON: RFC 8259, section 8.1) have no charset.
     pub name: &'static str,
-    /// A compressed copy may be worth having: false for what is compressed already.
+    /// False for formats that are compressed already.
     pub is_compressible: bool,
 }
 
 impl Media {
-    /// The type of a file; bytes of no known kind are `application/octet-stream`.
+    /// The type of a file, `application/octet-stream` if its extension is unknown.
     pub fn of(path: &str) -> Media {
         Media::known(path).unwrap_or(Media {
             name: "application/octet-stream",
@@ -19,7 +19,7 @@ impl Media {
         })
     }
 
-    /// The type of a file whose extension is a known one.
+    /// The type of a file; None if its extension is unknown.
     pub fn known(path: &str) -> Option<Media> {
         let extension = extension(path)?.as_bytes();
         let mut lower = [0; LONGEST];
@@ -37,7 +37,7 @@ impl Media {
     }
 }
 
-/// What follows the last dot of a file's name; a name that only begins with one has no extension.
+/// The text after the last dot of a file name. A name whose only dot is the first character has no extension.
 fn extension(path: &str) -> Option<&str> {
     let name = path.rsplit('/').next()?;
     match name.rsplit_once('.')? {
@@ -49,11 +49,11 @@ fn extension(path: &str) -> Option<&str> {
 /// The longest extension of the table, in bytes.
 const LONGEST: usize = 11;
 
-/// It is compressed already.
+/// The format is compressed already.
 const PACKED: bool = true;
 const LOOSE: bool = false;
 
-/// Sorted by extension. Names are those of IANA's registry where it has one.
+/// Sorted by extension. Names are those of the IANA registry if it has one.
 const TYPES: &[(&str, &str, bool)] = &[
     ("7z", "application/x-7z-compressed", PACKED),
     ("aac", "audio/aac", PACKED),
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_sorted_in_lower_case_and_its_longest_is_known() {
+    fn the_table_is_sorted_and_lower_case() {
         assert!(TYPES.is_sorted_by(|(before, ..), (after, ..)| before < after));
         for (extension, name, _) in TYPES {
             assert_eq!(*extension, extension.to_ascii_lowercase());
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn types() {
+    fn chooses_the_type_by_the_extension() {
         for (path, name, is_compressible) in [
             ("index.html", "text/html; charset=utf-8", true),
             ("a/b.c/INDEX.HTML", "text/html; charset=utf-8", true),

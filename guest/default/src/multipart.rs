@@ -1,4 +1,4 @@
-//! Several ranges in one answer: multipart/byteranges (RFC 9110, section 14.6).
+//! Several ranges in one response: multipart/byteranges (RFC 9110, section 14.6).
 
 use crate::etag::ETag;
 use crate::files::{Failure, Files};
@@ -7,7 +7,7 @@ use crate::text::{push_decimal, push_hex};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The content of a 206 with several parts.
+/// The content of a 206 response with several parts.
 pub struct Multipart {
     /// The value of Content-Type.
     pub content_type: String,
@@ -61,8 +61,7 @@ pub fn content_range(span: Span, size: u64) -> String {
     value
 }
 
-/// A line that the parts do not hold: a hash of the tag, which no writer of a file knows before it is
-/// written.
+/// A boundary that no part contains: a hash of the entity tag, which nobody knows before the file is written.
 fn boundary(etag: &ETag) -> String {
     // FNV-1a
     let hash = etag
@@ -76,5 +75,5 @@ fn boundary(etag: &ETag) -> String {
     boundary
 }
 
-/// A part's head, in bytes, give or take the length of its type.
+/// The approximate size of a part's head in bytes.
 const HEAD_ESTIMATE: u64 = 160;

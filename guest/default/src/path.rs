@@ -1,4 +1,4 @@
-//! From the path of a request to the path of a file: decoded once, and never out of the root.
+//! From the path of a request to the path of a file, which is decoded once and never leaves the root.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -7,28 +7,28 @@ use alloc::vec::Vec;
 /// A path within the site.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SitePath<'a> {
-    /// Decoded, relative to the root, without dot segments, empty segments, leading and trailing slash. Empty
-    /// for the root itself.
+    /// Decoded and relative to the root, without dot segments, empty segments, and leading or trailing slashes. Empty for
+    /// the root itself.
     pub relative: Cow<'a, str>,
-    /// It ends in a slash, or in a dot segment, which amounts to one (RFC 3986, section 5.2.4).
+    /// The path ends in a slash, or in a dot segment, which means the same (RFC 3986, section 5.2.4).
     pub is_directory: bool,
-    /// A segment begins with a dot. `.well-known` at the root is public by definition (RFC 8615).
+    /// A segment begins with a dot. `.well-known` at the root is public (RFC 8615).
     pub is_hidden: bool,
 }
 
-/// Why a path names nothing in the site.
+/// Why a path cannot name a file of the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// A `%` without two hexadecimal digits, a NUL, or bytes that are no UTF-8 once decoded.
+    /// It has a `%` without two hexadecimal digits, a NUL, or bytes that are not UTF-8 once decoded.
     Malformed,
-    /// An encoded slash: data within a segment (RFC 3986, section 2.2), and no file has one in its name.
+    /// It has an encoded slash, which is data within a segment (RFC 3986, section 2.2); no file name contains one.
     EncodedSlash,
-    /// More `..` than there are segments before them. Browsers never send these.
+    /// It has more `..` than segments before them. Browsers never send such paths.
     AboveRoot,
 }
 
 impl<'a> SitePath<'a> {
-    /// Reads the path of a request target: it begins with `/` and is percent-encoded.
+    /// Parses the percent-encoded path of a request target.
     pub fn parse(path: &'a str) -> Result<SitePath<'a>, Refusal> {
         let rest = path.strip_prefix('/').ok_or(Refusal::Malformed)?;
         if !is_plain(path) {
@@ -73,8 +73,8 @@ impl<'a> SitePath<'a> {
     }
 }
 
-/// The same path in its shortest form, as sent but for that: without dot segments and empty segments, still
-/// encoded, with a slash in front and none behind.
+/// Removes dot segments and empty segments from a path that stays percent-encoded. The result has a leading slash and no
+/// trailing one.
 pub fn shortest(path: &str) -> String {
     let mut short = String::with_capacity(path.len() + 1);
     for segment in path.split('/') {
@@ -91,13 +91,13 @@ pub fn shortest(path: &str) -> String {
     short
 }
 
-/// Whether a name is one that is not shown to everybody.
+/// Whether a file of this name is hidden.
 pub fn is_dotfile(name: &str) -> bool {
-    // A host with backslashes between folders must not give away `a\.git` either.
+    // On a host that separates folders with backslashes, `a\.git` is hidden too.
     name.starts_with('.') || name.contains("\\.")
 }
 
-/// Nothing to decode and nothing to resolve: the path of nearly every request.
+/// Whether the path has nothing to decode or resolve, like that of nearly every request.
 fn is_plain(path: &str) -> bool {
     let mut previous = 0;
     path.bytes().all(|byte| {
@@ -150,7 +150,7 @@ fn hex_digit(byte: Option<u8>) -> Result<u8, Refusal> {
     }
 }
 
-/// A segment that moves instead of naming, its dots encoded or not.
+/// A dot segment, with or without percent-encoding.
 enum Dots {
     Here,
     Up,
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths() {
+    fn parses_paths() {
         use Refusal::*;
         for (path, expected) in [
             ("/", Ok(("", true))),
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn dotfiles() {
+    fn recognizes_hidden_paths() {
         for (path, expected) in [
             ("/a", false),
             ("/a.b", false),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn shortest_paths() {
+    fn removes_dot_segments_and_empty_segments() {
         for (path, expected) in [
             ("/a", "/a"),
             ("//a", "/a"),

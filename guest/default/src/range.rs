@@ -3,27 +3,27 @@
 use crate::text::{decimal, list};
 use alloc::vec::Vec;
 
-/// Bytes `offset` to `offset + length` of a representation; never none.
+/// Bytes `offset` to `offset + length` of a file; never empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     pub offset: u64,
     pub length: u64,
 }
 
-/// What a Range field asks for.
+/// The part of a file that a Range field selects.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// All of it: the field is malformed, of an unknown unit, or not worth following.
+    /// The whole file: the field is malformed, has an unknown unit, or is too costly.
     Whole,
     One(Span),
-    /// Two or more, in the order of the request, that do not overlap.
+    /// Two or more spans in the order of the request. They do not overlap.
     Several(Vec<Span>),
-    /// 416: no range begins within the representation.
+    /// 416: no range begins within the file.
     Unsatisfiable,
 }
 
 impl Selection {
-    /// Reads a Range field for a representation of `size` bytes.
+    /// Parses a Range field for a file of `size` bytes.
     pub fn parse(field: &[u8], size: u64) -> Selection {
         let Some(set) = ranges_of_bytes(field) else {
             return Selection::Whole;
@@ -43,7 +43,7 @@ impl Selection {
             is_empty = false;
             match (span.within(size), spans.last_mut()) {
                 (None, _) => {}
-                // Neighbours are one range (section 15.3.7.2).
+                // Adjacent ranges become one (section 15.3.7.2).
                 (Some(next), Some(last)) if last.end() == next.offset => last.length += next.length,
                 (Some(next), _) => spans.push(next),
             }
@@ -64,12 +64,12 @@ impl Span {
     }
 }
 
-/// One range, before the size is known.
+/// A range, independent of the file's size.
 #[derive(Clone, Copy)]
 enum Range {
     /// From the first to the last position, both included.
     Between(u64, u64),
-    /// So many bytes of the end.
+    /// This many bytes at the end.
     Last(u64),
 }
 
@@ -91,7 +91,7 @@ impl Range {
         (first <= last).then_some(Range::Between(first, last))
     }
 
-    /// The part of it that exists; none where there is no such part.
+    /// The part of the range that exists; None if there is none.
     fn within(self, size: u64) -> Option<Span> {
         let (first, end) = match self {
             Range::Between(first, last) => (first, last.saturating_add(1).min(size)),
@@ -104,7 +104,7 @@ impl Range {
     }
 }
 
-/// What follows `bytes=`; units are case-insensitive (section 14.1).
+/// The text after `bytes=`. Units are case-insensitive (section 14.1).
 fn ranges_of_bytes(field: &[u8]) -> Option<&[u8]> {
     let (unit, set) = field.split_at_checked(6)?;
     unit.eq_ignore_ascii_case(b"bytes=").then_some(set)
@@ -123,10 +123,10 @@ fn total(spans: &[Span]) -> u64 {
     spans.iter().map(|span| span.length).sum()
 }
 
-/// Section 14.2 lets a server ignore a set of many ranges; nobody who reads a file asks for as many.
+/// Section 14.2 lets a server ignore a field with many ranges. Clients that read a file send fewer.
 const MOST_RANGES: usize = 64;
 
-/// Several ranges pass through the guest's memory. In bytes.
+/// The most that several ranges may take of the guest's memory, in bytes.
 const MOST_BYTES: u64 = 4 << 20;
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! A directory without a slash: sent on to the one with it, so that the relative links of its page work.
+//! Redirects from a directory without a trailing slash, so that the relative links of its page work.
 
 use crate::response::Response;
 use crate::text::{push_html, push_percent_encoded};
 use crate::{error_page, path};
 use alloc::string::String;
 
-/// 301 to the directory that `path`, as sent, names without its slash.
+/// Creates a 301 response to `path`, as sent, with a trailing slash.
 pub fn respond<F>(path: &str, query: Option<&str>) -> Response<F> {
     let location = location(path, query);
     let mut page = String::from(
@@ -15,8 +15,7 @@ pub fn respond<F>(path: &str, query: Option<&str>) -> Response<F> {
     page.push_str("\">Redirecting to ");
     push_html(&mut page, &location);
     page.push_str("</a></p>\n</html>\n");
-    // Whether a name is a folder may change, and a browser would keep a bare 301 for good. Without a
-    // validator `no-cache` would only ask for what nobody can answer.
+    // A directory may become a file, and browsers cache a bare 301 for ever. `no-cache` has no use without a validator.
     Response::new(301)
         .field("Location", location)
         .field("Content-Type", "text/html; charset=utf-8")
@@ -26,10 +25,10 @@ pub fn respond<F>(path: &str, query: Option<&str>) -> Response<F> {
         .bytes(page)
 }
 
-/// The path as sent, made shortest, with a slash and the query behind.
+/// The path without dot segments and empty segments, with a trailing slash and the query.
 ///
-/// It begins with exactly one slash: a browser takes `//host/` (and `/\host/`) for another site. What may not
-/// stand in a URI is encoded.
+/// It begins with exactly one slash: a browser takes `//host/` and `/\host/` for another site. Characters that a URI must
+/// not contain are encoded.
 fn location(path: &str, query: Option<&str>) -> String {
     let path = path::shortest(path);
     let mut location = String::with_capacity(path.len() + query.map_or(0, str::len) + 2);
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn locations() {
+    fn adds_a_slash() {
         for (path, query, expected) in [
             ("/pets", None, "/pets/"),
             ("/pets", Some(""), "/pets/?"),
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_note_is_escaped() {
+    fn escapes_the_page() {
         let response = respond::<()>("/pets", Some("a='&\"><script>"));
         let crate::response::Body::Bytes(body) = response.body else {
             panic!("no note")

@@ -1,32 +1,32 @@
-//! The part of a request that a file server looks at.
+//! The parts of a request that decide the response.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A field line: a name in lower case, and its value.
+/// A header field: a name in lower case, and its value.
 pub type Field = (String, Vec<u8>);
 
-/// One request, as the contract hands it over.
+/// A request.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     pub method: Method,
-    /// As sent: percent-encoded, dot segments and all.
+    /// As sent: percent-encoded, with dot segments.
     pub path: &'a str,
     /// As sent, without the `?`.
     pub query: Option<&'a str>,
     pub fields: &'a [Field],
 }
 
-/// What a method asks of a file server (RFC 9110, section 9).
+/// The methods that a file server tells apart (RFC 9110, section 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     Get,
     Head,
     Options,
-    /// Known, and never allowed on a file: 405.
+    /// Known, but never allowed for a file: 405.
     Refused,
-    /// Not known: 501.
+    /// Unknown: 501.
     Unknown,
 }
 
@@ -43,10 +43,10 @@ impl Method {
     }
 }
 
-/// The values of the fields that decide an answer, each absent where the request has none.
+/// The values of the header fields that decide the response; None for fields that the request does not have.
 ///
-/// Lines of the same name are joined by `, ` (RFC 9110, section 5.3). For the lists that is their meaning;
-/// the fields that hold a single value become malformed by it, and a malformed one is ignored, as it must be.
+/// Fields of the same name are joined by `, ` (RFC 9110, section 5.3). For list fields that is their meaning. A field with
+/// a single value becomes malformed when it is repeated, and malformed fields are ignored.
 #[derive(Debug, Default)]
 pub struct Conditions<'a> {
     pub if_match: Value<'a>,
@@ -62,7 +62,7 @@ pub struct Conditions<'a> {
 pub type Value<'a> = Option<Cow<'a, [u8]>>;
 
 impl<'a> Conditions<'a> {
-    /// One pass over the fields.
+    /// Collects the values in one pass over the fields.
     pub fn of(fields: &'a [Field]) -> Conditions<'a> {
         let mut conditions = Conditions::default();
         for (name, value) in fields {
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn methods() {
+    fn parses_methods() {
         for (method, expected) in [
             ("GET", Method::Get),
             ("HEAD", Method::Head),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_fields_are_joined() {
+    fn joins_repeated_fields() {
         let fields = [
             ("if-match", "\"a\""),
             ("host", "x"),

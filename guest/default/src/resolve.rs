@@ -1,4 +1,4 @@
-//! From a path to what is there: a file, a directory to list, or a redirect to where it is.
+//! From a path to a file, a directory to list, or a redirect.
 
 use crate::error_page::Problem;
 use crate::files::{Failure, Files, Kind, Opened};
@@ -7,18 +7,18 @@ use crate::settings::Settings;
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-/// What a path leads to.
+/// The result of looking up a path.
 #[derive(Debug)]
 pub enum Found<'a, F> {
-    /// A regular file, and its path.
+    /// A regular file and its path.
     File(Cow<'a, str>, Opened<F>),
-    /// A directory without a default page, to be listed.
+    /// A directory to list: it has no default page.
     Listing(F),
-    /// A directory that was asked for without its slash.
+    /// A directory whose path has no trailing slash.
     WithoutSlash,
 }
 
-/// Looks up `path`. A file is one system call away: its path is opened, and what it is decides.
+/// Looks up `path`. It is opened first, so a file takes one lookup.
 pub fn resolve<'a, F: Files>(
     files: &F,
     settings: &Settings,

@@ -1,14 +1,14 @@
-//! A response, in the shape of the contract.
+//! Responses.
 
 use crate::request::Field;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// One response; `F` is an open file.
+/// A response. `F` is an open file.
 #[derive(Debug)]
 pub struct Response<F> {
     pub status: u16,
-    /// Sent in this order.
+    /// The header fields in the order in which they are sent.
     pub fields: Vec<Field>,
     pub body: Body<F>,
 }
@@ -27,7 +27,7 @@ pub enum Body<F> {
 
 impl<F> Response<F> {
     pub fn new(status: u16) -> Response<F> {
-        // The usual answer has seven fields: one allocation holds them all.
+        // Most responses have seven fields: one allocation holds them all.
         Response {
             status,
             fields: Vec::with_capacity(8),
@@ -40,7 +40,7 @@ impl<F> Response<F> {
         self
     }
 
-    /// Adds a field that not every answer has.
+    /// Adds a field if it has a value.
     pub fn field_if_some(self, name: &str, value: Option<impl Into<Vec<u8>>>) -> Response<F> {
         match value {
             Some(value) => self.field(name, value),
@@ -53,7 +53,7 @@ impl<F> Response<F> {
         self
     }
 
-    /// A file's range.
+    /// Sets the body to a range of a file.
     pub fn file(mut self, file: F, offset: u64, length: u64) -> Response<F> {
         self.body = Body::File {
             file,

@@ -1,25 +1,24 @@
-//! What the operator may choose, read from the environment.
+//! The operator's settings, from environment variables.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-/// The settings; an empty environment gives the defaults, without an allocation.
+/// The settings. Without variables they are the defaults, which need no allocation.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// `BELLJAR_INDEX`: the default page of a directory, `index.html`. Empty: directories have none.
+    /// `BELLJAR_INDEX`: the default page of a directory, `index.html` if unset. If it is empty, directories have none.
     pub index: Cow<'static, str>,
-    /// `BELLJAR_LISTING=1`: a directory without a default page is answered with a list of its files.
+    /// `BELLJAR_LISTING=1`: list the files of a directory that has no default page.
     pub listing: bool,
-    /// `BELLJAR_SPA`: the page, relative to the root, that answers for pages that do not exist.
+    /// `BELLJAR_SPA`: the page, relative to the root, to send for pages that do not exist.
     pub single_page: Option<String>,
-    /// `BELLJAR_CACHE_CONTROL`: the Cache-Control field of files. Empty: they have none.
+    /// `BELLJAR_CACHE_CONTROL`: the Cache-Control field of files. If it is empty, files have none.
     ///
-    /// By default `no-cache`: a cache may keep a file but asks each time whether it is still the same. Every
-    /// file has a validator, so that costs a 304 and never shows a page beside the style sheet of another
-    /// release. How long a file stays the same is nothing a server can know: names that change with the
-    /// content may be kept for long, and this is the setting to say so.
+    /// The default, `no-cache`, lets a cache store a file but makes it revalidate the file for each request. That costs a
+    /// 304, and never combines a page with the style sheet of another release. A server cannot know how long a file stays
+    /// the same; an operator whose file names change with their content can set a longer time.
     pub cache_control: Cow<'static, str>,
-    /// `BELLJAR_DOTFILES=1`: files and folders whose names begin with a dot are served too.
+    /// `BELLJAR_DOTFILES=1`: also serve files and folders whose names begin with a dot.
     pub dotfiles: bool,
 }
 
@@ -36,7 +35,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the variables; those that are not ours are left alone.
+    /// Reads the variables and ignores all others.
     pub fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Settings {
         let mut settings = Settings::default();
         for (name, value) in variables {
@@ -47,7 +46,7 @@ impl Settings {
                     let page = value.trim_start_matches('/');
                     settings.single_page = (!page.is_empty()).then(|| String::from(page));
                 }
-                // A value that cannot be sent would turn every answer into a 500.
+                // An invalid field value would turn every response into a 500.
                 "BELLJAR_CACHE_CONTROL"
                     if value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) =>
                 {
@@ -70,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings() {
+    fn reads_variables() {
         let read = |pairs: &[(&str, &str)]| {
             Settings::from_environment(
                 pairs

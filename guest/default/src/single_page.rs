@@ -1,11 +1,11 @@
-//! The page of a single-page application: it answers for pages that do not exist as files.
+//! Single-page applications: one page is the response for all pages that do not exist as files.
 
 use crate::media::Media;
 use crate::text::{list, trim, weight};
 
-/// Whether a request for a missing file asks for a page rather than for an image or a script: the client
-/// takes HTML, and the name's extension is not one of a known other type. A script that answered with a page
-/// would only fail later and stranger than with a 404.
+/// Whether a request for a missing file is for a page rather than for an image or a script: the client accepts HTML, and
+/// the extension is not that of another known type. A page in place of a script would fail later than a 404, and be harder
+/// to explain.
 pub fn is_wanted(path: &str, accept: Option<&[u8]>) -> bool {
     let is_page = Media::known(path).is_none_or(|media| media.name.starts_with("text/html"));
     is_page && accept.is_none_or(accepts_html)
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages() {
+    fn tells_pages_from_other_files() {
         const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
         for (path, accept, expected) in [
             ("users/7", Some(BROWSER), true),

@@ -1,8 +1,8 @@
-//! The way from a request to a response as a whole, over a site in memory.
+//! From a request to a response, with an in-memory file system.
 
 use crate::answer::answer;
-use crate::fake::{Fake, MODIFIED};
 use crate::files::Failure;
+use crate::in_memory::{InMemoryFiles, MODIFIED};
 use crate::request::{Field, Method, Request};
 use crate::response::{Body, Response};
 use crate::settings::Settings;
@@ -10,8 +10,8 @@ use crate::settings::Settings;
 const ETAG: &str = "\"2ebc98a1.5-9\"";
 const LAST_MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
-fn site() -> Fake {
-    Fake::default()
+fn site() -> InMemoryFiles {
+    InMemoryFiles::default()
         .file("nums.txt", "123456789")
         .file("empty.txt", "")
         .file("some thing.txt", "hey")
@@ -33,7 +33,7 @@ fn site() -> Fake {
         .fifo("fifo")
 }
 
-/// What a test looks at.
+/// A response.
 #[derive(Debug)]
 struct Seen {
     status: u16,
@@ -51,7 +51,7 @@ impl Seen {
         let value = values
             .next()
             .map(|(_, value)| std::str::from_utf8(value).unwrap());
-        assert_eq!(values.next(), None, "{name} is there twice");
+        assert_eq!(values.next(), None, "{name} is repeated");
         value
     }
 
@@ -62,7 +62,7 @@ impl Seen {
 
 /// `target` is a path and maybe a query; `lines` are fields of the request.
 fn ask(
-    site: &Fake,
+    site: &InMemoryFiles,
     settings: &Settings,
     method: &str,
     target: &str,
@@ -108,7 +108,7 @@ fn get(target: &str, lines: &[(&str, &str)]) -> Seen {
 }
 
 #[test]
-fn a_file_with_all_its_fields() {
+fn sends_a_file_with_all_fields() {
     for method in ["GET", "HEAD"] {
         let seen = ask(
             &site(),
@@ -131,13 +131,13 @@ fn a_file_with_all_its_fields() {
             fields.map(|(name, value)| (name.into(), value.into()))
         );
     }
-    // Content of no bytes, not no content: the answer to a HEAD tells its length too.
+    // The content is empty but present: the response to a HEAD has its length too.
     assert_eq!(get("/empty.txt", &[]).status, 200);
     assert_eq!(get("/empty.txt", &[]).body.as_deref(), Some(""));
 }
 
 #[test]
-fn statuses_of_paths() {
+fn answers_paths_with_their_status() {
     for (path, status) in [
         ("/nums.txt", 200),
         ("/some%20thing.txt", 200),
@@ -177,7 +177,7 @@ fn statuses_of_paths() {
 }
 
 #[test]
-fn methods() {
+fn refuses_other_methods() {
     for (method, status, allow) in [
         ("OPTIONS", 204, Some("GET, HEAD, OPTIONS")),
         ("POST", 405, Some("GET, HEAD, OPTIONS")),
@@ -196,14 +196,14 @@ fn methods() {
 }
 
 #[test]
-fn times_of_modification() {
+fn sends_no_last_modified_in_the_future() {
     for (modified, expected) in [
         (0, None),
         (MODIFIED, Some(LAST_MODIFIED)),
-        // 2033, when it is 1994: the time of the answer.
+        // The file is from 2033, but now is 1994: the time of the response.
         (2_000_000_000, Some("Sun, 06 Nov 1994 08:49:38 GMT")),
     ] {
-        let site = Fake::default()
+        let site = InMemoryFiles::default()
             .file_of_time("a.txt", "a", modified)
             .at(MODIFIED as i64 + 1);
         let seen = ask(&site, &Settings::default(), "GET", "/a.txt", &[]);
@@ -212,7 +212,7 @@ fn times_of_modification() {
 }
 
 #[test]
-fn not_modified_and_failed() {
+fn evaluates_conditions() {
     for method in ["GET", "HEAD"] {
         for (line, status) in [
             (("if-none-match", ETAG), 304),
@@ -245,7 +245,7 @@ fn not_modified_and_failed() {
         (seen.status, seen.field("vary")),
         (304, Some("Accept-Encoding"))
     );
-    // A page of an error has no state to compare.
+    // An error page has no validators.
     assert_eq!(
         get("/missing", &[("if-none-match", "*"), ("if-match", "\"x\"")]).status,
         404
@@ -253,7 +253,7 @@ fn not_modified_and_failed() {
 }
 
 #[test]
-fn ranges() {
+fn sends_one_range() {
     for (lines, status, content_range, body) in [
         (
             &[("range", "bytes=0-4")][..],
@@ -329,7 +329,7 @@ fn ranges() {
 }
 
 #[test]
-fn several_ranges() {
+fn sends_several_ranges() {
     let seen = get("/nums.txt", &[("range", "bytes=7-8, 0-1")]);
     assert_eq!((seen.status, seen.field("content-range")), (206, None));
     let boundary = seen
@@ -346,7 +346,7 @@ fn several_ranges() {
 }
 
 #[test]
-fn coded_copies() {
+fn sends_compressed_copies() {
     let coded = get("/coded.css", &[("accept-encoding", "gzip, br")]);
     assert_eq!((coded.status, coded.body()), (200, "0123456789"));
     assert_eq!(coded.field("content-encoding"), Some("gzip"));
@@ -374,7 +374,7 @@ fn coded_copies() {
 }
 
 #[test]
-fn directories_without_a_slash() {
+fn redirects_directories_without_a_slash() {
     for (target, location) in [
         ("/pets", "/pets/"),
         ("/pets?a=b", "/pets/?a=b"),
@@ -392,7 +392,7 @@ fn directories_without_a_slash() {
 }
 
 #[test]
-fn error_pages() {
+fn error_pages_repeat_nothing_of_the_request() {
     for target in [
         "/missing%3Cscript%3E",
         "/%zz",
@@ -445,7 +445,7 @@ fn error_pages() {
 }
 
 #[test]
-fn listings() {
+fn lists_directories() {
     let settings = Settings {
         listing: true,
         ..Settings::default()
@@ -514,7 +514,7 @@ fn listings() {
 }
 
 #[test]
-fn chosen_settings() {
+fn follows_the_settings() {
     let index = Settings {
         index: "loki.html".into(),
         ..Settings::default()
@@ -551,7 +551,7 @@ fn chosen_settings() {
 }
 
 #[test]
-fn single_page() {
+fn sends_the_page_of_a_single_page_application() {
     let settings = Settings {
         single_page: Some("pets/loki.html".into()),
         ..Settings::default()

@@ -1,4 +1,4 @@
-//! Writing and reading small texts without `core::fmt`, whose machinery is larger than the rest of the guest.
+//! Formatting and parsing without `core::fmt`, whose code is larger than the rest of the guest.
 
 use alloc::string::String;
 
@@ -17,7 +17,7 @@ pub fn push_decimal(into: &mut String, number: u64) {
     into.extend(digits[start..].iter().copied().map(char::from));
 }
 
-/// In lower case, without leading zeros.
+/// Appends a number in lower-case hexadecimal, without leading zeros.
 pub fn push_hex(into: &mut String, number: u64) {
     let digits = (64 - (number | 1).leading_zeros()).div_ceil(4);
     for digit in (0..digits).rev() {
@@ -27,14 +27,14 @@ pub fn push_hex(into: &mut String, number: u64) {
     }
 }
 
-/// `%XX` for a byte (RFC 3986, section 2.1: in upper case).
+/// Appends `%XX` for a byte, in upper case (RFC 3986, section 2.1).
 pub fn push_percent_encoded(into: &mut String, byte: u8) {
     into.push('%');
     into.push(char::from(HEX[usize::from(byte >> 4)]));
     into.push(char::from(HEX[usize::from(byte & 15)]));
 }
 
-/// Text that is safe between tags and inside a quoted attribute of HTML.
+/// Appends text, escaped for HTML content and quoted attributes.
 pub fn push_html(into: &mut String, text: &str) {
     for character in text.chars() {
         match character {
@@ -43,14 +43,14 @@ pub fn push_html(into: &mut String, text: &str) {
             '>' => into.push_str("&gt;"),
             '"' => into.push_str("&quot;"),
             '\'' => into.push_str("&#39;"),
-            // Control characters may not stand in HTML, not even escaped.
+            // HTML must not contain control characters, not even escaped.
             character if character.is_control() => into.push('\u{fffd}'),
             other => into.push(other),
         }
     }
 }
 
-/// The members of a comma-separated list without the white space around them (RFC 9110, section 5.6.1).
+/// The members of a comma-separated list, trimmed (RFC 9110, section 5.6.1).
 pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value
         .split(|byte| *byte == b',')
@@ -58,7 +58,7 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|member| !member.is_empty())
 }
 
-/// Without leading and trailing SP and HTAB.
+/// Removes leading and trailing spaces and tabs.
 pub fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
@@ -66,14 +66,14 @@ pub fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// The weight among the parameters of a member such as `gzip;q=0.5`, in thousandths: 1000 where there is
-/// none, none where it is malformed (RFC 9110, section 12.4.2).
+/// The weight among the parameters of a member such as `gzip;q=0.5`, in thousandths: 1000 if there is none, and None if it
+/// is malformed (RFC 9110, section 12.4.2).
 pub fn weight<'a>(parameters: impl Iterator<Item = &'a [u8]>) -> Option<u16> {
     for parameter in parameters.map(trim) {
         let [b'q' | b'Q', rest @ ..] = parameter else {
             continue;
         };
-        // Space around the `=` is malformed, but whoever sends `gzip;q = 0` does not ask for gzip.
+        // Spaces around the `=` are malformed, but a client that sends `gzip;q = 0` does not want gzip.
         let [b'=', digits @ ..] = trim(rest) else {
             continue;
         };
@@ -95,8 +95,7 @@ pub fn weight<'a>(parameters: impl Iterator<Item = &'a [u8]>) -> Option<u16> {
     Some(1000)
 }
 
-/// A run of decimal digits, none where there is anything else or nothing at all; numbers beyond 64 bits
-/// become the largest of them.
+/// Parses decimal digits. None if there is anything else, or nothing. Numbers beyond 64 bits become the largest one.
 pub fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -116,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers() {
+    fn formats_numbers() {
         for (number, decimal, hex) in [
             (0, "0", "0"),
             (9, "9", "9"),
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals() {
+    fn parses_decimals() {
         for (text, expected) in [
             ("0", Some(0)),
             ("007", Some(7)),
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn weights() {
+    fn parses_weights() {
         for (parameters, expected) in [
             ("", Some(1000)),
             ("q=1", Some(1000)),
@@ -177,13 +176,13 @@ mod tests {
     }
 
     #[test]
-    fn lists() {
+    fn splits_lists() {
         let members: Vec<_> = list(b" a ,, b\t,c d, ").collect();
         assert_eq!(members, [&b"a"[..], b"b", b"c d"]);
     }
 
     #[test]
-    fn html() {
+    fn escapes_html() {
         let mut text = String::new();
         push_html(&mut text, "<a href=\"x\">'&'</a> \u{1b}[m\n");
         assert_eq!(

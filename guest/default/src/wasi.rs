@@ -1,7 +1,7 @@
-//! The thin shell: the world `handler` on one side, wasi:filesystem on the other.
+//! The component: exports the world `handler` and implements [`Files`] with wasi:filesystem.
 //!
-//! wasi:filesystem is called directly. The standard library looks for the preopen by name at every path, and
-//! has no way to hand out an open file.
+//! wasi:filesystem is called directly. The standard library would look up the preopened folder by name for each path, and
+//! cannot return an open file.
 
 use crate::answer::answer;
 use crate::files::{Entry, Failure, Files, Kind, Opened, Stat, Time};
@@ -17,7 +17,7 @@ use bindings::wasi::filesystem::types::{
 use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-/// Generated.
+/// Generated from the WIT files.
 #[allow(unsafe_code)]
 mod bindings {
     use super::DefaultGuest;
@@ -78,7 +78,7 @@ impl From<response::Body<Descriptor>> for types::Body {
     }
 }
 
-/// As the environment says. An instance that is kept does not ask again where there is none.
+/// Reads the settings. A reused instance does not call the host again if there were no variables.
 fn settings() -> Settings {
     if NO_ENVIRONMENT.load(Relaxed) {
         return Settings::default();
@@ -90,31 +90,30 @@ fn settings() -> Settings {
 
 static NO_ENVIRONMENT: AtomicBool = AtomicBool::new(false);
 
-/// The directory that the operator granted; none where there is none.
+/// The directory that the operator granted; None if there is none.
 struct Site(Option<Descriptor>);
 
-/// The handle of that directory; 0, which no handle is (the canonical ABI's tables begin at 1), before it is known.
+/// The handle of that directory; 0 until it is known (the canonical ABI's handles begin at 1).
 static ROOT: AtomicU32 = AtomicU32::new(0);
 
 impl Site {
-    /// The folder granted as `/`, else the first of them. It is the same for as long as the instance lives, and is
-    /// never given back: that would be one call more in each request, and asking for it anew in an instance that is kept
-    /// two.
+    /// The folder granted as `/`, or else the first one. It stays the same while the instance lives. The handle is never
+    /// dropped: dropping it would add a call to each request, and getting it again in a reused instance two.
     #[allow(unsafe_code)]
     fn granted() -> ManuallyDrop<Site> {
         let root = match ROOT.load(Relaxed) {
             0 => {
-                let root = Site::ask();
+                let root = Site::first_granted();
                 ROOT.store(root.as_ref().map_or(0, Descriptor::handle), Relaxed);
                 root
             }
-            // SAFETY: a handle that this instance was given, and that is never dropped.
+            // SAFETY: the host gave this handle to this instance, and it is never dropped.
             handle => Some(unsafe { Descriptor::from_handle(handle) }),
         };
         ManuallyDrop::new(Site(root))
     }
 
-    fn ask() -> Option<Descriptor> {
+    fn first_granted() -> Option<Descriptor> {
         let mut folders = wasi::filesystem::preopens::get_directories();
         let index = folders
             .iter()
@@ -179,7 +178,7 @@ impl Files for Site {
                     kind: entry.type_.into(),
                 }),
                 Ok(None) => return Ok(entries),
-                // One name that is no UTF-8, or one file that vanished, must not hide all others.
+                // A name that is not UTF-8, or a file that has just vanished, must not hide all others.
                 Err(ErrorCode::IllegalByteSequence | ErrorCode::NoEntry | ErrorCode::Access) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -221,8 +220,8 @@ impl From<ErrorCode> for Failure {
     fn from(error: ErrorCode) -> Failure {
         match error {
             ErrorCode::Access => Failure::Unreadable,
-            // `not-permitted` and `cross-device`: the host's word for a path that leads out of the root.
-            // `unsupported`, `no-device` and `no-such-device`: what is opened is no regular file.
+            // The host reports a path that leads out of the root as `not-permitted` or `cross-device`, and something
+            // that is not a regular file as `unsupported`, `no-device` or `no-such-device`.
             ErrorCode::NoEntry
             | ErrorCode::NotDirectory
             | ErrorCode::Loop
@@ -240,7 +239,7 @@ impl From<ErrorCode> for Failure {
     }
 }
 
-/// A panic is a bug; the host answers the trap with 500 and says so in its log.
+/// A panic is a bug. The host answers the trap with 500 and logs it.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
     core::arch::wasm32::unreachable()

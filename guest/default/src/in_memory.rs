@@ -1,11 +1,11 @@
-//! A site in memory, for the tests.
+//! An in-memory file system: a test double for the site.
 
 use crate::files::{Entry, Failure, Files, Kind, Opened, Stat, Time};
 use std::collections::BTreeMap;
 
-/// Paths to contents or failures. Folders are there where a path goes through them.
+/// Maps paths to contents or failures. A path implies the directories above it.
 #[derive(Default)]
-pub struct Fake {
+pub struct InMemoryFiles {
     nodes: BTreeMap<String, Node>,
     now: Option<i64>,
 }
@@ -19,26 +19,26 @@ enum Node {
 /// 1994-11-06 08:49:37
 pub const MODIFIED: u64 = 784_111_777;
 
-impl Fake {
-    pub fn file(self, path: &str, content: &str) -> Fake {
+impl InMemoryFiles {
+    pub fn file(self, path: &str, content: &str) -> InMemoryFiles {
         self.file_of_time(path, content, MODIFIED)
     }
 
-    pub fn file_of_time(self, path: &str, content: &str, modified: u64) -> Fake {
+    pub fn file_of_time(self, path: &str, content: &str, modified: u64) -> InMemoryFiles {
         self.with(path, Node::File(content.into(), modified))
     }
 
     /// A FIFO.
-    pub fn fifo(self, path: &str) -> Fake {
+    pub fn fifo(self, path: &str) -> InMemoryFiles {
         self.with(path, Node::Other)
     }
 
-    pub fn failing(self, path: &str, failure: Failure) -> Fake {
+    pub fn failing(self, path: &str, failure: Failure) -> InMemoryFiles {
         self.with(path, Node::Failing(failure))
     }
 
-    pub fn at(self, now: i64) -> Fake {
-        Fake {
+    pub fn at(self, now: i64) -> InMemoryFiles {
+        InMemoryFiles {
             now: Some(now),
             ..self
         }
@@ -47,11 +47,11 @@ impl Fake {
     pub fn read_all(&self, file: &String) -> &str {
         match self.nodes.get(file) {
             Some(Node::File(content, _)) => std::str::from_utf8(content).unwrap(),
-            _ => panic!("{file} is no file"),
+            _ => panic!("{file} is not a file"),
         }
     }
 
-    fn with(mut self, path: &str, node: Node) -> Fake {
+    fn with(mut self, path: &str, node: Node) -> InMemoryFiles {
         self.nodes.insert(path.into(), node);
         self
     }
@@ -65,7 +65,7 @@ impl Fake {
     }
 }
 
-impl Files for Fake {
+impl Files for InMemoryFiles {
     type File = String;
 
     fn open(&self, path: &str) -> Result<Opened<String>, Failure> {
@@ -92,7 +92,7 @@ impl Files for Fake {
                 kind,
                 size,
                 modified,
-                // A system sets it by its clock, whatever others say of the content.
+                // The system sets this time by its clock, whatever the modification time is.
                 changed: modified.filter(|time| time.seconds <= self.now().unsigned_abs()),
             },
         })
@@ -130,7 +130,7 @@ impl Files for Fake {
         let mut names: Vec<_> = names.map(|rest| rest.split('/').next().unwrap()).collect();
         names.dedup();
         let entry = |name: &&str| {
-            // A failing path stands for a link that leads nowhere.
+            // A failing path stands for a broken link.
             let kind = self.kind(&format!("{prefix}{name}")).unwrap_or(Kind::Link);
             Entry {
                 name: (*name).into(),
