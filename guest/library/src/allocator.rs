@@ -1,88 +1,95 @@
 //! The allocator of handlers.
 //!
-//! An instance lives for a request, and most of what it allocates is small: fields, paths, pieces of a page. The
-//! allocator of the C library, which std uses, keeps account of neighbours to join them again; here a small piece comes from
-//! the list of free ones of its size, or from the end of a chunk, and goes back to the list. That takes a tenth of the
-//! instructions. Pieces above a page are the C library's business, and so are new chunks.
+//! An instance lives for one request and allocates mostly small blocks: fields, paths, parts of a page. The C library's
+//! allocator, which std uses, tracks neighbouring blocks in order to merge them. This allocator takes a small block from the
+//! free list of its size, or from the end of a chunk, and puts it back on the list when it is freed. That costs a tenth of
+//! the instructions. Blocks above 4 KiB and new chunks come from the C library.
+//!
+//! The first chunk is part of the component's initial memory, because growing the memory is slow.
 
 #![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::{Cell, UnsafeCell};
-use std::ptr;
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::{Cell, UnsafeCell};
+use core::ptr;
+
+#[cfg(all(target_family = "wasm", not(feature = "std")))]
+use crate::runtime::System;
+#[cfg(any(not(target_family = "wasm"), feature = "std"))]
+use std::alloc::System;
 
 #[cfg(target_family = "wasm")]
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator::new();
 
-/// Small pieces by lists, one for each power of two.
+/// Small blocks, with one free list for each power of two.
 struct Allocator {
     free: [Cell<*mut Free>; CLASSES],
-    /// What is left of the chunk.
+    /// The rest of the current chunk: its address and its size.
     next: Cell<*mut u8>,
     left: Cell<usize>,
     first: First,
     started: Cell<bool>,
 }
 
-/// A piece on the list of its size.
+/// A block on the free list of its size.
 struct Free {
     next: *mut Free,
 }
 
-/// The first chunk, a part of the component's memory from the start: more memory takes time to get.
+/// The first chunk.
 #[repr(C, align(16))]
 struct First(UnsafeCell<[u8; FIRST]>);
 
-// SAFETY: the target has no threads: a component's instance is entered by one call at a time.
+// SAFETY: the target has no threads: only one call at a time enters an instance.
 unsafe impl Sync for Allocator {}
 
-// SAFETY: pieces are parts of chunks and do not overlap: each is cut off a chunk once, and is either in use or on one
-// list. Their sizes are powers of two of at least SMALLEST, and chunks are so aligned, hence are they. Larger or more
-// aligned ones come from `System`, by the same rule in every method.
+// SAFETY: blocks are parts of chunks and do not overlap: each is cut from a chunk once, and is then either in use or on one
+// list. Their sizes are powers of two of at least SMALLEST and chunks are aligned to SMALLEST, so blocks are too. Blocks
+// that are larger or more strictly aligned come from `System`; `class` decides that in every method.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let Some(class) = class(layout) else {
-            // SAFETY: the caller's promises are those that are asked for here.
+            // SAFETY: `System` requires what the caller of this method guarantees.
             return unsafe { System.alloc(layout) };
         };
         let list = &self.free[class];
-        let piece = list.get();
-        if piece.is_null() {
+        let block = list.get();
+        if block.is_null() {
             return self.cut(SMALLEST << class);
         }
-        // SAFETY: what is on a list is a free piece, in whose beginning `dealloc` wrote.
-        list.set(unsafe { (*piece).next });
-        piece.cast()
+        // SAFETY: a block on a list is free, and `dealloc` wrote its link.
+        list.set(unsafe { (*block).next });
+        block.cast()
     }
 
-    unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         let Some(class) = class(layout) else {
-            // SAFETY: by the same rule it came from there.
-            return unsafe { System.dealloc(piece, layout) };
+            // SAFETY: `class` has no list for this layout, so the block came from `System`.
+            return unsafe { System.dealloc(block, layout) };
         };
-        let piece: *mut Free = piece.cast();
+        let block: *mut Free = block.cast();
         let list = &self.free[class];
-        // SAFETY: the piece is nobody's any more, and large and aligned enough for a pointer.
-        unsafe { piece.write(Free { next: list.get() }) };
-        list.set(piece);
+        // SAFETY: the block is no longer in use, and it is large and aligned enough for a pointer.
+        unsafe { block.write(Free { next: list.get() }) };
+        list.set(block);
     }
 
-    unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller vouches for the size with this alignment.
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller guarantees that the size is valid with this alignment.
         let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         match (class(layout), class(wanted)) {
-            (Some(old), Some(new)) if old == new => piece,
-            // SAFETY: by the same rule it came from there.
-            (None, None) => unsafe { System.realloc(piece, layout, size) },
+            (Some(old), Some(new)) if old == new => block,
+            // SAFETY: `class` has no list for this layout, so the block came from `System`.
+            (None, None) => unsafe { System.realloc(block, layout, size) },
             _ => {
-                // SAFETY: `size` is not 0, by the caller's promise.
+                // SAFETY: the caller guarantees that `size` is not 0.
                 let moved = unsafe { self.alloc(wanted) };
                 if !moved.is_null() {
-                    // SAFETY: both have at least that many bytes, and a new piece overlaps no old one.
+                    // SAFETY: both have at least that many bytes, and a new block overlaps no old one.
                     unsafe {
-                        ptr::copy_nonoverlapping(piece, moved, layout.size().min(size));
-                        self.dealloc(piece, layout);
+                        ptr::copy_nonoverlapping(block, moved, layout.size().min(size));
+                        self.dealloc(block, layout);
                     }
                 }
                 moved
@@ -102,15 +109,15 @@ impl Allocator {
         }
     }
 
-    /// A new piece, off the end of the chunk. What is left of a chunk that is too small is given up: less than a page.
+    /// Cuts a new block from the chunk. A chunk whose rest is too small is abandoned; the rest is at most 4 KiB.
     fn cut(&self, size: usize) -> *mut u8 {
         if self.left.get() < size && !self.renew() {
             return ptr::null_mut();
         }
-        let piece = self.next.get();
-        self.next.set(piece.wrapping_add(size));
+        let block = self.next.get();
+        self.next.set(block.wrapping_add(size));
         self.left.set(self.left.get() - size);
-        piece
+        block
     }
 
     fn renew(&self) -> bool {
@@ -129,7 +136,7 @@ impl Allocator {
     }
 }
 
-/// The list for pieces of that layout; none where they are not small.
+/// The list for blocks of this layout; None if they are not small.
 fn class(layout: Layout) -> Option<usize> {
     if layout.size() > LARGEST || layout.align() > SMALLEST {
         return None;
@@ -138,11 +145,15 @@ fn class(layout: Layout) -> Option<usize> {
     Some((size.ilog2() - SMALLEST.ilog2()) as usize)
 }
 
-/// In bytes, as all that follow. It holds a pointer, and is the strictest alignment that is common.
+/// The size of the smallest block in bytes: it holds a pointer, and common types need no stricter alignment.
 const SMALLEST: usize = 16;
+/// The size of the largest block that has a free list, in bytes.
 const LARGEST: usize = 4 << 10;
+/// The number of free lists.
 const CLASSES: usize = (LARGEST.ilog2() - SMALLEST.ilog2() + 1) as usize;
+/// The size of the first chunk, in bytes.
 const FIRST: usize = 16 << 10;
+/// Every other chunk.
 const CHUNK: Layout = match Layout::from_size_align(64 << 10, SMALLEST) {
     Ok(layout) => layout,
     Err(_) => unreachable!(),
@@ -157,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_have_their_lists() {
+    fn each_size_has_a_list() {
         for (size, align, expected) in [
             (0, 1, Some(0)),
             (1, 1, Some(0)),
@@ -174,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_freed_piece_is_the_next_of_its_size() {
+    fn reuses_a_freed_block_of_the_same_size() {
         let allocator = Allocator::new();
         unsafe {
             let first = allocator.alloc(layout(20, 1));
@@ -187,17 +198,17 @@ mod tests {
     }
 
     #[test]
-    fn pieces_keep_their_bytes_and_do_not_overlap() {
-        // Sizes and moves as a small generator gives them; every piece is filled with a number of its own.
+    fn blocks_keep_their_bytes_and_do_not_overlap() {
+        // A small generator chooses sizes and moves. Every block is filled with its own number.
         let allocator = Allocator::new();
-        let mut pieces: Vec<(*mut u8, Layout, u8)> = Vec::new();
+        let mut blocks: Vec<(*mut u8, Layout, u8)> = Vec::new();
         let mut random = 1_u32;
         let mut next = |below: usize| {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (random >> 8) as usize % below
         };
-        let intact = |(piece, layout, mark): &(*mut u8, Layout, u8)| unsafe {
-            std::slice::from_raw_parts(*piece, layout.size())
+        let intact = |(block, layout, mark): &(*mut u8, Layout, u8)| unsafe {
+            std::slice::from_raw_parts(*block, layout.size())
                 .iter()
                 .all(|byte| byte == mark)
         };
@@ -206,25 +217,25 @@ mod tests {
             let size = 1 + next(3 * LARGEST / 2);
             let align = 1 << next(7);
             unsafe {
-                if pieces.len() > 50 {
-                    let piece = pieces.swap_remove(next(50));
-                    assert!(intact(&piece));
-                    let resized = layout(size, piece.1.align());
-                    let moved = allocator.realloc(piece.0, piece.1, size);
-                    assert!(moved.addr().is_multiple_of(piece.1.align()));
-                    let kept = (moved, layout(size.min(piece.1.size()), 1), piece.2);
+                if blocks.len() > 50 {
+                    let block = blocks.swap_remove(next(50));
+                    assert!(intact(&block));
+                    let resized = layout(size, block.1.align());
+                    let moved = allocator.realloc(block.0, block.1, size);
+                    assert!(moved.addr().is_multiple_of(block.1.align()));
+                    let kept = (moved, layout(size.min(block.1.size()), 1), block.2);
                     assert!(intact(&kept));
                     allocator.dealloc(moved, resized);
                 }
-                let piece = allocator.alloc(layout(size, align));
-                assert!(piece.addr().is_multiple_of(align));
-                piece.write_bytes(mark, size);
-                pieces.push((piece, layout(size, align), mark));
+                let block = allocator.alloc(layout(size, align));
+                assert!(block.addr().is_multiple_of(align));
+                block.write_bytes(mark, size);
+                blocks.push((block, layout(size, align), mark));
             }
         }
-        assert!(pieces.iter().all(intact));
-        for (piece, layout, _) in pieces {
-            unsafe { allocator.dealloc(piece, layout) };
+        assert!(blocks.iter().all(intact));
+        for (block, layout, _) in blocks {
+            unsafe { allocator.dealloc(block, layout) };
         }
     }
 }

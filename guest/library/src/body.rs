@@ -1,9 +1,10 @@
 //! The content of a response.
 
-use std::io::{self, Read};
+use alloc::string::String;
+use alloc::vec::Vec;
 
-use crate::File;
 use crate::bindings::belljar::handler::types;
+use crate::{Error, File};
 
 /// The content of a response.
 #[derive(Debug, Default)]
@@ -11,27 +12,23 @@ pub enum Body {
     /// No content.
     #[default]
     Empty,
-    /// Bytes, or text in UTF-8.
+    /// Bytes, or UTF-8 text.
     Bytes(Vec<u8>),
-    /// A file, or a part of one, which the server sends.
+    /// A file or a part of one. The server sends it.
     File(File),
 }
 
 impl Body {
-    /// All of it, read where it is a file: for tests, mostly.
+    /// Returns the content, and reads it if it is a file. Meant for tests.
     ///
     /// # Errors
     ///
-    /// Those of reading the file.
-    pub fn into_bytes(self) -> io::Result<Vec<u8>> {
+    /// 500 if the file cannot be read.
+    pub fn into_bytes(self) -> Result<Vec<u8>, Error> {
         match self {
             Body::Empty => Ok(Vec::new()),
             Body::Bytes(bytes) => Ok(bytes),
-            Body::File(mut file) => {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes)?;
-                Ok(bytes)
-            }
+            Body::File(file) => file.into_bytes(),
         }
     }
 }

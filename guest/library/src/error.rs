@@ -1,18 +1,22 @@
-//! What keeps a handler from its answer.
+//! The errors of handlers.
 
-use std::error::Error as StdError;
-use std::fmt;
+use alloc::boxed::Box;
+use core::error::Error as StdError;
+use core::fmt;
 
-/// Why there is no answer, and the status that says so: 500 for whatever `?` turns into one, another where the handler
-/// or this crate knows better.
+/// What failed: any error, or a text.
+pub(crate) type Reason = Box<dyn StdError + Send + Sync>;
+
+/// An error with the status of its response: 500 for errors that `?` converts, unless the handler or this crate chooses
+/// another.
 ///
-/// Like `anyhow::Error` it takes any error and any text, and it does not implement `std::error::Error` itself.
+/// Like `anyhow::Error` it takes any error and any text, and does not implement `std::error::Error` itself.
 ///
 /// ```
 /// use belljar_guest::{Error, Request, Response, answer};
 ///
 /// fn handle(request: Request) -> Result<Response, Error> {
-///     let id = request.query.ok_or_else(|| Error::new(400, "say which, as in ?17"))?;
+///     let id = request.query.ok_or_else(|| Error::new(400, "name an id, as in ?17"))?;
 ///     Ok(Response::text(std::fs::read_to_string(format!("/no such folder/{id}"))?))
 /// }
 ///
@@ -21,11 +25,12 @@ use std::fmt;
 /// ```
 pub struct Error {
     status: u16,
-    reason: Box<dyn StdError + Send + Sync>,
+    reason: Reason,
 }
 
 impl Error {
-    /// A status, 400 to 599, and why. The client is told the reason of a status below 500; others are for the log.
+    /// Creates an error with a status of 400 to 599 and its reason. The client sees the reason if the status is below
+    /// 500; otherwise only the server's log has it.
     pub fn new(status: u16, reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         Error {
             status,
@@ -33,12 +38,12 @@ impl Error {
         }
     }
 
-    /// The answer's status.
+    /// The status of the response.
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// Why.
+    /// What failed.
     pub fn reason(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.reason
     }
@@ -50,7 +55,7 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for Error {
     }
 }
 
-/// The reason, and the reasons of the reason.
+/// Shows the reason and its causes.
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.reason)?;

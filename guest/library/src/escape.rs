@@ -1,11 +1,10 @@
-//! Text within HTML.
+//! Text in HTML.
 
-use std::fmt::{self, Display, Write};
+use core::fmt::{self, Display, Write};
 
-/// Text made fit for a page, as content of an element or within the quotes of an attribute: what a stranger typed is
-/// shown, and never becomes markup.
+/// Escapes text for HTML, for the content of an element or a quoted attribute, so that it never becomes markup.
 ///
-/// It does not make text fit for a script, a style, or the address of a link, which may begin with `javascript:`.
+/// This is not enough for scripts, styles and the addresses of links, which may begin with `javascript:`.
 ///
 /// ```
 /// use belljar_guest::escape;
@@ -19,7 +18,7 @@ pub fn escape<T: Display>(text: T) -> Escaped<T> {
     Escaped(text)
 }
 
-/// Shows itself escaped: see [`escape`].
+/// Text that is displayed escaped: see [`escape`].
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<T>(T);
 
@@ -54,7 +53,7 @@ mod tests {
     use super::escape;
 
     #[test]
-    fn markup_becomes_text() {
+    fn escapes_markup() {
         for (text, escaped) in [
             ("", ""),
             ("plain", "plain"),

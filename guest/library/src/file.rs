@@ -1,38 +1,35 @@
 //! Files of the granted folders.
 
-use std::io::{self, Read};
+use alloc::string::String;
+use alloc::vec::Vec;
 
+use crate::Error;
 use crate::bindings::belljar::handler::types;
 
-/// An open regular file, or the part of it that is to be sent.
+/// An open regular file, or the part of it that the server sends.
 ///
-/// [`Read`] reads what is left of that part.
+/// With the feature `std`, `std::io::Read` reads the rest of that part.
 #[derive(Debug)]
 pub struct File {
     handle: platform::Handle,
-    /// Where the part begins, in bytes from the file's beginning.
+    /// The start of the part, in bytes from the beginning of the file.
     pub offset: u64,
-    /// In bytes. More than the file has from there on ends in a 500.
+    /// The length of the part in bytes. A part that extends past the end of the file ends in a 500.
     pub length: u64,
 }
 
 impl File {
-    /// Opens a file to read it, by its path as `std::fs` takes it.
+    /// Opens a file for reading.
     ///
-    /// The path is looked for in the granted folder whose name it begins with, and within that alone: `..` is
-    /// refused, and links that lead out of the folder lead nowhere. Outside of a sandbox, in native tests, the
-    /// current folder stands for the one that is granted as `/`, and links lead wherever they lead.
+    /// The path is one of the file system, as `std::fs` takes it. The file is opened in the granted folder that the path
+    /// begins with, and only there: `..` is refused, and a link out of the folder counts as missing. In native tests,
+    /// which have no sandbox, the current folder stands for the folder granted as `/`, and links are followed anywhere.
     ///
     /// # Errors
     ///
-    /// `NotFound` where there is no such file below the granted folders, or where it is no regular file.
-    pub fn open(path: &str) -> io::Result<File> {
-        let missing = || {
-            io::Error::new(
-                io::ErrorKind::NotFound,
-                format!("there is no file {path:?}"),
-            )
-        };
+    /// 404 if the granted folders have no such file, or if it is not a regular file; 500 if it cannot be opened.
+    pub fn open(path: &str) -> Result<File, Error> {
+        let missing = || Error::new(404, alloc::format!("there is no file {path:?}"));
         let folders = platform::folders();
         let names = folders.iter().map(|(_, name)| name.as_str());
         let (index, rest) = beneath(path, names).ok_or_else(missing)?;
@@ -44,17 +41,36 @@ impl File {
             length,
         })
     }
+
+    /// Reads the rest of the part.
+    pub(crate) fn into_bytes(mut self) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        loop {
+            let mut next = self.next(READ_SIZE)?;
+            if next.is_empty() {
+                return Ok(bytes);
+            }
+            bytes.append(&mut next);
+        }
+    }
+
+    /// Reads up to `most` bytes; none at the end of the part or of the file.
+    fn next(&mut self, most: usize) -> Result<Vec<u8>, Error> {
+        let most = usize::try_from(self.length).map_or(most, |left| left.min(most));
+        let bytes = platform::read(&self.handle, most, self.offset)?;
+        self.offset += bytes.len() as u64;
+        self.length -= bytes.len() as u64;
+        Ok(bytes)
+    }
 }
 
-impl Read for File {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer
-            .len()
-            .min(usize::try_from(self.length).unwrap_or(usize::MAX));
-        let count = platform::read(&self.handle, &mut buffer[..most], self.offset)?;
-        self.offset += count as u64;
-        self.length -= count as u64;
-        Ok(count)
+#[cfg(feature = "std")]
+impl std::io::Read for File {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let bytes = self
+            .next(buffer.len())
+            .map_err(|error| std::io::Error::other(error.to_string()))?;
+        bytes.as_slice().read(buffer)
     }
 }
 
@@ -64,8 +80,8 @@ impl From<File> for types::Body {
     }
 }
 
-/// The folder of these that holds a path, and the path within it. None where no folder does, where the path is the
-/// folder itself, or where it climbs with `..`.
+/// Returns the index of the deepest folder that contains a path, and the rest of the path. None if no folder contains it,
+/// if the path is the folder itself, or if it has a `..`.
 fn beneath<'a>(path: &str, folders: impl Iterator<Item = &'a str>) -> Option<(usize, String)> {
     let path = segments(path);
     if path.contains(&"..") {
@@ -83,7 +99,7 @@ fn beneath<'a>(path: &str, folders: impl Iterator<Item = &'a str>) -> Option<(us
     Some((index, rest.join("/")))
 }
 
-/// A relative path is one from the root.
+/// The segments of a path. A relative path starts at the root.
 fn segments(path: &str) -> Vec<&str> {
     path.split('/')
         .filter(|segment| !matches!(*segment, "" | "."))
@@ -92,9 +108,11 @@ fn segments(path: &str) -> Vec<&str> {
 
 #[cfg(target_family = "wasm")]
 mod platform {
-    use std::io::{self, Read};
+    use alloc::string::String;
+    use alloc::vec::Vec;
 
     use super::types;
+    use crate::Error;
     use crate::bindings::wasi::filesystem::preopens::get_directories;
     use crate::bindings::wasi::filesystem::types::{
         Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags,
@@ -106,8 +124,8 @@ mod platform {
         get_directories()
     }
 
-    /// The file and its length in bytes; None where it is not there.
-    pub fn open(folder: &Descriptor, path: &str) -> io::Result<Option<(Descriptor, u64)>> {
+    /// Returns the file and its length in bytes; None if there is no such file.
+    pub fn open(folder: &Descriptor, path: &str) -> Result<Option<(Descriptor, u64)>, Error> {
         let flags = DescriptorFlags::READ;
         let opened = folder
             .open_at(PathFlags::SYMLINK_FOLLOW, path, OpenFlags::empty(), flags)
@@ -118,15 +136,15 @@ mod platform {
             }
             Ok(_) => Ok(None),
             Err(error) if is_missing(error) => Ok(None),
-            Err(error) => Err(failure(path, error)),
+            Err(error) => Err(alloc::format!("cannot open {path}: {}", error.message()).into()),
         }
     }
 
-    pub fn read(file: &Descriptor, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let (bytes, _) = file
-            .read(buffer.len() as u64, offset)
-            .map_err(|error| failure("a file", error))?;
-        (&bytes[..]).read(buffer)
+    pub fn read(file: &Descriptor, most: usize, offset: u64) -> Result<Vec<u8>, Error> {
+        match file.read(most as u64, offset) {
+            Ok((bytes, _)) => Ok(bytes),
+            Err(error) => Err(alloc::format!("cannot read a file: {}", error.message()).into()),
+        }
     }
 
     pub fn body(file: super::File) -> types::Body {
@@ -137,8 +155,8 @@ mod platform {
         })
     }
 
-    /// `not-permitted` and `cross-device` are the server's words for a path that leads out of the folder;
-    /// `unsupported`, `no-device` and `no-such-device` say that what is there is no regular file.
+    /// The server reports a path that leads out of the folder as `not-permitted` or `cross-device`, and something that
+    /// is not a regular file as `unsupported`, `no-device` or `no-such-device`.
     fn is_missing(error: ErrorCode) -> bool {
         matches!(
             error,
@@ -155,20 +173,17 @@ mod platform {
                 | ErrorCode::NoSuchDevice
         )
     }
-
-    fn failure(path: &str, error: ErrorCode) -> io::Error {
-        io::Error::other(format!("{path}: {}", error.message()))
-    }
 }
 
-/// For tests: the current folder instead of granted ones.
+/// Native tests use the current folder instead of granted ones.
 #[cfg(not(target_family = "wasm"))]
 mod platform {
     use std::fs;
-    use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+    use std::io::{ErrorKind, Read, Seek, SeekFrom};
     use std::path::{Path, PathBuf};
 
     use super::types;
+    use crate::Error;
 
     pub type Handle = fs::File;
 
@@ -176,37 +191,40 @@ mod platform {
         vec![(PathBuf::from("."), "/".to_owned())]
     }
 
-    /// The file and its length in bytes; None where it is not there.
-    pub fn open(folder: &Path, path: &str) -> io::Result<Option<(fs::File, u64)>> {
+    /// Returns the file and its length in bytes; None if there is no such file.
+    pub fn open(folder: &Path, path: &str) -> Result<Option<(fs::File, u64)>, Error> {
         let path = folder.join(path);
-        // Before it is opened, which would wait for a named pipe's writer.
+        // Opening a named pipe would wait for its writer.
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => Ok(Some((fs::File::open(path)?, metadata.len()))),
             Ok(_) => Ok(None),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(error),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(error.into()),
             Err(_) => Ok(None),
         }
     }
 
-    pub fn read(mut file: &fs::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    pub fn read(mut file: &fs::File, most: usize, offset: u64) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(offset))?;
-        file.read(buffer)
+        file.take(most as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
-    /// Bytes, since there is no server to send the file.
-    pub fn body(mut file: super::File) -> types::Body {
-        let mut bytes = Vec::new();
-        let _ = file.read_to_end(&mut bytes);
-        types::Body::Bytes(bytes)
+    /// Natively there is no server that could send the file, so the body is its bytes.
+    pub fn body(file: super::File) -> types::Body {
+        types::Body::Bytes(file.into_bytes().unwrap_or_default())
     }
 }
+
+/// In bytes.
+const READ_SIZE: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::beneath;
 
     #[test]
-    fn a_path_is_looked_for_below_the_deepest_folder_that_holds_it() {
+    fn finds_a_path_in_the_deepest_folder_that_contains_it() {
         let cases = [
             ("/index.html", Some((0, "index.html"))),
             ("index.html", Some((0, "index.html"))),

@@ -1,18 +1,18 @@
-//! Forms, and queries, which have their syntax (<https://url.spec.whatwg.org/#application/x-www-form-urlencoded>).
+//! Forms and queries, which share a syntax (<https://url.spec.whatwg.org/#application/x-www-form-urlencoded>).
 
 use serde::de::DeserializeOwned;
 
 use crate::{Error, Request};
 
 impl Request {
-    /// The content, which is a form of no more than `limit` bytes. One with files (`multipart/form-data`) is not read.
+    /// Reads the content as a form of up to `limit` bytes. Forms with files (`multipart/form-data`) are not supported.
     ///
     /// # Errors
     ///
-    /// 415 where it is not said to be a form; 400 where it is not what `T` is made of; those of
+    /// 415 if the content type is not that of a form; 400 if the form does not fit `T`; those of
     /// [`Incoming::bytes`](crate::Incoming::bytes).
     pub fn form<T: DeserializeOwned>(&mut self, limit: usize) -> Result<T, Error> {
-        if !self.is_of_type(|media| media == "application/x-www-form-urlencoded") {
+        if !self.has_media_type(|media| media == "application/x-www-form-urlencoded") {
             return Err(Error::new(
                 415,
                 "the request's content must be application/x-www-form-urlencoded",
@@ -22,11 +22,11 @@ impl Request {
         serde_urlencoded::from_bytes(&bytes).map_err(|error| Error::new(400, error))
     }
 
-    /// The query, taken apart. No query is an empty one.
+    /// Parses the query. A request without a query counts as one with an empty query.
     ///
     /// # Errors
     ///
-    /// 400 where it is not what `T` is made of.
+    /// 400 if the query does not fit `T`.
     pub fn query_as<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let query = self.query.as_deref().unwrap_or_default();
         serde_urlencoded::from_str(query).map_err(|error| Error::new(400, error))
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_read() {
+    fn reads_a_form() {
         let form = "application/x-www-form-urlencoded";
         for (media, content, expected) in [
             (form, "what=jars", search("jars", 0)),
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_read() {
+    fn reads_a_query() {
         for (target, expected) in [
             ("/?what=jars&page=3", search("jars", 3)),
             ("/?what=", search("", 0)),

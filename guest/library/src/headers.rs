@@ -1,48 +1,49 @@
-//! Field lines (RFC 9110, section 5).
+//! Header fields (RFC 9110, section 5).
 
-use std::vec;
+use alloc::string::String;
+use alloc::vec::{self, Vec};
 
-/// Field lines in their order. Names are compared without regard to case, and a name may occur several times.
+/// Header fields in their order. Names are compared case-insensitively, and a name may occur several times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, Vec<u8>)>);
 
 impl Headers {
-    /// None at all.
+    /// No fields.
     pub fn new() -> Headers {
         Headers::default()
     }
 
-    /// The value of the first line of that name; None where there is none, or where it is not UTF-8.
+    /// The value of the first field with this name; None if there is no such field, or if the value is not UTF-8.
     pub fn get(&self, name: &str) -> Option<&str> {
-        std::str::from_utf8(self.get_all(name).next()?).ok()
+        core::str::from_utf8(self.get_all(name).next()?).ok()
     }
 
-    /// The values of all lines of that name, which may hold bytes of 0x80 and more.
+    /// The values of all fields with this name. They may contain bytes of 0x80 and above.
     pub fn get_all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         self.iter()
             .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 
-    /// One line with that name in place of all there were.
+    /// Replaces all fields with this name by one.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
         let name = name.into();
         self.remove(&name);
         self.append(name, value);
     }
 
-    /// One line more.
+    /// Adds a field.
     pub fn append(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
         self.0.push((name.into(), value.into()));
     }
 
-    /// Takes all lines of that name away.
+    /// Removes all fields with this name.
     pub fn remove(&mut self, name: &str) {
         self.0
             .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
     }
 
-    /// Names and values.
+    /// All names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0
             .iter()
@@ -51,8 +52,8 @@ impl Headers {
 }
 
 impl From<Vec<(String, Vec<u8>)>> for Headers {
-    fn from(lines: Vec<(String, Vec<u8>)>) -> Headers {
-        Headers(lines)
+    fn from(fields: Vec<(String, Vec<u8>)>) -> Headers {
+        Headers(fields)
     }
 }
 
@@ -76,7 +77,7 @@ mod tests {
     use super::Headers;
 
     #[test]
-    fn names_are_compared_without_regard_to_case() {
+    fn compares_names_case_insensitively() {
         let mut headers = Headers::new();
         headers.append("Accept", "text/html");
         headers.append("accept", "*/*");
@@ -87,8 +88,8 @@ mod tests {
         assert_eq!(headers.get_all("x-bytes").next(), Some(&[0xff][..]));
 
         headers.set("ACCEPT", "text/plain");
-        let lines: Vec<_> = headers.iter().map(|(name, _)| name).collect();
-        assert_eq!(lines, ["X-Bytes", "ACCEPT"]);
+        let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["X-Bytes", "ACCEPT"]);
         headers.remove("x-BYTES");
         assert_eq!(headers.get_all("x-bytes").count(), 0);
     }

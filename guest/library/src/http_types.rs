@@ -1,15 +1,15 @@
-//! Requests and responses as those of the crate `http`.
+//! Conversions from and to the requests and responses of the crate `http`.
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::{Body, Error, Headers, Incoming, Request, Response, Scheme};
 
-/// The client's address and port, as [`Request::client`] is: an extension of a `http::Request`.
+/// The client's address and port, like [`Request::client`], as an extension of an `http::Request`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client(pub String);
 
-/// The URI is absolute where the request names an authority; [`Client`] is among its extensions.
+/// The URI is absolute if the request has an authority. [`Client`] is among the extensions.
 impl TryFrom<Request> for http::Request<Incoming> {
     type Error = Error;
 
@@ -39,7 +39,7 @@ impl TryFrom<Request> for http::Request<Incoming> {
     }
 }
 
-/// With the whole content, of up to 2 MiB: more is answered with 413. For more take a `http::Request<Incoming>`.
+/// Reads the whole content, up to 2 MiB; more is answered with 413. For larger content take an `http::Request<Incoming>`.
 impl TryFrom<Request> for http::Request<Vec<u8>> {
     type Error = Error;
 
@@ -49,7 +49,7 @@ impl TryFrom<Request> for http::Request<Vec<u8>> {
     }
 }
 
-/// The way back, for tests.
+/// For tests.
 impl<T: Into<Incoming>> From<http::Request<T>> for Request {
     fn from(request: http::Request<T>) -> Request {
         let (parts, body) = request.into_parts();
@@ -86,7 +86,7 @@ impl<T: Into<Body>> From<http::Response<T>> for Response {
     }
 }
 
-/// Fails where the status or a header is none that could be sent.
+/// Fails if the status or a header field is invalid.
 impl TryFrom<Response> for http::Response<Body> {
     type Error = http::Error;
 
@@ -122,7 +122,7 @@ fn lines(map: HeaderMap) -> Headers {
     headers
 }
 
-/// In bytes: as much as other frameworks read of a body unless told otherwise.
+/// The most content that is read as a whole, in bytes: the default limit of other frameworks.
 const WHOLE: usize = 2 << 20;
 
 #[cfg(test)]
@@ -131,7 +131,7 @@ mod tests {
     use crate::{Body, Request, Response, answer};
 
     #[test]
-    fn a_request_is_one_of_the_crate_http_and_back() {
+    fn converts_a_request_and_back() {
         let request = Request::post("/a%20b?c=d", "content")
             .with_header("X-Twice", "1")
             .with_header("x-twice", [0xff]);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handler_may_speak_of_the_crate_https_types_alone() {
+    fn runs_a_handler_that_uses_only_types_of_the_crate_http() {
         fn shout(request: http::Request<Vec<u8>>) -> http::Result<http::Response<Vec<u8>>> {
             let loud = request.into_body().to_ascii_uppercase();
             http::Response::builder()
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_no_response() {
+    fn refuses_to_convert_an_invalid_response() {
         for (response, is_one) in [
             (Response::text("hello").with_header("X-A", "b"), true),
             (Response::new(99), false),

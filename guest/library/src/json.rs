@@ -6,14 +6,14 @@ use serde::de::DeserializeOwned;
 use crate::{Error, Request, Response};
 
 impl Request {
-    /// The content, which is JSON of no more than `limit` bytes.
+    /// Reads the content as JSON of up to `limit` bytes.
     ///
     /// # Errors
     ///
-    /// 415 where its type is not `application/json` or of the kind `application/…+json`; 400 where it is malformed, or
-    /// not what `T` is made of; those of [`Incoming::bytes`](crate::Incoming::bytes).
+    /// 415 if the content type is neither `application/json` nor like `application/…+json`; 400 if the JSON is malformed
+    /// or does not fit `T`; those of [`Incoming::bytes`](crate::Incoming::bytes).
     pub fn json<T: DeserializeOwned>(&mut self, limit: usize) -> Result<T, Error> {
-        if !self.is_of_type(|media| media == "application/json" || media.ends_with("+json")) {
+        if !self.has_media_type(|media| media == "application/json" || media.ends_with("+json")) {
             return Err(Error::new(
                 415,
                 "the request's content must be application/json",
@@ -25,11 +25,11 @@ impl Request {
 }
 
 impl Response {
-    /// 200 with a value as JSON.
+    /// Creates a 200 response with a value as JSON.
     ///
     /// # Errors
     ///
-    /// 500 where it has none, such as a map whose keys are not text.
+    /// 500 if JSON cannot express the value, such as a map whose keys are not text.
     pub fn json(value: &impl Serialize) -> Result<Response, Error> {
         let bytes = serde_json::to_vec(value)?;
         Ok(Response::of_type("application/json", bytes))
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_read_from_json() {
+    fn reads_a_value_from_json() {
         let cases = [
             (
                 "application/json",
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_sent_as_json() {
+    fn sends_a_value_as_json() {
         let response = Response::json(&Point { x: 1, y: 2 }).expect("a point is JSON");
         assert_eq!(
             response.headers.get("content-type"),

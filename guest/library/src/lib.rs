@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(all(target_family = "wasm", not(feature = "std")), no_std)]
 #![deny(unsafe_code, missing_docs)]
+
+extern crate alloc;
 
 #[cfg(all(feature = "allocator", any(target_family = "wasm", test)))]
 mod allocator;
@@ -15,9 +18,12 @@ mod http_types;
 mod incoming;
 #[cfg(feature = "json")]
 mod json;
+mod log;
 mod media;
 mod request;
 mod response;
+#[cfg(all(target_family = "wasm", not(feature = "std")))]
+mod runtime;
 
 pub use body::Body;
 pub use error::Error;
@@ -30,7 +36,7 @@ pub use incoming::Incoming;
 pub use request::{Request, Scheme};
 pub use response::Response;
 
-/// The bindings that wit-bindgen makes of the contract, for what this crate has no name for.
+/// The bindings that wit-bindgen generates from the contract, for everything that this crate does not wrap.
 #[allow(unsafe_code, missing_docs, clippy::missing_safety_doc)]
 pub mod bindings {
     wit_bindgen::generate!({
@@ -42,11 +48,11 @@ pub mod bindings {
     });
 }
 
-/// Makes a function the component's handler. Once in a crate, whose `crate-type` is `cdylib`.
+/// Makes a function the component's handler. Use it once, in a crate whose `crate-type` is `cdylib`.
 ///
-/// The function takes a [`Request`], or what can be made of one: `http::Request<Incoming>` or `http::Request<Vec<u8>>`
-/// with the feature `http`, or a type of yours that implements `TryFrom<Request>`. It returns a [`Response`], or what
-/// can be made into one: text, a `http::Response`, or a `Result` of these, whose error is the answer's status.
+/// The function takes a [`Request`], or a type that implements `TryFrom<Request>`, such as `http::Request<Incoming>` and
+/// `http::Request<Vec<u8>>` with the feature `http`. It returns a [`Response`] or a type that converts into one: text, an
+/// `http::Response`, or a `Result` of these, whose error decides the status.
 ///
 /// ```
 /// use belljar_guest::{Error, Request, Response};
@@ -77,14 +83,14 @@ macro_rules! handler {
     $crate::bindings::export!(Component with_types_in $crate::bindings);
         };
 
-        // Elsewhere there is nothing to export to, but the function's types are checked.
+        // A native build exports nothing, but it checks the function's types.
         #[cfg(not(target_family = "wasm"))]
         const _: fn($crate::Request) -> $crate::Response =
             |request| $crate::answer($handler, request);
     };
 }
 
-/// Calls a handler as the server does: what a test of a handler begins with.
+/// Calls a handler as the server does. Tests of a handler begin with it.
 ///
 /// ```
 /// use belljar_guest::{Request, answer};

@@ -1,6 +1,6 @@
 //! Media types by a file name's extension (RFC 9110, section 8.3).
 
-/// The value of Content-Type for a file of that name.
+/// The Content-Type of a file with this name.
 pub fn of(path: &str) -> &'static str {
     let name = path.rsplit('/').next().unwrap_or_default();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
@@ -10,7 +10,7 @@ pub fn of(path: &str) -> &'static str {
         .map_or("application/octet-stream", |(_, media)| media)
 }
 
-/// What pages are made of; a handler that has others names their types itself.
+/// The types that pages use. A handler sets the type of any other file itself.
 const TYPES: [(&str, &str); 24] = [
     ("avif", "image/avif"),
     ("css", "text/css; charset=utf-8"),
@@ -43,7 +43,7 @@ mod tests {
     use super::of;
 
     #[test]
-    fn the_extension_names_the_type() {
+    fn chooses_the_type_by_the_extension() {
         for (path, media) in [
             ("/index.html", "text/html; charset=utf-8"),
             ("PHOTO.JPG", "image/jpeg"),

@@ -1,41 +1,45 @@
-//! What the handler is asked.
+//! Requests.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::bindings;
 use crate::{Headers, Incoming};
 
-/// One request, its head already checked by the server.
+/// A request. The server has checked its head.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Request {
     /// The method as sent, case-sensitive, such as `GET`.
     pub method: String,
-    /// The scheme by which the client reached the server.
+    /// How the client reached the server.
     pub scheme: Scheme,
-    /// Host and optional port. None in a request of HTTP/1.0 that names neither.
+    /// Host and optional port. None in an HTTP/1.0 request without them.
     pub authority: Option<String>,
-    /// The path as sent: it begins with `/`, is still percent-encoded, and its dot segments are not removed.
+    /// The path as sent: it begins with `/`, is percent-encoded, and may have dot segments.
     pub path: String,
-    /// What follows the first `?`, as sent.
+    /// The text after the first `?`, as sent. None if there is no `?`.
     pub query: Option<String>,
-    /// The field lines in the order they came.
+    /// The header fields in the order they were sent.
     pub headers: Headers,
-    /// The client's address and port: `192.0.2.7:50112`, `[2001:db8::7]:50112`.
+    /// The client's address and port, such as `192.0.2.7:50112` or `[2001:db8::7]:50112`.
     pub client: String,
-    /// The content, read only as far as the handler reads it.
+    /// The content. The server reads only as much of it as the handler does.
     pub body: Incoming,
 }
 
 /// How the client reached the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// In the clear.
+    /// Without encryption.
     Http,
     /// Over TLS.
     Https,
 }
 
 impl Request {
-    /// A request for a target, a path and perhaps a query, as a client at 127.0.0.1 would send it: for tests.
+    /// Creates a request for tests. `target` is a path with an optional query; the client's address is 127.0.0.1.
     pub fn new(method: impl Into<String>, target: &str, body: impl Into<Incoming>) -> Request {
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query.to_owned())),
@@ -53,31 +57,32 @@ impl Request {
         }
     }
 
-    /// A GET request: for tests.
+    /// Creates a GET request for tests.
     pub fn get(target: &str) -> Request {
         Request::new("GET", target, Incoming::none())
     }
 
-    /// A POST request: for tests.
+    /// Creates a POST request for tests.
     pub fn post(target: &str, body: impl Into<Incoming>) -> Request {
         Request::new("POST", target, body)
     }
 
-    /// The same with one field line more.
+    /// Adds a header field.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Request {
         self.headers.append(name, value);
         self
     }
 
-    /// The value of the first field line of that name, in any case; None where there is none, or where it is no text.
+    /// The value of the first header field with this name, in any case; None if there is no such field, or if its value is
+    /// not UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
     }
 
-    /// True if the content is said to be of that type, whatever parameters follow it (RFC 9110, section 8.3.1).
+    /// True if `accepted` accepts the media type of the content, without its parameters (RFC 9110, section 8.3.1).
     #[cfg(any(feature = "form", feature = "json"))]
-    pub(crate) fn is_of_type(&self, accepted: impl Fn(&str) -> bool) -> bool {
+    pub(crate) fn has_media_type(&self, accepted: impl Fn(&str) -> bool) -> bool {
         let value = self.header("content-type").unwrap_or_default();
         let essence = value.split(';').next().unwrap_or_default();
         accepted(&essence.trim().to_ascii_lowercase())

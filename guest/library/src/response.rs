@@ -1,24 +1,26 @@
-//! What the handler answers.
+//! Responses.
 
-use std::convert::Infallible;
-use std::io::ErrorKind;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::convert::Infallible;
 
 use crate::bindings;
-use crate::{Body, Error, File, Headers, media};
+use crate::{Body, Error, File, Headers, log, media};
 
-/// One response. The server adds `Content-Length`, `Date` and what else belongs to the framing.
+/// A response. The server adds `Content-Length`, `Date` and the other fields that frame it.
 #[derive(Debug)]
 pub struct Response {
-    /// 200 to 599.
+    /// The status, 200 to 599.
     pub status: u16,
-    /// Sent in this order.
+    /// The header fields. The server sends them in this order.
     pub headers: Headers,
-    /// Given to a HEAD request too: the server then sends the head alone.
+    /// The content. In answer to a HEAD request the server sends the head alone, so a handler need not treat HEAD apart.
     pub body: Body,
 }
 
 impl Response {
-    /// A response without headers and body.
+    /// Creates a response without header fields and content.
     pub fn new(status: u16) -> Response {
         Response {
             status,
@@ -27,58 +29,55 @@ impl Response {
         }
     }
 
-    /// 200 with plain text.
+    /// Creates a 200 response with plain text.
     pub fn text(text: impl Into<String>) -> Response {
         Response::of_type("text/plain; charset=utf-8", text.into())
     }
 
-    /// 200 with a page. What goes into it of a request must have been escaped: see [`escape`](crate::escape()).
+    /// Creates a 200 response with an HTML page. Text from a request must be escaped first: see
+    /// [`escape`](crate::escape()).
     pub fn html(page: impl Into<String>) -> Response {
         Response::of_type("text/html; charset=utf-8", page.into())
     }
 
-    /// 200 with a file that the operator granted, and the media type of its name. The server sends it from the disk
-    /// to the network itself: its bytes do not pass through the handler's memory.
+    /// Creates a 200 response with a file of a granted folder. Its media type follows from its name. The server sends
+    /// the file from the disk to the network itself; its bytes do not pass through the handler's memory.
     ///
-    /// The path is one of the file system, as `std::fs` takes it: an URL's percent-encoding is not taken off. It
-    /// never leads out of the granted folders. Files whose names begin with a dot are found like all others.
+    /// The path is one of the file system, as `std::fs` takes it: a URL's percent-encoding is not decoded. It never leads
+    /// out of the granted folders. Files whose names begin with a dot are found like all others.
     ///
     /// # Errors
     ///
-    /// 404 where there is no such file, or where it is no regular file; 500 where it could not be opened.
+    /// Those of [`File::open`]: 404 or 500.
     pub fn file(path: &str) -> Result<Response, Error> {
-        let file = File::open(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Error::new(404, error),
-            _ => error.into(),
-        })?;
-        Ok(Response::of_type(media::of(path), file))
+        Ok(Response::of_type(media::of(path), File::open(path)?))
     }
 
-    /// Sends the client elsewhere, to look at it there with GET: 303 (RFC 9110, section 15.4.4), the end of a POST.
+    /// Creates a 303 response, which makes the client GET another address, as after a POST (RFC 9110, section 15.4.4).
     pub fn redirect(location: impl Into<String>) -> Response {
         Response::new(303).with_header("Location", location.into())
     }
 
-    /// 404 with a line of text.
+    /// Creates a 404 response with a line of text.
     pub fn not_found() -> Response {
         Response::text("there is nothing at this address\n").with_status(404)
     }
 
-    /// The same with another status: 200 to 599.
+    /// Sets the status, 200 to 599.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Response {
         self.status = status;
         self
     }
 
-    /// The same with this value for the header, in place of any that it had.
+    /// Sets a header field. It replaces all fields with the same name.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Response {
         self.headers.set(name, value);
         self
     }
 
-    /// The same with another body.
+    /// Sets the content.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Body>) -> Response {
         self.body = body.into();
@@ -104,15 +103,15 @@ impl From<String> for Response {
     }
 }
 
-/// The error's status. Where that is of the client's doing (4xx), the reason is the answer's text; else the client
-/// learns nothing of it, and it goes to standard error, which is the server's log.
+/// Creates a response with the error's status. The client sees the reason of a 4xx. The reason of a 5xx goes to standard
+/// error, which is the server's log.
 impl From<Error> for Response {
     fn from(error: Error) -> Response {
         let status = error.status();
         if status < 500 {
             return Response::text(format!("{error}\n")).with_status(status);
         }
-        eprintln!("{error}");
+        log::write(&error);
         Response::text("the server failed to answer this request\n").with_status(status)
     }
 }
