@@ -1,4 +1,5 @@
 //! The smallest handler: one page for every address.
+#![no_std]
 
 use belljar_guest::{Request, Response};
 
