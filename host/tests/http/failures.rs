@@ -439,7 +439,7 @@ fn frees_the_instance_when_the_client_disconnects() {
         client.send(head("POST", "/echo", &fields));
         match client.response().status {
             100 => break client,
-        // This is usually long enough for the handler to start. If it is not, the test is weaker but not wrong.
+            // The instance of the request before is not free yet.
             status => assert_eq!(status, 503),
         }
     };

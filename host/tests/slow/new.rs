@@ -13,7 +13,7 @@ const CONTRACTS: [&str; 2] = ["belljar", "wasi-http"];
 
 #[test]
 fn creates_a_project_for_each_language_and_contract() {
-    let rust = ["Cargo.toml", "src/lib.rs"];
+    let rust = ["Cargo.toml", "build.rs", "src/lib.rs", "src/runtime.rs"];
     let rust_program = ["Cargo.toml", "src/main.rs"];
     let python = ["app.py", "requirements.txt"];
     let js = ["handler.js", "package.json"];
@@ -187,6 +187,26 @@ fn the_printed_commands_build_and_serve_a_handler() {
         printed,
         Some(program()),
         "the program is not on the PATH, so its path is printed"
+    );
+    drop(server);
+
+    // As the comment in src/lib.rs says.
+    let source = place.path().join("my-jar/src/lib.rs");
+    let text = fs::read_to_string(&source).expect("the source can be read");
+    let (before, after) = text
+        .split_once("delete the next three lines.\n")
+        .expect("the comment is there");
+    let after: Vec<_> = after.lines().skip(3).collect();
+    let text = format!(
+        "{before}\n{}\npub fn uses_std() -> std::path::PathBuf {{ \"/\".into() }}\n",
+        after.join("\n")
+    );
+    fs::write(&source, text).expect("the source can be written");
+    let built = shell(&place, &build);
+    assert!(
+        built.status.success(),
+        "with the standard library: {}",
+        String::from_utf8_lossy(&built.stderr)
     );
 }
 

@@ -30,7 +30,9 @@ pub fn of(name: &str, language: Language, contract: ProjectContract) -> Vec<(Str
     let own: &[(&str, &str)] = match (language, contract) {
         (Language::Rust, ProjectContract::Belljar) => &[
             ("Cargo.toml", template!("rust/belljar/Cargo.toml.template")),
+            ("build.rs", template!("rust/belljar/build.rs")),
             ("src/lib.rs", template!("rust/belljar/src/lib.rs")),
+            ("src/runtime.rs", template!("rust/belljar/src/runtime.rs")),
         ],
         (Language::Rust, ProjectContract::WasiHttp) => &[
             (
