@@ -1,4 +1,4 @@
-//! The entries, and how they are kept: each under its number, beside the number of the last.
+//! The stored entries: each under its number, and the number of the last one.
 
 use belljar_guest::Error;
 
@@ -9,11 +9,11 @@ pub struct Book<S> {
     store: S,
 }
 
-/// Entries of one page, the latest first.
+/// The entries of one page, latest first.
 #[derive(Debug)]
 pub struct Page {
     pub entries: Vec<(u64, Entry)>,
-    /// Where the next page begins, if there is one.
+    /// Where the next page begins; None if there is none.
     pub older: Option<u64>,
 }
 
@@ -22,7 +22,7 @@ impl<S: Store> Book<S> {
         Book { store }
     }
 
-    /// Keeps an entry, and gives its number. The oldest gives way, so that the book does not grow for ever.
+    /// Stores an entry and returns its number. The oldest entry is removed, so that the book does not grow without limit.
     pub fn add(&self, entry: &Entry) -> Result<u64, Error> {
         let number = self.store.increment(LAST, 1)?;
         self.store.set(&key(number), &serde_json::to_vec(entry)?)?;
@@ -32,7 +32,7 @@ impl<S: Store> Book<S> {
         Ok(number)
     }
 
-    /// The entries before a number, or the latest.
+    /// The entries before a number, or the latest ones.
     pub fn page(&self, before: Option<u64>) -> Result<Page, Error> {
         let last = self.last()?;
         let first_kept = last.saturating_sub(KEPT - 1).max(1);
@@ -50,7 +50,7 @@ impl<S: Store> Book<S> {
             let number = key
                 .strip_prefix(PREFIX)
                 .and_then(|number| number.parse().ok());
-            // One that is being written, or was written by another version of this handler, is not shown.
+            // An entry that is being written, or that another version of this handler wrote, is not shown.
             if let (Some(number), Ok(entry)) = (number, serde_json::from_slice(&value)) {
                 entries.push((number, entry));
             }
@@ -59,14 +59,15 @@ impl<S: Store> Book<S> {
         Ok(Page { entries, older })
     }
 
-    /// The last entry's number; 0 where there is none.
+    /// The number of the last entry; 0 if there is none.
     fn last(&self) -> Result<u64, Error> {
         let Some(digits) = self.store.get(LAST)? else {
             return Ok(0);
         };
         match str::from_utf8(&digits).map(str::parse) {
             Ok(Ok(number)) => Ok(number),
-            // Its form is the host's own: then the host has to say. That takes a write, which reading spares.
+            // The host chooses the format of the number. If it is not decimal, an increment by 0 returns it, at the cost of a
+            // write.
             _ => self.store.increment(LAST, 0),
         }
     }
@@ -78,11 +79,11 @@ fn key(number: u64) -> String {
 
 const PREFIX: &str = "entry/";
 
-/// The key of the last entry's number.
+/// The key of the number of the last entry.
 const LAST: &str = "last";
 
-/// Entries of a page.
+/// The number of entries on a page.
 pub const SHOWN: u64 = 20;
 
-/// Entries of the book.
+/// The number of entries in the book.
 pub const KEPT: u64 = 1000;

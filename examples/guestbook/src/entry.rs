@@ -1,17 +1,17 @@
-//! What a guest writes.
+//! Entries.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// A form as it was filled in.
+/// A submitted form.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Draft {
     #[serde(default)]
     pub name: String,
     #[serde(default)]
     pub message: String,
-    /// What is wrong with it, for the page that shows it again.
+    /// The problem with the form, for the page that shows it again.
     #[serde(skip)]
     pub mistake: Option<&'static str>,
 }
@@ -23,7 +23,7 @@ impl Draft {
     }
 }
 
-/// One that may stay: of a bearable length, and without characters that nobody sees.
+/// A valid entry: of limited length and without control characters.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Entry {
     pub name: String,
@@ -33,7 +33,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Fails with a sentence for the guest.
+    /// Fails with a sentence for the visitor.
     pub fn new(draft: &Draft, now: SystemTime) -> Result<Entry, &'static str> {
         let name = clean(&draft.name, |_| false);
         // A browser ends the lines of a form with CR LF.
@@ -60,14 +60,14 @@ impl Entry {
         })
     }
 
-    /// As `2026-11-21T10:15:24Z`.
+    /// The time, such as `2026-11-21T10:15:24Z`.
     pub fn time(&self) -> String {
         let time = UNIX_EPOCH.checked_add(Duration::from_secs(self.written));
         humantime::format_rfc3339_seconds(time.unwrap_or(UNIX_EPOCH)).to_string()
     }
 }
 
-/// Without white space around it and control characters in it, other than those that may stay.
+/// Trims the text and removes control characters, except for the allowed ones.
 fn clean(text: &str, stays: impl Fn(char) -> bool) -> String {
     let kept: String = text
         .chars()
@@ -76,6 +76,6 @@ fn clean(text: &str, stays: impl Fn(char) -> bool) -> String {
     kept.trim().to_owned()
 }
 
-/// In characters; the form says so too.
+/// In characters. The form has the same limits.
 const NAME_LENGTH: usize = 50;
 const MESSAGE_LENGTH: usize = 1000;

@@ -1,7 +1,7 @@
-//! A guestbook: a form, a key-value store, and a page that shows what strangers wrote without believing it.
+//! A guestbook: a form, a key-value store, and a page that safely shows what strangers wrote.
 //!
-//! `route` is the whole of it on one screen; it asks [`store::Store`] for what it knows, so that it is tested natively.
-// Natively there is no handler to call it, but for the tests.
+//! `route` shows everything on one screen. It accesses the store through [`store::Store`], so native tests cover it.
+// In a native build only the tests call the handler.
 #![cfg_attr(not(any(target_family = "wasm", test)), allow(dead_code))]
 
 mod book;
@@ -49,7 +49,7 @@ fn route(
             match Entry::new(&draft, now) {
                 Ok(entry) => {
                     let number = book.add(&entry)?;
-                    // The answer to a form is another address, so that to load the page again sends nothing twice.
+                    // The response to a form is a redirect, so that reloading the page sends nothing twice.
                     Response::redirect(format!("/#entry-{number}"))
                 }
                 Err(mistake) => {
@@ -64,7 +64,7 @@ fn route(
     })
 }
 
-/// What the address of a page says: the entries before this number.
+/// The query of a page: it shows the entries before this number.
 #[derive(Deserialize)]
 struct Place {
     before: Option<u64>,
@@ -76,5 +76,5 @@ fn not_allowed(methods: &str) -> Response {
         .with_header("Allow", methods)
 }
 
-/// The most that a form may be, in bytes: each of 1050 characters may take 12 of them (`%F0%9F%98%80`).
+/// The maximum size of a form in bytes: each of 1050 characters may take 12 bytes (`%F0%9F%98%80`).
 const FORM_BYTES: usize = 16 << 10;

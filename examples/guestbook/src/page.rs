@@ -1,4 +1,4 @@
-//! The page. The template escapes whatever is put into it (`.html`), and the headers forbid what could still go wrong.
+//! The page. The template escapes everything (its name ends in `.html`), and the headers limit the harm if that fails.
 
 use askama::Template;
 use belljar_guest::{Error, Response};
@@ -6,7 +6,7 @@ use belljar_guest::{Error, Response};
 use crate::book;
 use crate::entry::Draft;
 
-/// `templates/page.html`.
+/// The values for `templates/page.html`.
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page<'a> {
@@ -19,9 +19,9 @@ struct Shown<'a> {
     number: u64,
     name: &'a str,
     message: &'a str,
-    /// As machines read it.
+    /// For machines.
     time: String,
-    /// As people do.
+    /// For people.
     day: String,
 }
 
@@ -51,12 +51,12 @@ pub fn style() -> Response {
         .with_body(include_str!("../templates/style.css"))
 }
 
-/// No script runs in these pages, nothing is loaded from elsewhere, and no other site shows them in a frame.
+/// These pages run no scripts, load nothing from other hosts, and cannot be framed by other sites.
 pub fn guarded(response: Response) -> Response {
     response
         .with_header("Content-Security-Policy", POLICY)
         .with_header("X-Content-Type-Options", "nosniff")
-        // Not `no-referrer`, which would take the Origin from the page's own form.
+        // `no-referrer` would remove the Origin from the page's own form.
         .with_header("Referrer-Policy", "same-origin")
 }
 

@@ -1,14 +1,14 @@
-//! The key-value store, as far as the book needs one.
+//! The key-value store.
 
 use belljar_guest::Error;
 
 pub trait Store {
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error>;
-    /// The values that are there, in the order of the keys.
+    /// The values of the keys that exist, in the order of the keys.
     fn get_many(&self, keys: &[String]) -> Result<Vec<(String, Vec<u8>)>, Error>;
     fn set(&self, key: &str, value: &[u8]) -> Result<(), Error>;
     fn delete(&self, key: &str) -> Result<(), Error>;
-    /// Adds to a number kept in decimal digits, and gives the sum. No two calls get the same.
+    /// Adds to a stored number and returns the sum. No two calls get the same sum.
     fn increment(&self, key: &str, delta: u64) -> Result<u64, Error>;
 }
 
@@ -27,7 +27,7 @@ mod granted {
         path: "wit",
         world: "guestbook",
         generate_all,
-        // These bindings stand beside those of belljar-guest.
+        // These bindings are separate from those of belljar-guest.
         type_section_suffix: "guestbook",
     });
 

@@ -1,4 +1,4 @@
-//! The guestbook without a server, on a store in memory.
+//! The guestbook without a server, with an in-memory store.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -72,7 +72,7 @@ fn now() -> SystemTime {
 }
 
 #[test]
-fn what_is_written_is_shown_on_the_page_that_follows() {
+fn shows_an_entry_on_the_next_page() {
     let memory = Memory::default();
     assert!(page(&memory, "/").contains("Be the first!"));
     let response = ask(
@@ -94,7 +94,7 @@ fn what_is_written_is_shown_on_the_page_that_follows() {
 }
 
 #[test]
-fn markup_is_shown_and_never_becomes_part_of_the_page() {
+fn escapes_markup() {
     for text in [
         "<script>alert(1)</script>",
         "\" onmouseover=\"alert(1)",
@@ -104,7 +104,7 @@ fn markup_is_shown_and_never_becomes_part_of_the_page() {
         "&lt;b&gt;",
     ] {
         let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        // Once as an entry, and once as what is wrong with a form.
+        // Once as an entry, and once in the message about an invalid form.
         for content in [
             format!("name={encoded}&message={encoded}"),
             format!("name={encoded}&message="),
@@ -140,7 +140,7 @@ fn text_of_mistake(response: Response) -> String {
     text(response)
 }
 
-/// Two ways to write the same character.
+/// Two encodings of the same character.
 fn unified(page: &str) -> String {
     let same = [
         ("&#34;", "&quot;"),
@@ -154,7 +154,7 @@ fn unified(page: &str) -> String {
 }
 
 #[test]
-fn a_form_that_says_too_little_or_too_much() {
+fn refuses_empty_and_oversized_entries() {
     let memory = Memory::default();
     let long = "x".repeat(1001);
     for (content, status, word) in [
@@ -185,7 +185,7 @@ fn a_form_that_says_too_little_or_too_much() {
         let shown = text(response);
         assert!(shown.contains(word), "{content}: {shown}");
     }
-    // What was typed is not lost.
+    // The page keeps the text that was typed.
     let shown = text(ask(&memory, form("name=&message=kept+words")));
     assert!(shown.contains("\nkept words</textarea>"), "{shown}");
     assert!(memory.0.borrow().is_empty(), "nothing of it was kept");
@@ -203,7 +203,7 @@ fn a_form_that_says_too_little_or_too_much() {
 }
 
 #[test]
-fn control_characters_are_left_out() {
+fn removes_control_characters() {
     let draft = Draft {
         name: " A\u{0}d\na\u{7f} ".into(),
         message: "\r\n one\r\ntwo\tthree\u{1b}[31m\r\n".into(),
@@ -217,7 +217,7 @@ fn control_characters_are_left_out() {
 }
 
 #[test]
-fn forms_of_other_sites_are_refused() {
+fn refuses_forms_of_other_sites() {
     for (fields, status) in [
         (&[][..], 303),
         (
@@ -262,7 +262,7 @@ fn forms_of_other_sites_are_refused() {
 }
 
 #[test]
-fn addresses_and_methods() {
+fn answers_other_paths_and_methods_with_errors() {
     let memory = Memory::default();
     for (method, target, status) in [
         ("GET", "/", 200),
@@ -285,7 +285,7 @@ fn addresses_and_methods() {
 }
 
 #[test]
-fn old_entries_are_on_other_pages_and_the_oldest_give_way() {
+fn shows_old_entries_on_other_pages_and_removes_the_oldest() {
     let memory = Memory::default();
     let book = Book::new(&memory);
     let entry = |number: u64| Entry {
@@ -315,7 +315,7 @@ fn old_entries_are_on_other_pages_and_the_oldest_give_way() {
     }
     assert_eq!(seen, (6..=all).rev().collect::<Vec<_>>());
 
-    // One that cannot be read harms no other.
+    // An unreadable entry does not affect the others.
     (&memory)
         .set(&format!("entry/{all}"), b"{")
         .expect("it is kept");

@@ -1,7 +1,7 @@
 //! Server-sent events with wasi:http 0.3: a page, and the stream of events that it shows.
 //!
-//! The format is that of the HTML standard, section "Server-sent events". A browser that loses the connection comes
-//! back with the last event that it saw (`Last-Event-ID`), and the stream goes on behind it.
+//! The HTML standard, section "Server-sent events", defines the format. A browser that loses the connection reconnects with
+//! the id of the last event that it received (`Last-Event-ID`), and the stream continues after that event.
 
 use wasip3::clocks::{monotonic_clock, system_clock};
 use wasip3::exports::http::handler::Guest;
@@ -40,21 +40,21 @@ impl Guest for Sse {
 
 /// A stream of events, one after each pause.
 struct Events {
-    /// The number of the next one.
+    /// The number of the next event.
     next: u64,
-    /// The number of the last one.
+    /// The number of the last event.
     last: u64,
-    /// Milliseconds.
+    /// In milliseconds.
     pause: u64,
 }
 
 impl Events {
     async fn send(self, mut body: StreamWriter<u8>) {
-        // How long a browser waits before it comes back, in milliseconds.
+        // How long a browser waits before it reconnects, in milliseconds.
         let mut text = "retry: 1000\n\n".to_owned();
         for number in self.next..=self.last {
             if !body.write_all(text.into_bytes()).await.is_empty() {
-                // Nobody reads any more.
+                // The client has disconnected.
                 return;
             }
             monotonic_clock::wait_for(self.pause.saturating_mul(1_000_000)).await;
@@ -72,7 +72,7 @@ fn text(status: u16, media_type: &str, text: &'static str) -> Result<Response, E
     })
 }
 
-/// A response whose body `content` writes while it is already on its way.
+/// Creates a response. `content` writes its body while the server sends it.
 fn answer(
     status: u16,
     media_type: &str,
@@ -80,7 +80,7 @@ fn answer(
 ) -> Result<Response, ErrorCode> {
     let fields = [
         ("content-type".to_owned(), media_type.as_bytes().to_vec()),
-        // Events are news: neither they nor their page are kept.
+        // Neither the events nor their page may be cached.
         ("cache-control".to_owned(), b"no-store".to_vec()),
     ];
     let fields = Fields::from_list(&fields)
@@ -89,13 +89,13 @@ fn answer(
     // No trailers.
     let (_, trailers) = wit_future::new(|| Ok(None));
     let (response, _transmitted) = Response::new(fields, Some(body), trailers);
-    // It refuses what is no status, which these are.
+    // This fails only for invalid statuses, and all of these are valid.
     let _ = response.set_status_code(status);
     spawn_local(async move { content(writer).await });
     Ok(response)
 }
 
-/// The value of a query's parameter, if it is a number.
+/// The value of a numeric parameter of the query.
 fn parameter(query: &str, name: &str) -> Option<u64> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(key, _)| *key == name)?.1.parse().ok()
