@@ -1,4 +1,4 @@
-//! Ways of reading a request's body, or of not reading it.
+//! Ways to read, or not to read, a request's body.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::query::Query;
 use crate::wasi::io::streams::{InputStream, StreamError};
 use crate::{Body, Request, Response, exhaustion, header, text};
 
-/// The body goes back as it came, with its content type; `X-Method` says how it was sent.
+/// Sends the body back with its content type, and the method as `X-Method`.
 pub fn echo(request: Request) -> Response {
     let body = match request.body.as_ref().map(read_all) {
         None => Vec::new(),
@@ -28,12 +28,12 @@ pub fn echo(request: Request) -> Response {
     }
 }
 
-/// Answers without a look at the body.
+/// Answers without reading the body.
 pub fn ignore() -> Response {
     text("the body was ignored\n")
 }
 
-/// Answers while the body is still in its hands; the instance ends with it.
+/// Answers while it still holds the body, which is dropped with the instance.
 pub fn keep(request: Request) -> Response {
     std::mem::forget(request.body);
     text("the body was kept\n")
@@ -44,7 +44,7 @@ pub fn drop_unread(request: Request) -> Response {
     text("the body was dropped\n")
 }
 
-/// Asks for all bytes that there could ever be, as often as it takes.
+/// Reads with the largest possible length until the end.
 pub fn read_all_at_once(request: Request) -> Response {
     let mut total = 0;
     while let Some(Ok(bytes)) = request
@@ -65,7 +65,7 @@ pub fn read_first_byte(request: Request) -> Response {
     }
 }
 
-/// Reads `step=` bytes at a time (1,024 unless said) and sleeps `ms=` milliseconds (10) after each.
+/// Reads `step=` bytes at a time (default 1,024) and sleeps `ms=` milliseconds (default 10) after each.
 pub fn read_slowly(request: Request, query: &Query) -> Response {
     let Some(body) = request.body else {
         return text("0\n");
@@ -108,7 +108,7 @@ fn read_all(body: &InputStream) -> Result<Vec<u8>, StreamError> {
     }
 }
 
-/// A lie on purpose: where a body is malformed or cut short the host must not let a handler call that a success.
+/// Reports success even if reading fails: the host must not pass that on for a body that is malformed or cut short.
 fn unread(error: &StreamError) -> Response {
     text(format!(
         "the body could not be read, and the handler says 200 all the same: {error}\n"

@@ -1,4 +1,4 @@
-//! Handlers that take all they can get.
+//! Handlers that use as many resources as they can.
 
 use std::hint::black_box;
 use std::thread::sleep as pause;
@@ -30,7 +30,7 @@ pub fn trap() -> ! {
     std::process::abort()
 }
 
-/// Allocates until an allocation fails, then gives it all back and says how far it came.
+/// Allocates until an allocation fails, then frees everything and returns the amount.
 pub fn allocate() -> Response {
     let mut hoard = Vec::new();
     let mut taken = 0_usize;
@@ -47,7 +47,7 @@ pub fn allocate() -> Response {
     text(format!("an allocation failed after {taken} bytes\n"))
 }
 
-/// Allocates as most programs do: without a thought for failure.
+/// Allocates like most programs, which do not expect a failure.
 pub fn allocate_or_trap() -> Response {
     let mut hoard = Vec::new();
     loop {
@@ -55,12 +55,12 @@ pub fn allocate_or_trap() -> Response {
     }
 }
 
-/// Grows the memory a page at a time until that is refused; answers its size in bytes.
+/// Grows the memory page by page until the host refuses; returns its size in bytes.
 pub fn grow_memory() -> Response {
     #[cfg(target_arch = "wasm32")]
     {
         use std::arch::wasm32::{memory_grow, memory_size};
-        // One piece set aside, so that the answer itself can still be allocated.
+        // A reserve, so that the response itself can still be allocated.
         let reserve = vec![1_u8; 64 * 1024];
         while memory_grow::<0>(1) != usize::MAX {}
         drop(black_box(reserve));
@@ -85,7 +85,7 @@ pub fn flood_stdout() -> Response {
     }
 }
 
-/// Prints `n=` lines with nothing on them, each way.
+/// Prints `n=` empty lines to standard output and standard error.
 pub fn print_lines(query: &Query) -> Response {
     let lines = "\n".repeat(query.number("n").unwrap_or(65_536) as usize);
     print!("{lines}");
@@ -93,8 +93,8 @@ pub fn print_lines(query: &Query) -> Response {
     text("printed\n")
 }
 
-/// Opens the file `path=` again and again, without ever closing it, until that fails or `n=` are open, then sleeps
-/// for `ms=` milliseconds.
+/// Opens the file `path=` repeatedly without closing it, until opening fails or `n=` are open. Then it sleeps for `ms=`
+/// milliseconds.
 pub fn open_many(query: &Query) -> Response {
     let path = query.text("path").unwrap_or("index.html");
     let most = query.number("n").unwrap_or(u64::MAX) as usize;
@@ -120,7 +120,7 @@ pub fn open_many(query: &Query) -> Response {
     text(format!("{} open, then: {end}\n", open.len()))
 }
 
-/// Makes timers, and keeps them all.
+/// Creates timers and keeps them all.
 pub fn spawn_many_pollables() -> Response {
     let mut timers = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Descriptors given back to the host, and attempts at files that were not granted.
+//! Files as responses, and attempts to access files that were not granted.
 
 use std::fs;
 use std::io::Read;
@@ -11,7 +11,7 @@ use crate::wasi::filesystem::types::{
 };
 use crate::{Body, File, Response, reply, text};
 
-/// Bytes `offset=` to `offset=` + `length=` of the file `path=`: the whole file unless said.
+/// Answers with bytes `offset=` to `offset=` + `length=` of the file `path=`; by default with the whole file.
 pub fn open_file(query: &Query) -> Response {
     answer_with(query, DescriptorFlags::READ, |file, size| {
         let offset = query.number("offset").unwrap_or(0);
@@ -26,7 +26,7 @@ pub fn open_file(query: &Query) -> Response {
     })
 }
 
-/// One byte more than the file has; with `offset=`, from there on.
+/// Answers with one byte more than the file has from `offset=` on.
 pub fn past_the_end(query: &Query) -> Response {
     answer_with(query, DescriptorFlags::READ, |file, size| {
         let offset = query.number("offset").unwrap_or(0);
@@ -39,7 +39,7 @@ pub fn past_the_end(query: &Query) -> Response {
     })
 }
 
-/// Takes the file's size, empties the file, and answers with the size that it had.
+/// Answers with the file's original length after emptying the file.
 pub fn shrink_then_answer(query: &Query) -> Response {
     answer_with(
         query,
@@ -55,7 +55,7 @@ pub fn shrink_then_answer(query: &Query) -> Response {
     )
 }
 
-/// A folder where a file belongs.
+/// Answers with a folder instead of a file.
 pub fn directory() -> Response {
     let Some(descriptor) = root() else {
         return nothing_granted();
@@ -71,7 +71,7 @@ pub fn directory() -> Response {
     }
 }
 
-/// A file that was opened for writing alone, so that nobody can read it to the client.
+/// Answers with a file that is open only for writing, so the server cannot read it.
 pub fn write_only(query: &Query) -> Response {
     answer_with(query, DescriptorFlags::WRITE, |file, size| {
         Ok(File {
@@ -82,7 +82,7 @@ pub fn write_only(query: &Query) -> Response {
     })
 }
 
-/// Tries to get write access to the first folder granted by way of the second; a line for each attempt.
+/// Tries to write to the first granted folder through the second; a line for each attempt.
 pub fn across_folders() -> Response {
     let mut folders = get_directories().into_iter().map(|(folder, _)| folder);
     let (Some(first), Some(second)) = (folders.next(), folders.next()) else {
@@ -100,7 +100,7 @@ pub fn across_folders() -> Response {
     ))
 }
 
-/// Makes the link `path=` to `target=` and reads through it in every way that takes a path.
+/// Creates the link `path=` to `target=` and uses it in every function that takes a path.
 pub fn follow_own_link(query: &Query) -> Response {
     let path = query.text("path").unwrap_or("planted");
     let target = query.text("target").unwrap_or("../secret.txt");
@@ -133,7 +133,7 @@ pub fn follow_own_link(query: &Query) -> Response {
     ))
 }
 
-/// Gives the file `path=` times that no clock has.
+/// Sets invalid times on the file `path=`.
 pub fn impossible_times(query: &Query) -> Response {
     let Some(root) = root() else {
         return nothing_granted();
@@ -158,7 +158,7 @@ pub fn impossible_times(query: &Query) -> Response {
     text(report)
 }
 
-/// Opens `path=` to write to it, which waits for a reader.
+/// Opens the named pipe `path=` for writing, which waits for a reader.
 pub fn write_fifo(query: &Query) -> Response {
     let path = query.text("path").unwrap_or("/fifo");
     text(format!(
@@ -167,7 +167,7 @@ pub fn write_fifo(query: &Query) -> Response {
     ))
 }
 
-/// Opens `path=` and waits for a byte of it.
+/// Opens the named pipe `path=` and waits for a byte.
 pub fn read_fifo(query: &Query) -> Response {
     let path = query.text("path").unwrap_or("/fifo");
     let mut byte = [0];
@@ -193,7 +193,7 @@ pub fn write(query: &Query) -> Response {
     ))
 }
 
-/// Tries to read what lies outside of the granted folder; a line for each attempt.
+/// Tries to read files outside of the granted folder; a line for each attempt.
 pub fn escape() -> Response {
     let mut report = String::new();
     for path in OUTSIDE {
@@ -223,7 +223,7 @@ pub fn escape() -> Response {
     text(report)
 }
 
-/// Opens `path=` below the first folder granted and lets `range` say what of it is the answer.
+/// Opens `path=` in the first granted folder and answers with the part that `range` chooses.
 fn answer_with(
     query: &Query,
     access: DescriptorFlags,
@@ -267,7 +267,7 @@ fn verdict<T, E: std::fmt::Display>(result: Result<T, E>) -> String {
     }
 }
 
-/// The links among them exist where the operator (or a test) put them into the folder.
+/// The links among them exist only if the operator or a test created them in the folder.
 const OUTSIDE: [&str; 12] = [
     "/etc/passwd",
     "//etc/passwd",

@@ -1,4 +1,4 @@
-//! Handlers whose work is done by the host: calls without end, and calls that ask for too much at once.
+//! Handlers that make the host work: endless calls, and calls that request too much at once.
 
 use std::hint::black_box;
 
@@ -10,14 +10,14 @@ use crate::wasi::io::poll::poll;
 use crate::wasi::random::random::get_random_bytes;
 use crate::{Response, reply, text};
 
-/// Waits for what is there already, again and again: it gives way each time, and is never done.
+/// Waits endlessly for something that is ready: it yields each time and never ends.
 pub fn poll_without_end() -> Response {
     loop {
         subscribe_duration(0).block();
     }
 }
 
-/// Works for half a millisecond, sleeps for a millionth of a second, and so on.
+/// Alternates half a millisecond of work with a microsecond of sleep, endlessly.
 pub fn nap_without_end() -> Response {
     loop {
         let begin = now();
@@ -34,7 +34,7 @@ pub fn call_without_end() -> Response {
     }
 }
 
-/// Polls a list of `n=` times the same pollable, without end.
+/// Polls a list of `n=` copies of the same pollable endlessly.
 pub fn poll_a_long_list(query: &Query) -> Response {
     let ready = subscribe_duration(0);
     let list = vec![&ready; query.number("n").unwrap_or(1_000_000) as usize];
@@ -43,13 +43,13 @@ pub fn poll_a_long_list(query: &Query) -> Response {
     }
 }
 
-/// Asks for `n=` random bytes in one call.
+/// Requests `n=` random bytes in one call.
 pub fn random_bytes(query: &Query) -> Response {
     let bytes = get_random_bytes(query.number("n").unwrap_or(u64::MAX));
     text(format!("{}\n", bytes.len()))
 }
 
-/// Reads the file `path=` with every length that is too large; a line for each.
+/// Reads the file `path=` with lengths and offsets that are too large; a line for each.
 pub fn read_with_huge_lengths(query: &Query) -> Response {
     let path = query.text("path").unwrap_or("index.html");
     let Some((root, _)) = get_directories().into_iter().next() else {
@@ -82,7 +82,7 @@ pub fn read_with_huge_lengths(query: &Query) -> Response {
     text(report)
 }
 
-/// Reads the list of the first folder granted `n=` times and keeps all the copies.
+/// Lists the first granted folder `n=` times and keeps all the lists.
 pub fn list_folder(query: &Query) -> Response {
     let Some((root, _)) = get_directories().into_iter().next() else {
         return reply(404, "no folder was granted\n");

@@ -1,4 +1,4 @@
-//! What a handler sees of the world around it.
+//! What a handler sees of its environment.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -11,7 +11,7 @@ use crate::belljar::handler::types::Scheme;
 use crate::query::Query;
 use crate::{Request, Response, text};
 
-/// The request as the handler got it: a line for each part, an empty line, and the header lines.
+/// The request as the handler received it: a line for each part, an empty line, and the header fields.
 pub fn headers(request: &Request) -> Response {
     let scheme = match request.scheme {
         Scheme::Http => "http",
@@ -40,7 +40,7 @@ pub fn headers(request: &Request) -> Response {
     text(report)
 }
 
-/// `NAME=value`, one a line.
+/// The environment variables as `NAME=value`, one per line.
 pub fn env() -> Response {
     text(
         std::env::vars()
@@ -49,7 +49,7 @@ pub fn env() -> Response {
     )
 }
 
-/// Seconds since 1970.
+/// The seconds since 1970.
 pub fn clock() -> Response {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -57,7 +57,7 @@ pub fn clock() -> Response {
     text(format!("{now}\n"))
 }
 
-/// A number that no other request sees.
+/// A random number.
 pub fn random() -> Response {
     text(format!(
         "{:016x}\n",
@@ -65,7 +65,7 @@ pub fn random() -> Response {
     ))
 }
 
-/// How often this instance was called: 1, unless something of an earlier request was left behind.
+/// How often this instance was called: 1, unless state of an earlier request was left behind.
 pub fn count() -> Response {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     text(format!("{}\n", CALLS.fetch_add(1, Ordering::Relaxed) + 1))
@@ -76,12 +76,12 @@ pub fn print() -> Response {
     println!("another with an escape \u{1b}[31m and a carriage return \r in it");
     eprintln!("a line on the standard error");
     print!("a line without an end");
-    // Nothing does so at the end of a call: the instance is just gone.
+    // No destructor runs at the end of a call: the instance is discarded.
     let _ = std::io::stdout().flush();
     text("printed\n")
 }
 
-/// Tries the network in every way: `address=` names a server that would answer.
+/// Tries the network in every way. `address=` is a server that would answer.
 pub fn sockets(query: &Query) -> Response {
     let address = query.text("address").unwrap_or("127.0.0.1:80");
     let patience = Duration::from_secs(1);

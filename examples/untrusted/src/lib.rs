@@ -1,7 +1,7 @@
-//! Behaviour, good and bad, chosen by the first segment of the request's path.
+//! Good and bad behaviour, chosen by the first segment of the request's path.
 //!
-//! It shows what happens to a handler that misbehaves, and the server's tests are written against it. The table
-//! of attacks and their answers is in `README.md`.
+//! The server's tests use this handler to check what happens when a handler misbehaves. `README.md` lists the attacks and
+//! their responses.
 
 mod bodies;
 mod exhaustion;
@@ -119,12 +119,12 @@ impl Guest for Untrusted {
 
 export!(Untrusted);
 
-/// 200 with a text.
+/// Creates a 200 response with text.
 fn text(body: impl Into<Vec<u8>>) -> Response {
     reply(200, body)
 }
 
-/// A text with a status.
+/// Creates a response with text and a status.
 fn reply(status: u16, body: impl Into<Vec<u8>>) -> Response {
     Response {
         status,

@@ -27,7 +27,7 @@ impl Query {
     }
 }
 
-/// What is no escape stays as it is.
+/// Invalid escapes stay as they are.
 fn percent_decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,9 +1,9 @@
-//! Answers that a host must not let through as they are.
+//! Responses that a host must not send unchanged.
 
 use crate::query::Query;
 use crate::{Body, Response, header, text};
 
-/// `code=` as the status, with a body where the status has one.
+/// Answers with the status `code=`, and with a body if that status may have one.
 pub fn status(query: &Query) -> Response {
     let status = query
         .number("code")
@@ -20,7 +20,7 @@ pub fn status(query: &Query) -> Response {
     }
 }
 
-/// A 204 that brings a body along.
+/// A 204 with a body.
 pub fn content_where_there_is_none() -> Response {
     Response {
         status: 204,
@@ -42,7 +42,7 @@ pub fn bad_name() -> Response {
     with_header("X Bad: name\r\nX-Injected", "1")
 }
 
-/// Every field that is the host's own, with a value that would confuse the client.
+/// Every field that belongs to the host, with a value that would confuse the client.
 pub fn framing_fields() -> Response {
     let mut response = text("framed\n");
     for (name, value) in [
@@ -62,7 +62,7 @@ pub fn framing_fields() -> Response {
     response
 }
 
-/// Names that a host must send as they are (RFC 9110, section 5.1, leaves their case to the sender).
+/// Names in mixed case, which a host must send unchanged (RFC 9110, section 5.1, leaves the case to the sender).
 pub fn mixed_case() -> Response {
     let mut response = text("mixed\n");
     response.headers.push(header("X-mIxEd-CASE", "Value"));
@@ -70,7 +70,7 @@ pub fn mixed_case() -> Response {
     response
 }
 
-/// Nothing, with `n=` as its Content-Length: allowed in the answer to HEAD alone.
+/// No body, with `n=` as its Content-Length: allowed only in the response to HEAD.
 pub fn empty_of_length(query: &Query) -> Response {
     Response {
         body: Body::Empty,
@@ -78,7 +78,7 @@ pub fn empty_of_length(query: &Query) -> Response {
     }
 }
 
-/// `n=` header lines.
+/// `n=` header fields.
 pub fn many_headers(query: &Query) -> Response {
     let count = query.number("n").unwrap_or(1_000);
     let headers = (0..count)
@@ -91,7 +91,7 @@ pub fn many_headers(query: &Query) -> Response {
     }
 }
 
-/// One header line of `n=` bytes.
+/// One header field of `n=` bytes.
 pub fn big_headers(query: &Query) -> Response {
     let length = query.number("n").unwrap_or(1024 * 1024) as usize;
     Response {
@@ -101,7 +101,7 @@ pub fn big_headers(query: &Query) -> Response {
     }
 }
 
-/// `n=` bytes: the alphabet over and over.
+/// A body of `n=` bytes: the alphabet, repeated.
 pub fn big_body(query: &Query) -> Response {
     let length = query.number("n").unwrap_or(1024 * 1024) as usize;
     text((b'a'..=b'z').cycle().take(length).collect::<Vec<u8>>())

@@ -1,4 +1,4 @@
-//! The least that serves a file from a component of wasi:http: the file of the path is opened and streamed.
+//! A minimal file server for wasi:http: it opens the file at the path and streams it.
 //!
 //! It does less than belljar's default guest: no conditions, ranges, codings, dates, index pages or error pages.
 
@@ -35,7 +35,7 @@ impl Guest for Files {
 
 wasip2::http::proxy::export!(Files);
 
-/// The regular file below the folder granted, and its size in bytes.
+/// Opens a regular file in the granted folder; returns it with its size in bytes.
 fn open(path: &str) -> Option<(Descriptor, u64)> {
     let name = path.strip_prefix('/')?;
     if name.split('/').any(|segment| segment.starts_with('.')) {
@@ -67,7 +67,7 @@ fn fields(path: &str, size: u64) -> Fields {
     .unwrap()
 }
 
-/// The bytes stay with the host: a splice does not bring them into the component's memory.
+/// Splices the file into the body, so that its bytes stay in the host.
 fn send(file: &Descriptor, size: u64, body: &OutgoingBody) {
     let Ok(input) = file.read_via_stream(0) else {
         return;
@@ -80,7 +80,7 @@ fn send(file: &Descriptor, size: u64, body: &OutgoingBody) {
             Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => return,
         }
     }
-    // What the host took is on its way; a flush waits for it before the body may end.
+    // The host has accepted all bytes. The flush waits until it has sent them, so that the body can end.
     let _ = output.blocking_flush();
 }
 

@@ -1,4 +1,4 @@
-//! The page of examples/hello, byte for byte, from a component of wasi:http.
+//! The page of examples/hello, byte for byte, from a wasi:http component.
 
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{

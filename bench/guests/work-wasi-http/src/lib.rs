@@ -1,4 +1,4 @@
-//! What bench/guests/work does, from a component of wasi:http.
+//! The same as bench/guests/work, as a wasi:http component.
 
 use std::hint::black_box;
 use std::thread::sleep;
@@ -56,7 +56,7 @@ fn read_all(request: &IncomingRequest) -> Vec<u8> {
     content
 }
 
-/// As much at a time as the host takes, and one wait for all of it at the end.
+/// Writes as much at a time as the host accepts, and waits once at the end.
 fn write_all(stream: &OutputStream, mut content: &[u8]) {
     let ready = stream.subscribe();
     while !content.is_empty() {

@@ -1,4 +1,4 @@
-//! Handlers that the benchmark needs beside examples/hello: `/echo`, `/loop`, `/sleep` (5 seconds), and else a hello.
+//! Handlers for the benchmark, besides examples/hello: `/echo`, `/loop`, `/sleep` (5 seconds); other paths get a greeting.
 
 use std::hint::black_box;
 use std::thread::sleep;

@@ -8,8 +8,8 @@ use crate::wasi::http::types::{
 };
 use crate::wasi::io::streams::StreamError;
 
-/// `url`, and if need be `method`, `body`, `header` (`name:value`), and the timeouts `connect`, `first` and `between` in
-/// milliseconds. The answer is the status and the head, an empty line, and the body; or the error.
+/// Requests `url`, optionally with `method`, `body`, `header` (`name:value`), and the timeouts `connect`, `first` and
+/// `between` in milliseconds. Returns the status and the head, an empty line, and the body; or the error.
 pub fn fetch(query: &Query) -> Result<String, String> {
     let response = answered(send(query)?)?;
     let mut text = format!("{}\n", response.status());
@@ -21,14 +21,14 @@ pub fn fetch(query: &Query) -> Result<String, String> {
     Ok(format!("{text}\n{}", String::from_utf8_lossy(&body)))
 }
 
-/// Counts the bytes of the body.
+/// Requests `url` and counts the bytes of the body.
 pub fn count(query: &Query) -> Result<String, String> {
     let read = read(answered(send(query)?)?, |_| ())?;
     Ok(format!("{read} bytes\n"))
 }
 
-/// Asks for `url` `count` times at once, keeps all the responses, and only then reads them. The answer counts the
-/// outcomes.
+/// Sends `count` requests for `url` at once, keeps all the responses, and only then reads them. Returns the number of
+/// each outcome.
 pub fn fetch_many(query: &Query) -> Result<String, String> {
     let count = query.number("count").unwrap_or(1);
     let sent: Vec<_> = (0..count).map(|_| send(query)).collect::<Result<_, _>>()?;
@@ -46,7 +46,7 @@ pub fn fetch_many(query: &Query) -> Result<String, String> {
     Ok(format!("{} answers, errors: {errors:?}\n", answers.count()))
 }
 
-/// Sends a request and does not wait for the answer.
+/// Sends a request and does not wait for the response.
 pub fn leave(query: &Query) -> Result<String, String> {
     let response = send(query)?;
     let _ = response;
@@ -91,7 +91,7 @@ fn send(query: &Query) -> Result<FutureIncomingResponse, String> {
     let stream = body.write().expect("the first time it is asked for");
     let text = query.text("body");
     if !text.is_empty() {
-        // A server that answers early may not want it.
+        // A server that answers early may not read it.
         let _ = stream.blocking_write_and_flush(text.as_bytes());
     }
     drop(stream);

@@ -1,4 +1,4 @@
-//! What the tests do with the store.
+//! Operations on the key-value store.
 
 use crate::query::Query;
 use crate::wasi::keyvalue::{atomics, batch, store};
@@ -27,7 +27,7 @@ pub fn run(operation: &str, query: &Query) -> Result<String, String> {
             let sum = atomics::increment(&bucket, key, delta).map_err(shown)?;
             sum.to_string()
         }
-        // So many keys, set in one batch and counted page by page.
+        // Sets this many keys in one batch and counts them page by page.
         "list" => {
             let count = query.number("count").unwrap_or(0);
             let entries: Vec<_> = (0..count).map(|n| (format!("k{n}"), vec![b'v'])).collect();

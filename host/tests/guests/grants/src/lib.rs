@@ -1,6 +1,6 @@
-//! A handler that uses what it was granted, for the tests: requests to other servers, configuration, a key-value store.
+//! A test handler that uses grants: requests to other servers, configuration, a key-value store.
 //!
-//! The path says what to do, the query with what; the answer is text.
+//! The path chooses the operation, the query has its arguments, and the response is text.
 
 mod fetch;
 mod keyvalue;
@@ -74,7 +74,7 @@ impl Guest for Grants {
     }
 }
 
-/// What a server says first, once it is connected to.
+/// Connects to a server and returns the first text that it sends.
 fn tcp(to: &str) -> Result<String, String> {
     let to: SocketAddr = to.parse().map_err(|_| "no address")?;
     let mut stream = TcpStream::connect(to).map_err(|error| error.kind().to_string())?;

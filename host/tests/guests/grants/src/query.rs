@@ -2,7 +2,7 @@
 
 use crate::Request;
 
-/// `name=value` pairs. A value is taken as it is, without escapes.
+/// `name=value` pairs. Values are not percent-decoded.
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -15,7 +15,7 @@ impl Query {
         Query(pairs.collect())
     }
 
-    /// Empty where there is none.
+    /// The value of a parameter; empty if there is none.
     pub fn text(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value)

@@ -1,4 +1,4 @@
-//! A handler of wasi:http 0.2 that does what its tests ask for, by the path. `test-service` does the same in 0.3.
+//! A test handler for wasi:http 0.2. The path chooses its behaviour. `test-service` does the same with 0.3.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,7 +64,7 @@ impl Guest for Handler {
                 }
                 body.finish(reader.trailers().as_deref());
             }
-            // An event for each piece of the request's body, and none before it.
+            // One event for each piece of the request's body, sent when the piece has arrived.
             "/events" => {
                 let reader = Reader::of(&request);
                 let mut body = begin(out, 200, &[("content-type", "text/event-stream")]);
@@ -82,7 +82,7 @@ impl Guest for Handler {
                 }
                 body.finish(None);
             }
-            // Busy between head and body, for which there is nothing to wait.
+            // Computes between head and body, without a host call to wait for.
             "/late" => {
                 let mut body = begin(out, 200, &[]);
                 for turn in 0..number("turns") {
@@ -239,13 +239,13 @@ fn begin(out: ResponseOutparam, status: u16, fields: &[(&str, &str)]) -> Writer 
 }
 
 struct Writer {
-    // Dropped before the body that it belongs to.
+    // Must be dropped before its body.
     stream: OutputStream,
     body: OutgoingBody,
 }
 
 impl Writer {
-    /// As much at a time as the host takes, until it takes no more.
+    /// Writes as much at a time as the host accepts, until the host accepts no more.
     fn write(&mut self, mut content: &[u8]) {
         while !content.is_empty() {
             let Ok(room) = self.stream.check_write() else {
@@ -271,7 +271,7 @@ impl Writer {
 }
 
 struct Reader {
-    // Dropped before the body that it belongs to.
+    // Must be dropped before its body.
     stream: InputStream,
     body: IncomingBody,
 }
@@ -283,7 +283,7 @@ impl Reader {
         Self { stream, body }
     }
 
-    /// What there is; none at the end, or where the rest cannot be read.
+    /// Returns the bytes that have arrived; None at the end or after an error.
     fn read(&self) -> Option<Vec<u8>> {
         self.stream.blocking_read(64 * 1024).ok()
     }
@@ -313,5 +313,5 @@ fn trap() -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// Milliseconds.
+/// In milliseconds.
 const FOR_EVER: u64 = 1 << 40;

@@ -1,4 +1,4 @@
-//! A handler of wasi:http 0.3 that does what its tests ask for, by the path. `test-proxy` does the same in 0.2.
+//! A test handler for wasi:http 0.3. The path chooses its behaviour. `test-proxy` does the same with 0.2.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -74,7 +74,7 @@ impl Guest for Handler {
                     body.finish(reader.trailers().await);
                 })
             }
-            // An event for each piece of the request's body, and none before it.
+            // One event for each piece of the request's body, sent when the piece has arrived.
             "/events" => {
                 let mut reader = Reader::of(request);
                 let fields = [("content-type", "text/event-stream")];
@@ -106,7 +106,7 @@ impl Guest for Handler {
                 ];
                 body.finish(Some(Fields::from_list(&trailers).unwrap()));
             }),
-            // The response of another server, as it comes.
+            // Streams the response of another server.
             "/forward" => forward(text(query, "to")).await,
             "/trap" => trap(),
             "/trap-after-head" => reply(200, &[], async move |mut body| {
@@ -147,7 +147,7 @@ impl Guest for Handler {
                 pause(pause_length).await;
                 println!("after the response");
             }),
-            // Answered once another request has come to the same instance.
+            // Waits until another request reaches the same instance.
             "/meet" => {
                 let before = COUNT.fetch_add(1, Ordering::Relaxed);
                 while before.is_multiple_of(2) && COUNT.load(Ordering::Relaxed) == before + 1 {
@@ -204,7 +204,7 @@ fn describe(request: &Request) -> String {
     text
 }
 
-/// A file by WASI 0.3, where the standard library uses 0.2.
+/// Reads a file with WASI 0.3; the standard library uses 0.2.
 async fn file() -> Vec<u8> {
     use wasip3::filesystem::preopens::get_directories;
     use wasip3::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
@@ -256,7 +256,7 @@ fn whole(status: u16, fields: &[(&str, &str)], content: &[u8]) -> Answer {
     })
 }
 
-/// The response goes out at once, and `body` is written after it.
+/// Returns the response at once; `body` is written afterwards.
 fn reply<B>(status: u16, fields: &[(&str, &str)], body: B) -> Answer
 where
     B: AsyncFnOnce(Writer) + 'static,
@@ -282,7 +282,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Until the host takes no more.
+    /// Writes until the host accepts no more.
     async fn write(&mut self, content: &[u8]) {
         self.content.write_all(content.to_vec()).await;
     }
@@ -310,7 +310,7 @@ impl Reader {
         Self { content, trailers }
     }
 
-    /// What there is; none at the end, or where the rest cannot be read.
+    /// Returns the bytes that have arrived; None at the end or after an error.
     async fn read(&mut self) -> Option<Vec<u8>> {
         match self.content.read(Vec::with_capacity(64 * 1024)).await {
             (StreamResult::Complete(_), bytes) => Some(bytes),
@@ -341,5 +341,5 @@ fn trap() -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// Milliseconds.
+/// In milliseconds.
 const FOR_EVER: u64 = 1 << 40;

@@ -1,4 +1,4 @@
-// A request handler. `wit/handler.wit` says what a request brings and what an answer may be.
+// A request handler. `wit/handler.wit` describes requests and responses.
 
 export function handle(request) {
   if (["GET", "HEAD"].includes(request.method) && request.path === "/") {

@@ -1,4 +1,4 @@
-// A request handler for wasi:http, as a service worker answers requests.
+// A request handler for wasi:http, written like a service worker.
 
 addEventListener("fetch", (event) => event.respondWith(handle(event.request)));
 

@@ -1,4 +1,4 @@
-"""A request handler. `wit/handler.wit` says what a request brings and what an answer may be."""
+"""A request handler. `wit/handler.wit` describes requests and responses."""
 
 import wit_world
 from wit_world.imports.belljar_handler_types import Body_Bytes, Request, Response

@@ -29,6 +29,6 @@ def answer(response_out: ResponseOutparam, status: int, text: str) -> None:
     ResponseOutparam.set(response_out, Ok(response))
     content = text.encode()
     with body.write() as stream:
-        for start in range(0, len(content), 4096):  # as much as the stream takes at once
+        for start in range(0, len(content), 4096):  # the most that one call may write
             stream.blocking_write_and_flush(content[start : start + 4096])
     OutgoingBody.finish(body, None)

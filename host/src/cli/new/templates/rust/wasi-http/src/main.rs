@@ -1,4 +1,4 @@
-//! A request handler for wasi:http, by the crate wstd.
+//! A request handler for wasi:http, with the crate wstd.
 
 use wstd::http::{Body, Error, Method, Request, Response, StatusCode};
 
