@@ -1,5 +1,5 @@
-// A handler as browsers' service workers have it: an event with a Request, answered by a Response. It runs wherever
-// wasi:http 0.2 is spoken.
+// A handler like a browser's service worker: it answers an event with a Request by a Response. It runs on every host that
+// supports wasi:http 0.2.
 
 addEventListener("fetch", (event) => event.respondWith(answer(event.request)));
 
@@ -11,7 +11,7 @@ async function answer(request) {
     case "/json":
       return Response.json({ method: request.method, query: Object.fromEntries(searchParams), type: request.headers.get("content-type") });
     case "/echo":
-      // Passed on piece by piece, as it comes in.
+      // Passes the body on piece by piece, as it arrives.
       return new Response(request.body, { headers: { "Content-Type": request.headers.get("content-type") ?? "text/plain" } });
     case "/reverse":
       return new Response([...(await request.text())].reverse().join(""));
@@ -22,7 +22,7 @@ async function answer(request) {
   }
 }
 
-/** Pieces of text with a pause before each. */
+/** Sends pieces of text, each after a pause. */
 function pieces(count) {
   let number = 0;
   return new ReadableStream({

@@ -1,5 +1,5 @@
-// A handler for belljar's own contract: `handle` of wit/handler.wit. An `option` that is none is undefined, bytes are a
-// Uint8Array, a variant is an object of `tag` and `val`; names are in camel case.
+// A handler for belljar's own contract: `handle` of wit/handler.wit. A missing `option` is undefined, bytes are a Uint8Array,
+// a variant is an object with `tag` and `val`, and names are in camel case.
 
 const encode = (text) => new TextEncoder().encode(text);
 const decode = (bytes) => new TextDecoder().decode(bytes);
@@ -22,7 +22,7 @@ export function handle(request) {
   }
 }
 
-/** The request's body as a whole. What breaks off is answered by the host, whatever the handler makes of it. */
+/** Reads the whole body of the request. If the client breaks off, the host ignores the handler's response. */
 function content(request) {
   const pieces = [];
   for (;;) {

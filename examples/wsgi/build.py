@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds a WebAssembly component of a WSGI application, which stays as it is.
+"""Builds a WebAssembly component from an unchanged WSGI application.
 
     python build.py flask_hello:app -p apps -o flask_hello.wasm
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-# The folder with the contract's WIT, the name of its world, and of the class that componentize-py looks for.
+# For each contract: the folder of its WIT, the name of its world, and the class that componentize-py looks for.
 CONTRACTS = {
     "http": (HERE / "../wit", "belljar:examples/http-handler", "IncomingHandler"),
     "belljar": (HERE / "../../wit", "belljar:handler/handler", "WitWorld"),
@@ -25,7 +25,7 @@ CONTRACTS = {
 
 ENTRY = """\
 import sys
-# The folders are the builder's own.
+# The folders exist only while building.
 sys.dont_write_bytecode = True
 
 from wsgi_component import over_{contract}, snapshot
@@ -61,7 +61,7 @@ def main():
         command = ["-d", wit, "-w", world, "componentize", "wsgi_entry", "-o", options.output]
         for path in [folder, HERE, *(options.path or ["."]), sysconfig.get_path("purelib")]:
             command += ["-p", path]
-        # Beside this Python, in its virtual environment; no stack traces of Rust for an error of Python.
+        # componentize-py of this virtual environment; without Rust backtraces for Python errors.
         tool = Path(sysconfig.get_path("scripts"), "componentize-py")
         environment = {**os.environ, "RUST_BACKTRACE": "0", "RUST_LIB_BACKTRACE": "0"}
         return subprocess.run([tool, *command], env=environment).returncode

@@ -1,4 +1,4 @@
-"""PEP 3333 between a request and an application, whatever the contract with the host."""
+"""PEP 3333 between a request and an application, for every contract with the host."""
 
 import io
 import sys
@@ -11,29 +11,29 @@ from wsgiref.util import FileWrapper, is_hop_by_hop
 
 @dataclass
 class Request:
-    """What the host tells of a request."""
+    """A request, as the host describes it."""
 
     method: str
     scheme: str
-    # Host and optional port; None where the client named none.
+    # Host and optional port; None if the client sent none.
     authority: Optional[str]
     # As sent: the path still percent-encoded, the query without its `?`.
     path: str
     query: Optional[str]
-    # In the order they came.
+    # In the order in which they were sent.
     headers: Iterable[tuple[str, bytes]]
-    # Gives some of the content, at most as many bytes as asked for, and nothing at its end.
+    # Returns at most this many bytes of the content, and no bytes at its end.
     read: Callable[[int], bytes]
-    # Address and port of the client, where the contract tells them.
+    # Address and port of the client, if the contract has them.
     client: Optional[tuple[str, str]] = None
 
 
 class Gone(Exception):
-    """The client has gone away: nobody reads the rest of the response."""
+    """The client has disconnected."""
 
 
 def environ_of(request: Request) -> dict:
-    """The environ of PEP 3333. Text in it is bytes in disguise, one character of ISO 8859-1 for each."""
+    """The environ of PEP 3333. Its strings hold bytes, decoded as ISO 8859-1."""
     host, port = _host_and_port(request.authority, request.scheme)
     environ = {
         "REQUEST_METHOD": request.method,
@@ -49,20 +49,20 @@ def environ_of(request: Request) -> dict:
         "wsgi.input": io.BufferedReader(_Content(request.read)),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": False,
-        # Other instances answer other requests at the same time, and this one is made for a single request.
+        # Other instances answer other requests at the same time; this instance answers only one.
         "wsgi.multiprocess": True,
         "wsgi.run_once": True,
         "wsgi.file_wrapper": FileWrapper,
-        # The input ends where the content does, with and without a Content-Length.
+        # The input ends with the content, with or without a Content-Length.
         "wsgi.input_terminated": True,
-        # The target as sent, for applications that must tell `%2F` from `/`.
+        # The target as sent, for applications that distinguish `%2F` from `/`.
         "REQUEST_URI": request.path if request.query is None else f"{request.path}?{request.query}",
     }
     if request.client:
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = request.client
     for name, value in request.headers:
-        # `X-User` and `X_User` would be one variable: the one that a proxy sets could be forged by the other. And
-        # HTTP_PROXY is taken for a setting by many libraries (CVE-2016-5385).
+        # `X-User` and `X_User` would become one variable, so a client could forge a field that a proxy sets. Many
+        # libraries take HTTP_PROXY for a setting (CVE-2016-5385).
         if "_" in name or name.lower() == "proxy":
             continue
         key = name.upper().replace("-", "_")
@@ -77,7 +77,7 @@ def environ_of(request: Request) -> dict:
 
 
 def run(application, request: Request, begin) -> None:
-    """Lets the application answer the request.
+    """Calls the application.
 
     `begin(status, headers)` takes a number and pairs of text and bytes, sends the head of the response, and returns a
     function that sends a piece of its body. Both may raise `Gone`.
@@ -95,7 +95,7 @@ def run(application, request: Request, begin) -> None:
         pass
     except Exception:
         if response.send is not None:
-            # Too late for an answer of ours. It ends in a trap, with the traceback, and the host cuts the connection.
+            # The head has been sent. Trap, with a traceback in the log; the host closes the connection.
             raise
         traceback.print_exc(file=environ["wsgi.errors"])
         response.replace_by_error()
@@ -115,7 +115,7 @@ class _Response:
                 if self.send is not None:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
-                # Else the traceback and this frame keep each other alive.
+                # Breaks the reference cycle between the traceback and this frame.
                 exc_info = None
         elif self.head is not None:
             raise AssertionError("start_response is called again, without exc_info")
@@ -134,7 +134,7 @@ class _Response:
             self.send(data)
 
     def send_all(self, result):
-        # The head waits for the first piece that is not empty: until then the application may change its mind.
+        # The head is sent with the first piece that is not empty: until then the application may replace it.
         if self.send is None and isinstance(result, (list, tuple)):
             self.set_length(sum(map(len, result)))
         for data in result:
@@ -145,7 +145,7 @@ class _Response:
             self.write(b"")
 
     def set_length(self, length):
-        """Adds a Content-Length where the application gave none."""
+        """Adds a Content-Length if the application has set none."""
         if self.head is None:
             return
         status, headers = self.head
@@ -162,7 +162,7 @@ class _Response:
 
 
 class _Content(io.RawIOBase):
-    """The request's content as a file, read only as far as the application reads it."""
+    """The request's content as a file. It is read only as far as the application reads."""
 
     def __init__(self, read):
         self.read_some = read
@@ -177,7 +177,7 @@ class _Content(io.RawIOBase):
 
 
 def _checked(status, headers):
-    """Status and headers as the host takes them."""
+    """Status and headers for the host."""
     if not isinstance(status, str) or not status[:3].isdecimal() or status[3:4] not in ("", " "):
         raise ValueError(f"{status!r} is no status such as '200 OK'")
     for name, value in headers:
@@ -191,7 +191,7 @@ def _host_and_port(authority, scheme):
     if not authority:
         return "localhost", default
     host, colon, port = authority.rpartition(":")
-    # The last colon of `[::1]` is not before a port.
+    # The last colon of `[::1]` does not precede a port.
     if not colon or not port.isdecimal():
         return authority.removesuffix(":"), default
     return host, port

@@ -1,4 +1,4 @@
-"""belljar's own contract: the body is sent as a whole, when the application has made all of it."""
+"""belljar's own contract: the body is sent as a whole, once it is complete."""
 
 from componentize_py_types import Err
 from wit_world.imports.belljar_handler_types import Body_Bytes, Body_Empty, Response
@@ -9,7 +9,7 @@ from .gateway import Request, run
 
 
 def handler(application):
-    """The class that answers for a component of the world `belljar:handler/handler`."""
+    """The class that componentize-py exports for the world `belljar:handler/handler`."""
 
     class WitWorld:
         def handle(self, request):
@@ -51,5 +51,5 @@ def _read(stream, most):
     except Err as error:
         if isinstance(error.value, StreamError_Closed):
             return b""
-        # The host answers for us: the body was malformed, too large or too slow, or the client broke it off.
+        # The host sends the response: the body was malformed, too large or too slow, or the client broke off.
         raise OSError("the request's body breaks off") from None

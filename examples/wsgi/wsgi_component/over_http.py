@@ -9,7 +9,7 @@ from .gateway import Gone, Request, run
 
 
 def handler(application):
-    """The class that answers for a component that exports `wasi:http/incoming-handler`."""
+    """The class that componentize-py exports as `wasi:http/incoming-handler`."""
 
     class IncomingHandler:
         def handle(self, request, response_out):
@@ -19,7 +19,7 @@ def handler(application):
 
 
 def _answer(application, incoming, response_out):
-    # A resource is given back before the one that it was taken from, which is what the order here is about.
+    # A child resource must be dropped before its parent, which decides the order here.
     with incoming, _Content(incoming) as content, _Response(response_out) as response:
         method = _name_of(incoming.method())
         response.bodyless = method == "HEAD"
@@ -27,7 +27,7 @@ def _answer(application, incoming, response_out):
         with incoming.headers() as fields:
             headers = fields.entries()
         authority = incoming.authority()
-        # The host has taken the Host field for the authority, where applications do not look for it.
+        # The host has moved the Host field to the authority, where applications do not look.
         if authority and not any(name.lower() == "host" for name, _ in headers):
             headers.append(("host", authority.encode()))
         asked = Request(
@@ -44,7 +44,7 @@ def _answer(application, incoming, response_out):
 
 
 class _Content:
-    """The request's content, not asked for until it is read: the host may have to ask the client (100 Continue)."""
+    """The request's content. It is requested only when it is read: the host may have to send 100 Continue."""
 
     def __init__(self, incoming):
         self.incoming = incoming
@@ -80,7 +80,7 @@ class _Response:
         return self
 
     def __exit__(self, error, *_):
-        # Not for an error, which ends in a trap: the host would take the response for broken before it is logged why.
+        # Not after an error, which ends in a trap: the host would report a broken response before it logs the reason.
         if error is None:
             _give_back(self.stream, self.body)
 
@@ -94,7 +94,7 @@ class _Response:
         return self.send
 
     def send(self, data):
-        """Hands a piece of the body on, and waits while the client is slower than the application."""
+        """Sends a piece of the body, and waits if the client is slower than the application."""
         try:
             rest = memoryview(data)
             while rest:
@@ -105,7 +105,7 @@ class _Response:
                     continue
                 self.stream.write(bytes(rest[:count]))
                 rest = rest[count:]
-            # The next piece may be long in coming; this one goes out now (PEP 3333, "Buffering and Streaming").
+            # The next piece may take long, so this one is sent now (PEP 3333, "Buffering and Streaming").
             self.stream.flush()
         except Err as error:
             if isinstance(error.value, StreamError_Closed):
@@ -120,7 +120,7 @@ class _Response:
         try:
             OutgoingBody.finish(body, None)
         except Err:
-            # The answer to HEAD, and 304, tell the length of a body that is not there. All else is an error.
+            # Only the response to HEAD and a 304 may have the length of a body that is not sent.
             if not self.bodyless:
                 raise
 
@@ -138,6 +138,6 @@ def _name_of(method):
 
 
 def _reason(error):
-    """The text of a stream's error, which is a resource of its own."""
+    """The text of a stream's error, which is a resource."""
     with error.value as resource:
         return resource.to_debug_string()

@@ -1,4 +1,4 @@
-"""What is done before the interpreter is frozen into a component.
+"""Prepares the interpreter before it is stored in a component.
 
 The component holds no Python files: a module that is not loaded by then cannot be loaded later. Importing the application
 loads most of them; here are those that Python itself and the frameworks load late, and the application's way in.
@@ -16,20 +16,20 @@ from .gateway import Request, run
 
 
 def prepare():
-    """Loads what is loaded late, and supplies what WASI lacks."""
+    """Imports modules that Python imports late, and supplies functions that WASI lacks."""
     import encodings
 
     for module in pkgutil.iter_modules(encodings.__path__, "encodings."):
         _try_import(module.name)
     for name in LATE:
         _try_import(name)
-    # Nobody in particular: there are no users in a sandbox.
+    # A sandbox has no users.
     if not hasattr(os, "getuid"):
         os.getuid = lambda: 65534
 
 
 def load(application):
-    """The application of `MODULE:NAME`, or of a script that hands it to `wsgiref.simple_server.make_server`."""
+    """The application `MODULE:NAME`, or the one that a script passes to `wsgiref.simple_server.make_server`."""
     module, colon, name = application.partition(":")
     if colon:
         found = importlib.import_module(module)
@@ -39,7 +39,7 @@ def load(application):
     served = []
 
     class Server:
-        """What the script gets in place of a server: its calls do nothing."""
+        """The server that the script gets: its methods do nothing."""
 
         def __enter__(self):
             return self
@@ -66,7 +66,7 @@ def load(application):
 
 
 def warm(application, target):
-    """Makes a request of the application, so that what it loads or prepares at its first one is in the component."""
+    """Sends a request to the application, so that the component contains everything that the first request loads."""
     path, mark, query = target.partition("?")
     statuses = []
 
@@ -92,13 +92,13 @@ def warm(application, target):
 
 
 def freeze():
-    """Keeps the garbage collector from what is there by now: to look at it would copy all of it for each request."""
+    """Excludes all present objects from garbage collection, which would copy their memory for each request."""
     gc.collect()
     gc.freeze()
 
 
 def _try_import(name):
-    # Some are not for this platform, and need things that it does not have.
+    # Some modules need functions that this platform does not have.
     try:
         importlib.import_module(name)
     except (ImportError, AttributeError, OSError):
