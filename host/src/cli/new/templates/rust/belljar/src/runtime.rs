@@ -2,7 +2,7 @@
 //!
 //! The server creates an instance of the component for each request, and each function that a component imports costs time
 //! then. The standard library imports about 20 functions, mostly to print panic messages. Without it a panic is a trap: the
-//! server answers with 500, and its log names the function and the line, but not the message.
+//! server answers with 500, and its log has a backtrace, but not the message.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::arch::wasm32;
