@@ -10,16 +10,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use belljar::config::name_of;
-use belljar::config::settings::ServerLimits;
-use belljar_http as http;
-use belljar_http::settings::Settings;
-use belljar_sandbox::{Engine, Inspection, Limits, OutboundLimits, StoreLimits};
+use belljar_sandbox::{Engine, Inspection};
 use clap::Args;
 use serde::Serialize;
 
 use self::component::Report;
 use self::config::ConfigReport;
-use super::flags::VALUES;
+use super::flags::{VALUES, ids};
 use super::grants::GrantFlags;
 use super::limits::LimitFlags;
 
@@ -44,10 +41,13 @@ pub struct Check {
     file: Option<PathBuf>,
 
     /// Check this belljar.toml and every handler in it, as `serve --config` would, without serving
-    #[arg(long, value_name = "FILE.toml", conflicts_with_all = [
-        "file", "dirs", "environment", "values", "allow_tcp", "OutboundFlags", "StoreFlags", OutboundLimits::TITLE,
-        StoreLimits::TITLE, ServerLimits::TITLE, http::Limits::TITLE, Limits::TITLE,
-    ])]
+    #[arg(
+        long,
+        value_name = "FILE.toml",
+        conflicts_with = "file",
+        conflicts_with_all = ids::<GrantFlags>(),
+        conflicts_with_all = ids::<LimitFlags>()
+    )]
     config: Option<PathBuf>,
 
     /// Print the report as a JSON object

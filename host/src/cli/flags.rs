@@ -3,9 +3,9 @@
 use belljar::config::{settings, units};
 use belljar_http::settings::{Kind, Setting, Settings, Value};
 use clap::error::ErrorKind;
-use clap::{Arg, ArgGroup, ArgMatches, Args, Command, Error, FromArgMatches, Id};
+use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, Id};
 
-/// The settings of a table, from the command line. The title of the table is the name of the group of its flags.
+/// The settings of a table, from the command line.
 ///
 /// A flag that two tables share is one flag, which sets both.
 #[derive(Debug, Clone, Default)]
@@ -16,10 +16,6 @@ pub struct SettingFlags<S> {
 }
 
 impl<S: Settings> Args for SettingFlags<S> {
-    fn group_id() -> Option<Id> {
-        Some(S::TITLE.into())
-    }
-
     fn augment_args(mut command: Command) -> Command {
         for (setting, default) in settings::defaults::<S>() {
             let is_shared = |arg: &Arg| arg.get_id() == setting.name;
@@ -27,8 +23,7 @@ impl<S: Settings> Args for SettingFlags<S> {
                 command = command.arg(flag(setting, default).help_heading(S::TITLE));
             }
         }
-        let names = S::TABLE.iter().map(|setting| setting.name);
-        command.group(ArgGroup::new(S::TITLE).multiple(true).args(names))
+        command
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -59,6 +54,15 @@ impl<S: Settings> FromArgMatches for SettingFlags<S> {
         }
         Ok(())
     }
+}
+
+/// The names of these flags, for another flag that conflicts with them.
+pub fn ids<F: Args>() -> Vec<Id> {
+    let command = F::augment_args(Command::new("flags"));
+    let arguments = command.get_arguments();
+    arguments
+        .map(|argument| argument.get_id().clone())
+        .collect()
 }
 
 fn flag(setting: &'static Setting, default: Option<String>) -> Arg {
@@ -137,6 +141,7 @@ mod tests {
     #[test]
     fn help_names_default_and_range() {
         let help = command().render_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for line in [
             "504 [default: 30s]",
             "[default: 256] [range: 1 to 1000000]",

@@ -9,16 +9,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use belljar::config::Config;
-use belljar::config::settings::{InstanceLimits, ServerLimits};
 use belljar::deploy::{CompileLimits, Deployment, Options};
 use belljar::server::{self, AccessLog, Detail, Stderr};
-use belljar_http as http;
-use belljar_http::settings::Settings;
-use belljar_sandbox::{Engine, Limits, OutboundLimits, StoreLimits};
+use belljar_sandbox::Engine;
 use clap::Args;
 
 use self::site::SiteFlags;
-use super::flags::{SettingFlags, VALUES};
+use super::flags::{SettingFlags, VALUES, ids};
 use super::signals::Signals;
 
 /// Serve a folder, a handler, a folder of handlers, or the sites of a config file
@@ -26,11 +23,7 @@ use super::signals::Signals;
 #[command(after_help = VALUES)]
 pub struct Serve {
     /// Serve from this config file; reload it when it changes. See docs/configuration.md
-    #[arg(long, value_name = "FILE.toml", conflicts_with_all = [
-        "site", "listen", "handler", "handlers", "dirs", "environment", "values", "allow_tcp", "OutboundFlags",
-        "StoreFlags", "FileFlags", InstanceLimits::TITLE, OutboundLimits::TITLE, StoreLimits::TITLE,
-        ServerLimits::TITLE, http::Limits::TITLE, Limits::TITLE,
-    ])]
+    #[arg(long, value_name = "FILE.toml", conflicts_with_all = ids::<SiteFlags>())]
     config: Option<PathBuf>,
 
     /// Development mode: show in the browser why a handler failed, and look for changes more often
