@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xtask::{digest, section, workspace};
 
-use crate::packages::{self, HANDLERS};
+use crate::packages::HANDLERS;
 use crate::process::call;
 use crate::targets;
 
