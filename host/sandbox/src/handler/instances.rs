@@ -16,6 +16,7 @@ use crate::runtime::idle_pool::IdlePool;
 use crate::runtime::instance::Instance;
 use crate::runtime::scheduler::execution::Execution;
 use crate::runtime::scheduler::meter::{Guest, SharedCpu, on_tick};
+use crate::runtime::scheduler::slow_lane::SlowLane;
 use crate::runtime::shared_instance::SharedInstance;
 use crate::wasi::grants::Grants;
 use crate::wasi::host_state::HostState;
@@ -139,13 +140,7 @@ impl Instances {
         Execution::shared(guest, lane, account, budget, cpu)
     }
 
-    fn execution(
-        &self,
-    ) -> (
-        Arc<crate::runtime::scheduler::slow_lane::SlowLane>,
-        Account,
-        Duration,
-    ) {
+    fn execution(&self) -> (Arc<SlowLane>, Account, Duration) {
         let account = self.account.child(Scope::Request);
         (self.engine.slow_lane().clone(), account, self.limits.cpu)
     }
