@@ -9,7 +9,7 @@ settings! {
     /// How large the responses of other servers may be, and how long they may take. A handler can ask for shorter times.
     #[derive(Copy)]
     pub struct OutboundLimits: "Grants: requests to other servers", prefix "outbound-" {
-        /// Time to connect to another server, with the wait for a free connection, name lookup, TCP and TLS.
+        /// Time to connect to another server, including the wait for a free connection, name lookup, TCP and TLS.
         pub connect_timeout: Duration = Duration::from_secs(5), Kind::TIME, beyond "the handler gets an error";
         /// Time from the end of an outbound request to the start of its response.
         pub first_byte_timeout: Duration = Duration::from_secs(20), Kind::TIME, beyond "the handler gets an error";
