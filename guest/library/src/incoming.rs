@@ -11,7 +11,7 @@ use crate::error::Reason;
 /// The content of a request, as a stream.
 ///
 /// [`bytes`](Incoming::bytes) and [`text`](Incoming::text) read all of it; with the feature `std`, `std::io::Read` reads
-/// it piece by piece. The server asks the client only for what the handler reads. Reading fails if the client breaks off,
+/// it piece by piece. The server asks the client only for what the handler reads. Reading fails if the client disconnects,
 /// or if the content is malformed, too large or too slow; the server then sends its own error response, whatever the
 /// handler returns.
 pub struct Incoming(Source);
