@@ -22,7 +22,7 @@ export function handle(request) {
   }
 }
 
-/** Reads the whole body of the request. If the client breaks off, the host ignores the handler's response. */
+/** Reads the whole body of the request. If the client disconnects, the host ignores the handler's response. */
 function content(request) {
   const pieces = [];
   for (;;) {

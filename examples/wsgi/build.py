@@ -3,8 +3,8 @@
 
     python build.py flask_hello:app -p apps -o flask_hello.wasm
 
-takes the application `app` of the module `flask_hello`, found in the folder `apps`; `pyramid_hello` alone is a script
-that hands its application to `wsgiref.simple_server.make_server`.
+builds the application `app` of the module `flask_hello` in the folder `apps`. For a script that passes its application
+to `wsgiref.simple_server.make_server`, give only the name of the script, such as `pyramid_hello`.
 """
 
 import argparse
@@ -43,14 +43,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("application", help="MODULE:NAME, or the name of a script without .py")
     parser.add_argument("-o", "--output", default="app.wasm", help="the component [default: %(default)s]")
-    parser.add_argument("-p", "--path", action="append", default=[], help="a folder with modules; . is one if none is named")
+    parser.add_argument("-p", "--path", action="append", default=[], help="also search this folder for modules [default: .]")
     parser.add_argument("--contract", choices=CONTRACTS, default="http", help="[default: %(default)s, wasi:http 0.2]")
     parser.add_argument(
         "--warm",
         metavar="/PATH",
         action="append",
         default=[],
-        help="GET this while building: whatever that loads or prepares is in the component",
+        help="send a GET request for this path while building; the component contains everything that the request loads",
     )
     options = parser.parse_args()
     wit, world, export = CONTRACTS[options.contract]
@@ -61,7 +61,7 @@ def main():
         command = ["-d", wit, "-w", world, "componentize", "wsgi_entry", "-o", options.output]
         for path in [folder, HERE, *(options.path or ["."]), sysconfig.get_path("purelib")]:
             command += ["-p", path]
-        # componentize-py of this virtual environment; without Rust backtraces for Python errors.
+        # This is the componentize-py of the virtual environment. A Python error should not show a backtrace of Rust code.
         tool = Path(sysconfig.get_path("scripts"), "componentize-py")
         environment = {**os.environ, "RUST_BACKTRACE": "0", "RUST_LIB_BACKTRACE": "0"}
         return subprocess.run([tool, *command], env=environment).returncode

@@ -1,4 +1,4 @@
-//! A handler of belljar as a handler of axum: converts the request, calls the handler, converts its answer.
+//! Runs a handler of belljar behind a route of axum: converts the request, calls the handler, converts its answer.
 
 use std::io::SeekFrom;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::sync::mpsc;
 
-/// A handler that a route can share.
+/// A handler in a sandbox. All requests of a route share it.
 #[derive(Clone)]
 pub struct Sandboxed(Arc<Handler>);
 

@@ -44,13 +44,13 @@ impl Entry {
             return Err("Please say who you are.");
         }
         if name.chars().count() > NAME_LENGTH {
-            return Err("This name is too long: 50 characters are the most.");
+            return Err("This name is too long. Please use at most 50 characters.");
         }
         if message.is_empty() {
             return Err("Please write a message.");
         }
         if message.chars().count() > MESSAGE_LENGTH {
-            return Err("This message is too long: 1000 characters are the most.");
+            return Err("This message is too long. Please use at most 1000 characters.");
         }
         let written = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Ok(Entry {

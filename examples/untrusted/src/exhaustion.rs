@@ -71,7 +71,10 @@ pub fn grow_memory() -> Response {
 }
 
 pub fn recurse() -> Response {
-    #[expect(unconditional_recursion, reason = "the end of the stack is its end")]
+    #[expect(
+        unconditional_recursion,
+        reason = "the recursion ends when the stack overflows"
+    )]
     fn deeper(depth: u64) -> u64 {
         let frame = black_box([depth; 64]);
         black_box(deeper(depth + 1)) + frame[1]

@@ -51,5 +51,5 @@ def _read(stream, most):
     except Err as error:
         if isinstance(error.value, StreamError_Closed):
             return b""
-        # The host sends the response: the body was malformed, too large or too slow, or the client broke off.
-        raise OSError("the request's body breaks off") from None
+        # The host sends the response: the body was malformed, too large or too slow, or the client disconnected.
+        raise OSError("the request's body is incomplete") from None

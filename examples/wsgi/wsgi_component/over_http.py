@@ -66,7 +66,7 @@ class _Content:
         except Err as error:
             if isinstance(error.value, StreamError_Closed):
                 return b""
-            raise OSError(f"the request's body breaks off: {_reason(error.value)}") from None
+            raise OSError(f"the request's body is incomplete: {_reason(error.value)}") from None
 
 
 class _Response:

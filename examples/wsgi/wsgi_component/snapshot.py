@@ -1,7 +1,7 @@
 """Prepares the interpreter before it is stored in a component.
 
-The component holds no Python files: a module that is not loaded by then cannot be loaded later. Importing the application
-loads most of them; here are those that Python itself and the frameworks load late, and the application's way in.
+The component holds no Python files, so a module that is not loaded before this point cannot be loaded later. Importing the
+application loads most modules. This file loads those that Python and the frameworks import late, and finds the application.
 """
 
 import gc
@@ -61,7 +61,7 @@ def load(application):
     finally:
         wsgiref.simple_server.make_server = original
     if len(served) != 1:
-        raise SystemExit(f"{module}.py calls make_server {len(served)} times, not once: name the application, MODULE:NAME")
+        raise SystemExit(f"{module}.py calls make_server {len(served)} times, not once; name the application as MODULE:NAME")
     return served[0]
 
 
