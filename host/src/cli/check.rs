@@ -20,7 +20,7 @@ use super::flags::{VALUES, ids};
 use super::grants::GrantFlags;
 use super::limits::LimitFlags;
 
-/// Show a component's world and imports, and whether `serve` would run it; or check a belljar.toml
+/// Show a component's contract and imports, and whether `serve` would run it; or check a belljar.toml
 ///
 /// Exit status: 0 if `serve` would run the component or the file is valid; 1 if not; 2 if the file cannot be read or a
 /// flag is wrong.

@@ -1,4 +1,4 @@
-//! `belljar compile`, the process that a server starts to compile a component. It is not meant for people.
+//! `belljar compile`, the process that a server starts to compile a component. Users do not call it.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -76,7 +76,7 @@ impl Compile {
         limit(Resource::Core, 0)?;
         // The server's own threads come first. Without permission the compilation runs at normal priority.
         let _ = nice(NICE);
-        // Without its server the process has no use.
+        // Only the server uses the compiled component, so the process ends with the server.
         #[cfg(target_os = "linux")]
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
         Ok(())
@@ -90,6 +90,6 @@ impl Compile {
     }
 }
 
-/// How much lower than the server's the priority is.
+/// The amount by which the priority of this process is below the server's.
 #[cfg(unix)]
 const NICE: i32 = 5;

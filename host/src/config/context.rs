@@ -1,4 +1,4 @@
-//! What is known while the sites of a file are read.
+//! The state that is shared while the sites of a file are read.
 
 use belljar_sandbox::Limits;
 
@@ -19,7 +19,7 @@ pub(super) struct Context<'d, 'r> {
 }
 
 impl Context<'_, '_> {
-    /// A handler of this component that the file says nothing else about.
+    /// A handler that runs this component with the default limits and without grants.
     pub fn defaults(&self, component: Component) -> HandlerConfig {
         HandlerConfig {
             component,

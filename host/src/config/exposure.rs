@@ -4,7 +4,7 @@ use std::path::{Component as Part, Path, PathBuf};
 
 use super::model::{Action, Component, HandlerConfig, Site};
 
-/// A message for each private file of the server in the folder that `served` serves. `file` is the configuration's
+/// A message for each private file of the server in the folder that `served` serves. `file` is the configuration
 /// file.
 pub(super) fn of(served: &HandlerConfig, sites: &[Site], file: &Path) -> Vec<String> {
     let file = std::iter::once(("the configuration", file.to_owned()));

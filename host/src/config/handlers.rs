@@ -14,7 +14,7 @@ use super::reader::Reader;
 use super::settings;
 
 impl Reader<'_> {
-    /// Reads the table of a route, or the file beside a handler. All handlers together may have `max_instances`.
+    /// Reads the table of a route, or the file beside a handler. `max_instances` is the limit of all handlers together.
     pub fn handler(
         &mut self,
         grants: Option<&GrantTable>,
@@ -38,7 +38,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a table of limits. All handlers together may have `max_instances`.
+    /// Reads a table of limits. `max_instances` is the limit of all handlers together.
     pub fn limits(&mut self, at: At<'_>, defaults: &Limits, max_instances: u32) -> Limits {
         let limits = self.settings(at, defaults);
         if !at.is_present() {
@@ -166,7 +166,9 @@ impl Reader<'_> {
         if !folder.is_dir() {
             self.report(
                 at,
-                format!("the store {shown} cannot be created: its folder does not exist"),
+                format!(
+                    "the store {shown} cannot be created: its folder does not exist; create the folder, or correct the path"
+                ),
             );
         } else if file.is_dir() {
             self.report(at, format!("the store {shown} is a folder; name a file"));

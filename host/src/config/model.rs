@@ -39,7 +39,7 @@ pub struct Site {
 #[derive(Debug, Clone, PartialEq)]
 pub struct HandlersFolder {
     pub path: PathBuf,
-    /// The configuration of a handler whose own `.toml` says nothing else. The name and the component are not used.
+    /// The configuration of a handler without a settings file of its own. The name and the component are not used.
     pub defaults: HandlerConfig,
 }
 
@@ -52,7 +52,7 @@ pub struct Route {
     pub place: String,
 }
 
-/// What answers a request.
+/// How a route answers a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     Run(Arc<HandlerConfig>),

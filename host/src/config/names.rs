@@ -15,7 +15,7 @@ pub(super) struct Drafts<'d>(Vec<Draft<'d>>);
 /// A handler and its possible names.
 pub(super) struct Draft<'d> {
     config: HandlerConfig,
-    /// Whether the file names it.
+    /// Whether the file sets `name` for this handler.
     is_named: bool,
     /// From the shortest name to a unique one.
     names: Vec<String>,
@@ -132,8 +132,8 @@ impl<'d> Drafts<'d> {
                 reader.report(
                     draft.at,
                     format!(
-                        "several handlers would be named {:?}, and this handler has a store, which is kept under its \
-                         name; give it a `name`",
+                        "several handlers would be named {:?}, and this handler has a store, which keeps its data under \
+                         the name of the handler; set `name` for this handler",
                         draft.name(0)
                     ),
                 );
@@ -148,7 +148,7 @@ impl Draft<'_> {
     }
 }
 
-/// The name of a handler that the configuration does not name: that of its file.
+/// The name of a handler for which the configuration sets none: the name of its component file, without the extension.
 pub fn name_of(component: &Path) -> String {
     component.file_stem().map_or_else(
         || "handler".into(),

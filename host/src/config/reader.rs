@@ -1,4 +1,4 @@
-//! What every part of the reading shares: the file's path, its problems, and its settings.
+//! The state that all parts of reading a file share: the path, the problems found so far, and how to read settings.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use super::document::At;
 use super::problem::{Problem, Problems};
 use super::units;
 
-/// The reading of one file.
+/// Reads one file and collects its problems.
 pub(super) struct Reader<'p> {
     pub path: &'p Path,
     problems: Vec<Problem>,

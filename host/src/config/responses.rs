@@ -1,4 +1,4 @@
-//! Reads redirects and fixed responses: what is answered without a handler.
+//! Reads redirects and fixed responses, which need no handler.
 
 use super::document::At;
 use super::file::{RedirectTable, ResponseTable, Short};

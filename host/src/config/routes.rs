@@ -67,7 +67,7 @@ impl Reader<'_> {
         routes
     }
 
-    /// Reads what answers: exactly one of three keys.
+    /// Reads the action of a route: exactly one of three keys.
     fn action<'d>(
         &mut self,
         route: &RouteTable,

@@ -108,7 +108,7 @@ impl<'s> Node<'s> {
         self.get(keyword).and_then(Value::as_str)
     }
 
-    /// Whether the value is that of a setting, which is checked when it is read.
+    /// Whether the value belongs to a setting. Settings are checked when they are read.
     pub fn is_setting(self) -> bool {
         self.get(SETTING).is_some()
     }

@@ -1,4 +1,4 @@
-//! The settings of the server and of instances, and what settings require of each other.
+//! The settings of the server and of instances, and the rules between settings.
 //!
 //! The other tables are where their limits are enforced: [`belljar_http::Limits`], [`belljar_sandbox::Limits`],
 //! [`OutboundLimits`](belljar_sandbox::OutboundLimits), [`StoreLimits`](belljar_sandbox::StoreLimits) and
@@ -69,10 +69,10 @@ pub fn check_limits(limits: &Limits) -> Result<(), String> {
     ))
 }
 
-/// Why a limit of the store cannot be set alone.
+/// The error for a limit of the store in a configuration without a store.
 pub fn without_store(setting: &Setting) -> String {
     format!(
-        "{} has no effect without a store; name the store's file as `store`",
+        "{} has no effect without a store; set `store` to the file of the store",
         setting.name
     )
 }

@@ -18,7 +18,7 @@ use super::routes::{DraftAction, DraftRoute};
 use crate::routing::{HostPattern, PathPattern};
 
 impl Reader<'_> {
-    /// Reads all sites: the one at the top of the file, if any, and those with a table of their own.
+    /// Reads all sites: the site at the top of the file, if there is one, and each `[[site]]`.
     pub fn sites(
         &mut self,
         file: File,
@@ -94,8 +94,8 @@ impl Reader<'_> {
                     None => self.report(
                         at,
                         format!(
-                            "two sites have no hosts, the other one in line {line} (the keys at the top of the file \
-                             make one); add hosts to one of them, or merge them"
+                            "this site has no hosts, and neither has the site in line {line} (the keys at the top of the \
+                             file form a site); add hosts to one of them, or merge them"
                         ),
                     ),
                 }

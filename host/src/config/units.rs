@@ -65,7 +65,7 @@ pub fn range(kind: Kind) -> Option<String> {
     }
 }
 
-/// Why a setting cannot have a value that is in its range.
+/// The error for a value that is in the range of its setting, but too large for an integer of this machine.
 pub const TOO_LARGE: &str = "the value is too large for this machine";
 
 fn out_of(kind: Kind) -> String {

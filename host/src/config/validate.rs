@@ -12,7 +12,7 @@ use super::value;
 /// The validation of one document.
 pub(super) struct Validation<'s> {
     schema: &'s Schema,
-    /// Each error with the offset in the document that it is about.
+    /// Each error with its offset in the document.
     errors: Vec<(usize, String)>,
     /// The offsets of the tables from which something was removed.
     incomplete: Vec<usize>,
@@ -153,7 +153,7 @@ fn text_error(key: &str, text: &str, node: Node<'_>) -> Option<String> {
         return Some(format!("{key} = {text:?}: {reason}"));
     }
     let empty = text.is_empty() && node.number("minLength").is_some();
-    empty.then(|| format!("{key} is empty"))
+    empty.then(|| format!("{key} is empty; remove it, or give it a value"))
 }
 
 fn number_error(key: &str, number: &DeInteger<'_>, node: Node<'_>) -> Option<String> {

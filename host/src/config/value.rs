@@ -50,11 +50,11 @@ macro_rules! formats {
             }
         )*
 
-        /// Checks that a text has this format. Every text has an unknown format.
+        /// Checks that a text has this format. An unknown format accepts every text.
         ///
         /// # Errors
         ///
-        /// What is wrong, and how to write the value.
+        /// The text does not have the format. The message says how to write the value.
         pub(super) fn validate(format: &str, text: &str) -> Result<(), String> {
             match format {
                 $($format => text.parse::<$name>().map(drop),)*
@@ -75,7 +75,7 @@ formats! {
     Path(PathPattern), "path", "/users/:id", str::parse;
 }
 
-/// The addresses of a number or a name.
+/// Resolves an IP address or a host name, each with a port.
 fn listen(text: &str) -> Result<Vec<SocketAddr>, String> {
     match text.to_socket_addrs() {
         Ok(addresses) => Ok(addresses.collect()),

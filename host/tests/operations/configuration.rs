@@ -130,7 +130,7 @@ fn reports_errors_with_their_positions() {
                  https://api.example.com",
                 "8:16: the certificates no.pem cannot be used: the file contains no PEM certificate; convert the \
                  certificate to PEM",
-                "9:17: store-max-key has no effect without a store; name the store's file as `store`",
+                "9:17: store-max-key has no effect without a store; set `store` to the file of the store",
             ],
         ),
         (
@@ -141,7 +141,8 @@ fn reports_errors_with_their_positions() {
                 "7:16: total-memory (1MiB) is less than memory (64MiB): no instance could use all of its memory; raise \
                  total-memory or lower memory",
                 "8:8: rate = \"fast\": write it as 100/s, 10/min or 1000/h, or with a burst as 100/s burst 500",
-                "10:9: the store nowhere/store cannot be created: its folder does not exist",
+                "10:9: the store nowhere/store cannot be created: its folder does not exist; create the folder, or \
+                 correct the path",
             ],
         ),
         (
@@ -151,8 +152,8 @@ fn reports_errors_with_their_positions() {
         (
             "[[route]]\npath = \"/a\"\ncomponent = \"hello.wasm\"\n[[route]]\npath = \"/b\"\ncomponent = \"other/hello.wasm\"\ngrants = { store = \"store\" }\n",
             &[
-                "4:1: several handlers would be named \"hello\", and this handler has a store, which is kept under its \
-                 name; give it a `name`",
+                "4:1: several handlers would be named \"hello\", and this handler has a store, which keeps its data under \
+                 the name of the handler; set `name` for this handler",
             ],
         ),
         (
@@ -162,8 +163,8 @@ fn reports_errors_with_their_positions() {
         (
             "files = \"public\"\n[[site]]\nhandlers = \"handlers\"\n[[site]]\nhosts = []\nfiles = { index = \"a.html\" }\n",
             &[
-                "2:1: two sites have no hosts, the other one in line 1 (the keys at the top of the file make one); add \
-                 hosts to one of them, or merge them",
+                "2:1: this site has no hosts, and neither has the site in line 1 (the keys at the top of the file form \
+                 a site); add hosts to one of them, or merge them",
                 "5:9: hosts is empty; remove it, or add a value",
                 "6:9: \"root\" is missing in files",
             ],

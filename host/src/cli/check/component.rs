@@ -1,4 +1,4 @@
-//! The report of `belljar check FILE`: a component's world and imports, and whether it runs.
+//! The report of `belljar check FILE`: a component's contract and imports, and whether it runs.
 
 use std::fmt::Write as _;
 

@@ -78,7 +78,7 @@ impl ConfigReport {
         Ok(reported)
     }
 
-    /// The report as text: one error per line, or that there is none.
+    /// The report as text: one error per line, or a line that says that the configuration is valid.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.

@@ -48,7 +48,10 @@ impl Destination {
             && host
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && !b"/?#@".contains(&byte));
-        ensure!(is_valid, "invalid host {host:?}");
+        ensure!(
+            is_valid,
+            "invalid host {host:?}; give a host name or an IP address"
+        );
         let port = port
             .parse()
             .with_context(|| format!("invalid port {port:?}; give a number from 0 to 65535"))?;

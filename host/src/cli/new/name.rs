@@ -14,7 +14,8 @@ impl Name {
         };
         if !text.bytes().all(is_word) {
             return Err(
-                "use lower-case letters, digits, `-` and `_` only; the folder is created in the current one"
+                "use only lower-case letters, digits, `-` and `_`: the name is not a path, and the project is created in \
+                 the current folder"
                     .into(),
             );
         }

@@ -11,7 +11,7 @@ use super::project::{Language, ProjectContract};
 pub struct Steps {
     /// The commands of the language's own tools.
     pub build: Vec<String>,
-    /// The arguments of `belljar` after that.
+    /// The arguments of `belljar` that serve the component.
     pub serve: String,
 }
 
@@ -48,7 +48,7 @@ pub fn of(name: &Name, language: Language, contract: ProjectContract) -> Steps {
     }
 }
 
-/// Returns the command that this machine needs before the others.
+/// Returns the command that installs the target, if this machine lacks it.
 pub fn missing(language: Language) -> Option<String> {
     let is_missing = language == Language::Rust && !has_target();
     is_missing.then(|| format!("rustup target add {TARGET}"))

@@ -1,4 +1,4 @@
-//! What `serve` needs of its process: its log, its limit of open files, its own file.
+//! The process of `serve`: its log, its limit of open files, and the file of its program.
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub fn max_connections(wanted: usize, open_files: Option<u64>) -> usize {
     wanted.min(most)
 }
 
-/// The path of this program's file. It stays the same file if a newer one takes its name.
+/// The path of this program's file. On Linux the path leads to the same file even if an update replaces the program.
 pub fn program() -> anyhow::Result<PathBuf> {
     let itself = Path::new("/proc/self/exe");
     match cfg!(target_os = "linux") && itself.exists() {
@@ -59,10 +59,10 @@ pub fn log_to(stderr: Stderr) {
         .init();
 }
 
-/// Raises the limit of open files, since every connection is one. The usual soft limit of 1,024 is for programs that
-/// use select(2).
+/// Raises the limit of open files, since every connection is an open file. The usual soft limit of 1,024 is for programs
+/// that use select(2).
 ///
-/// Returns the new limit. None: there is none.
+/// Returns the new limit. None: there is no limit.
 #[cfg(unix)]
 pub fn raise_open_files() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

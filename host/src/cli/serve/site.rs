@@ -1,4 +1,4 @@
-//! The configuration that the flags of `serve` stand for.
+//! Makes a configuration from the flags of `serve`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub struct SiteFlags {
     handler: Option<PathBuf>,
 
     /// Folder of components that answer by their paths: `api/time.wasm` answers /api/time and all paths below it.
-    /// Changes in the folder take effect at once. The files of SITE answer all other paths
+    /// The server loads changes in the folder while it runs. The files of SITE answer all other paths
     #[arg(long, value_name = "DIR")]
     handlers: Option<PathBuf>,
 
@@ -177,7 +177,7 @@ impl SiteFlags {
         })
     }
 
-    /// The folder to serve, if any. A handler that is named sees the folder only if SITE is named too.
+    /// The folder to serve, if any. The handler of `--handler` sees the folder only if SITE is given too.
     fn files(&self) -> Option<Files> {
         if self.site.is_none() && (self.handler.is_some() || self.handlers.is_some()) {
             return None;
