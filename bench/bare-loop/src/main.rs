@@ -1,4 +1,4 @@
-//! The limit that `cargo xtask bench` measures against: tokio and httparse alone, no sandbox and no checks.
+//! The upper limit for the figures of `cargo xtask bench`: tokio and httparse alone, no sandbox and no checks.
 //!
 //! `bare-loop 127.0.0.1:8080` answers every request with the page and the head of examples/hello as belljar sends it,
 //! byte for byte, and a POST with the request's own content. It keeps connections and takes pipelined requests, and does
@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// One thread: what is measured is what one processor can do.
+/// The server has one thread, because the benchmark measures one processor.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let address = env::args().nth(1).unwrap_or("127.0.0.1:8080".into());

@@ -36,7 +36,9 @@ impl Report {
         }
         let place = match machine::pins() {
             true => "server on processor 0, load on processor 1",
-            false => "server and load share the processors: there is one alone, or no taskset",
+            false => {
+                "server and load share the processors, because the machine has only one or taskset is not installed"
+            }
         };
         facts.push((
             "Settings",
@@ -52,7 +54,7 @@ impl Report {
                 true => peer.missing(scratch)?.to_owned(),
                 false => "left out by `--peers`".to_owned(),
             };
-            // Few runs compare two builds, so a missing build is not worth a line.
+            // Most runs do not compare two builds, so the report does not mention a missing build.
             (peer != Peer::Against).then_some((peer, why))
         });
         Self {
