@@ -153,7 +153,7 @@ const LARGEST: usize = 4 << 10;
 const CLASSES: usize = (LARGEST.ilog2() - SMALLEST.ilog2() + 1) as usize;
 /// The size of the first chunk, in bytes.
 const FIRST: usize = 16 << 10;
-/// Every other chunk.
+/// The layout of every other chunk.
 const CHUNK: Layout = match Layout::from_size_align(64 << 10, SMALLEST) {
     Ok(layout) => layout,
     Err(_) => unreachable!(),

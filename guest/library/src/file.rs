@@ -21,7 +21,7 @@ pub struct File {
 impl File {
     /// Opens a file for reading.
     ///
-    /// The path is one of the file system, as `std::fs` takes it. The file is opened in the granted folder that the path
+    /// The path is a path of the file system, as `std::fs` takes it. The file is opened in the granted folder that the path
     /// begins with, and only there: `..` is refused, and a link out of the folder counts as missing. In native tests,
     /// which have no sandbox, the current folder stands for the folder granted as `/`, and links are followed anywhere.
     ///

@@ -9,7 +9,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// 415 if the content type is not that of a form; 400 if the form does not fit `T`; those of
+    /// 415 if the content type is not `application/x-www-form-urlencoded`; 400 if the form does not fit `T`; the errors of
     /// [`Incoming::bytes`](crate::Incoming::bytes).
     pub fn form<T: DeserializeOwned>(&mut self, limit: usize) -> Result<T, Error> {
         if !self.has_media_type(|media| media == "application/x-www-form-urlencoded") {

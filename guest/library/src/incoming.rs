@@ -59,7 +59,7 @@ impl Incoming {
     ///
     /// # Errors
     ///
-    /// Those of [`bytes`](Incoming::bytes), and 400 if the content is not UTF-8.
+    /// The errors of [`bytes`](Incoming::bytes), and 400 if the content is not UTF-8.
     pub fn text(&mut self, limit: usize) -> Result<String, Error> {
         let bytes = self.bytes(limit)?;
         String::from_utf8(bytes).map_err(|error| Error::new(400, error))

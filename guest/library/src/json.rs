@@ -11,7 +11,7 @@ impl Request {
     /// # Errors
     ///
     /// 415 if the content type is neither `application/json` nor like `application/…+json`; 400 if the JSON is malformed
-    /// or does not fit `T`; those of [`Incoming::bytes`](crate::Incoming::bytes).
+    /// or does not fit `T`; the errors of [`Incoming::bytes`](crate::Incoming::bytes).
     pub fn json<T: DeserializeOwned>(&mut self, limit: usize) -> Result<T, Error> {
         if !self.has_media_type(|media| media == "application/json" || media.ends_with("+json")) {
             return Err(Error::new(

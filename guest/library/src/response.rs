@@ -15,7 +15,7 @@ pub struct Response {
     pub status: u16,
     /// The header fields. The server sends them in this order.
     pub headers: Headers,
-    /// The content. In answer to a HEAD request the server sends the head alone, so a handler need not treat HEAD apart.
+    /// The content. In answer to a HEAD request the server sends the head alone, so a handler need not treat HEAD specially.
     pub body: Body,
 }
 
@@ -43,12 +43,12 @@ impl Response {
     /// Creates a 200 response with a file of a granted folder. Its media type follows from its name. The server sends
     /// the file from the disk to the network itself; its bytes do not pass through the handler's memory.
     ///
-    /// The path is one of the file system, as `std::fs` takes it: a URL's percent-encoding is not decoded. It never leads
+    /// The path is a path of the file system, as `std::fs` takes it: a URL's percent-encoding is not decoded. It never leads
     /// out of the granted folders. Files whose names begin with a dot are found like all others.
     ///
     /// # Errors
     ///
-    /// Those of [`File::open`]: 404 or 500.
+    /// The errors of [`File::open`]: 404 or 500.
     pub fn file(path: &str) -> Result<Response, Error> {
         Ok(Response::of_type(media::of(path), File::open(path)?))
     }

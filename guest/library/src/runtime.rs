@@ -1,4 +1,4 @@
-//! What a handler without the standard library needs in its place.
+//! The panic handler, the system allocator and `cabi_realloc` for handlers without the standard library.
 
 #![allow(unsafe_code)]
 
@@ -99,5 +99,5 @@ unsafe impl GlobalAlloc for System {
     }
 }
 
-/// The alignment of every block from `malloc`: that of C's `max_align_t`, in bytes.
+/// The alignment of every block from `malloc`, in bytes: the alignment of C's `max_align_t`.
 const MALLOC_ALIGN: usize = 16;

@@ -1,4 +1,4 @@
-//! Files, natively: the current folder stands for the one that is granted.
+//! Tests of files in a native build, where the current folder stands for a granted folder.
 
 use std::fs;
 

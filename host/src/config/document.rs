@@ -27,7 +27,7 @@ pub(super) struct At<'d> {
     document: &'d Document<'d>,
     /// None: the document has no such value.
     value: Option<&'d DeValue<'d>>,
-    /// The offset of the value; without a value, that of the table around it.
+    /// The offset of the value; without a value, the offset of the table around it.
     offset: usize,
 }
 

@@ -58,7 +58,7 @@ impl Config {
 
 impl HandlerConfig {
     /// Reads the file beside a handler of a folder: `time.toml` beside `time.wasm`. Its paths are relative to its
-    /// folder. Name and component are those of the defaults.
+    /// folder. Name and component come from the defaults.
     ///
     /// # Errors
     ///

@@ -31,7 +31,7 @@ impl<'p> Reader<'p> {
         }
     }
 
-    /// The settings in the table here. Settings that it leaves out are those of `defaults`.
+    /// Reads the settings in the table at `at`. The settings that the table leaves out come from `defaults`.
     pub fn settings<S: Settings>(&mut self, at: At<'_>, defaults: &S) -> S {
         let mut settings = defaults.clone();
         for setting in S::TABLE {

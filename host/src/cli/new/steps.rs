@@ -18,7 +18,7 @@ pub struct Steps {
 pub fn of(name: &Name, language: Language, contract: ProjectContract) -> Steps {
     let (build, component): (&[&str], String) = match language {
         Language::Rust => {
-            // cargo replaces hyphens in the file name of a library, but not in that of a program.
+            // cargo replaces hyphens in the file name of a library, but not in the file name of a program.
             let file = match contract {
                 ProjectContract::Belljar => name.with_underscores(),
                 ProjectContract::WasiHttp => name.as_str().to_owned(),
