@@ -14,7 +14,7 @@ pub struct Schema(Value);
 
 /// A part of a schema: what one value may be.
 #[derive(Debug, Clone, Copy)]
-pub struct Node<'s> {
+pub struct SchemaNode<'s> {
     root: &'s Value,
     node: &'s Value,
 }
@@ -26,8 +26,8 @@ impl Schema {
         Self(settings.into_generator().into_root_schema_for::<T>().into())
     }
 
-    pub fn root(&self) -> Node<'_> {
-        Node {
+    pub fn root(&self) -> SchemaNode<'_> {
+        SchemaNode {
             root: &self.0,
             node: &self.0,
         }
@@ -38,22 +38,22 @@ impl Schema {
     }
 
     #[cfg(test)]
-    pub fn definition(&self, name: &str) -> Option<Node<'_>> {
+    pub fn definition(&self, name: &str) -> Option<SchemaNode<'_>> {
         let node = self.0.get("definitions")?.get(name)?;
         Some(self.root().at(node))
     }
 
     /// Every table that a file may have, the file itself first.
-    pub fn tables(&self) -> impl Iterator<Item = Node<'_>> {
+    pub fn tables(&self) -> impl Iterator<Item = SchemaNode<'_>> {
         let definitions = self.0.get("definitions").and_then(Value::as_object);
         let nodes = definitions.into_iter().flat_map(|all| all.values());
         std::iter::once(self.root()).chain(nodes.map(|node| self.root().at(node)))
     }
 }
 
-impl<'s> Node<'s> {
+impl<'s> SchemaNode<'s> {
     /// The keys of a table, each with the node of its value.
-    pub fn properties(self) -> impl Iterator<Item = (&'s str, Node<'s>)> {
+    pub fn properties(self) -> impl Iterator<Item = (&'s str, SchemaNode<'s>)> {
         let properties = self.get("properties").and_then(Value::as_object);
         properties
             .into_iter()

@@ -6,7 +6,7 @@
 use toml::Spanned;
 use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 
-use super::schema::{Node, Schema};
+use super::schema::{Schema, SchemaNode};
 use super::value;
 
 /// The validation of one document.
@@ -35,7 +35,7 @@ impl<'s> Validation<'s> {
         (validation.errors, validation.incomplete)
     }
 
-    fn table(&mut self, table: &mut DeTable<'_>, node: Node<'s>, start: usize) {
+    fn table(&mut self, table: &mut DeTable<'_>, node: SchemaNode<'s>, start: usize) {
         let place = node.text("x-in").unwrap_or_default();
         for (key, mut value) in std::mem::replace(table, DeTable::new()) {
             let name: &str = key.get_ref();
@@ -63,7 +63,7 @@ impl<'s> Validation<'s> {
     }
 
     /// Reports what is wrong with a value. Returns whether the document keeps it.
-    fn value(&mut self, key: &str, value: &mut Spanned<DeValue<'_>>, node: Node<'s>) -> bool {
+    fn value(&mut self, key: &str, value: &mut Spanned<DeValue<'_>>, node: SchemaNode<'s>) -> bool {
         let start = value.span().start;
         let found = type_of(value.get_ref());
         let Some(node) = node.of_type(found) else {
@@ -90,7 +90,7 @@ impl<'s> Validation<'s> {
         is_valid
     }
 
-    fn list(&mut self, key: &str, array: &mut DeArray<'_>, node: Node<'s>, start: usize) {
+    fn list(&mut self, key: &str, array: &mut DeArray<'_>, node: SchemaNode<'s>, start: usize) {
         if array.is_empty() && node.number("minItems").is_some() {
             let message = format!("{key} is empty; remove it, or add a value");
             self.report(start, message);
@@ -106,7 +106,12 @@ impl<'s> Validation<'s> {
         *array = DeArray::from_iter(kept);
     }
 
-    fn wrong_type(&mut self, key: &str, value: &mut Spanned<DeValue<'_>>, node: Node<'_>) -> bool {
+    fn wrong_type(
+        &mut self,
+        key: &str,
+        value: &mut Spanned<DeValue<'_>>,
+        node: SchemaNode<'_>,
+    ) -> bool {
         let start = value.span().start;
         let types = node.all_types();
         let wanted: Vec<_> = types.iter().map(|kind| named(kind)).collect();
@@ -126,7 +131,7 @@ impl<'s> Validation<'s> {
     }
 
     /// Which key the author of the file may have meant by an unknown key.
-    fn advice(&self, key: &str, node: Node<'_>) -> String {
+    fn advice(&self, key: &str, node: SchemaNode<'_>) -> String {
         let distance = |known: &str| strsim::damerau_levenshtein(key, known);
         let nearest = node.properties().map(|(known, _)| known);
         let nearest = nearest.min_by_key(|known| distance(known));
@@ -147,7 +152,7 @@ impl<'s> Validation<'s> {
     }
 }
 
-fn text_error(key: &str, text: &str, node: Node<'_>) -> Option<String> {
+fn text_error(key: &str, text: &str, node: SchemaNode<'_>) -> Option<String> {
     let format = node.text("format").unwrap_or_default();
     if let Err(reason) = value::validate(format, text) {
         return Some(format!("{key} = {text:?}: {reason}"));
@@ -156,7 +161,7 @@ fn text_error(key: &str, text: &str, node: Node<'_>) -> Option<String> {
     empty.then(|| format!("{key} is empty; remove it, or give it a value"))
 }
 
-fn number_error(key: &str, number: &DeInteger<'_>, node: Node<'_>) -> Option<String> {
+fn number_error(key: &str, number: &DeInteger<'_>, node: SchemaNode<'_>) -> Option<String> {
     let value = i64::from_str_radix(number.as_str(), number.radix()).ok();
     let choices = node.choices();
     if !choices.is_empty() {
