@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::{call, output};
 use crate::rust_toolchain::Toolchain;
-use crate::sources::{Sources, Work};
+use crate::sources::{Sources, WorkFolder};
 
 /// Installs packages, with sudo if this user needs it and it is installed.
 pub fn install(packages: &[&str]) -> Result<()> {
@@ -25,7 +25,7 @@ pub fn sources(toolchain: &Toolchain) -> Result<Sources> {
     if !installed.join("sysroot/Cargo.toml").is_file() {
         packages.push(format!("rust-src={}", rust_src(&toolchain.version)?));
     }
-    let work = Work::new()?;
+    let work = WorkFolder::new()?;
     println!("apt-get download {}", packages.join(" "));
     call(
         Command::new("apt-get")

@@ -15,13 +15,13 @@ pub struct Sources {
     /// A folder that holds a folder for each target, with wasi-libc's `libc.a` and start files.
     pub libc: PathBuf,
     /// Where the build may write.
-    pub work: Work,
+    pub work: WorkFolder,
 }
 
 impl Sources {
     /// Unpacks an archive that holds `library/` and `wasi-libc/TARGET/`.
     pub fn unpack(archive: &Path) -> Result<Sources> {
-        let work = Work::new()?;
+        let work = WorkFolder::new()?;
         call(
             Command::new("tar")
                 .arg("-xf")
@@ -53,17 +53,17 @@ impl Sources {
 }
 
 /// A temporary folder, removed when the value is dropped.
-pub struct Work(pub PathBuf);
+pub struct WorkFolder(pub PathBuf);
 
-impl Work {
-    pub fn new() -> Result<Work> {
+impl WorkFolder {
+    pub fn new() -> Result<WorkFolder> {
         let folder = env::temp_dir().join(format!("belljar-setup-{}", process::id()));
         fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        Ok(Work(folder))
+        Ok(WorkFolder(folder))
     }
 }
 
-impl Drop for Work {
+impl Drop for WorkFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }

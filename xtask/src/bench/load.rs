@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::machine::{self, LOAD};
 use super::scratch::Scratch;
-use super::works::Client;
+use super::works::RequestKind;
 
 /// The figures that wrk reports.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ pub struct Figures {
 pub fn run(
     scratch: &Scratch,
     (port, path): (u16, &str),
-    client: Client,
+    requests: RequestKind,
     connections: u32,
     duration: Duration,
     pinned: bool,
@@ -39,7 +39,7 @@ pub fn run(
         .arg(format!("--connections={connections}"))
         .arg(format!("--duration={}s", duration.as_secs().max(1)))
         .arg("--script")
-        .arg(scratch.script(client))
+        .arg(scratch.script(requests))
         .arg(format!("http://127.0.0.1:{port}{path}"));
     let output = wrk
         .stderr(Stdio::inherit())

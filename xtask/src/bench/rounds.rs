@@ -100,7 +100,7 @@ pub fn measure(work: &'static Work, options: &Options, scratch: &Scratch) -> Rat
                 let _ = load::run(
                     scratch,
                     (server.port, work.path),
-                    work.client,
+                    work.requests,
                     work.connections,
                     warm_up,
                     true,
@@ -158,7 +158,7 @@ fn sample(
     let figures = load::run(
         scratch,
         target,
-        work.client,
+        work.requests,
         work.connections,
         options.duration(),
         true,

@@ -10,7 +10,7 @@ use xtask::workspace;
 use super::machine;
 use super::options::Options;
 use super::template;
-use super::works::{Client, FILES};
+use super::works::{FILES, RequestKind};
 use crate::components;
 use crate::process::{call, output};
 
@@ -49,8 +49,8 @@ impl Scratch {
         for (name, size) in FILES {
             write(&site.join(name), text(size))?;
         }
-        for client in Client::ALL {
-            write(&script(&folder, client), client.script().into_bytes())?;
+        for requests in RequestKind::ALL {
+            write(&script(&folder, requests), requests.script().into_bytes())?;
         }
         build(&folder)?;
         let belljar = target.join("release/belljar");
@@ -83,8 +83,8 @@ impl Scratch {
         self.folder.join("site")
     }
 
-    pub fn script(&self, client: Client) -> PathBuf {
-        script(&self.folder, client)
+    pub fn script(&self, requests: RequestKind) -> PathBuf {
+        script(&self.folder, requests)
     }
 
     /// A component from examples/, for belljar's own contract.
@@ -128,8 +128,8 @@ fn build(folder: &Path) -> Result<()> {
     ]))
 }
 
-fn script(folder: &Path, client: Client) -> PathBuf {
-    folder.join(client.name()).with_extension("lua")
+fn script(folder: &Path, requests: RequestKind) -> PathBuf {
+    folder.join(requests.name()).with_extension("lua")
 }
 
 fn text(size: usize) -> Vec<u8> {

@@ -72,7 +72,7 @@ fn trace(
     load::run(
         scratch,
         target,
-        work.client,
+        work.requests,
         work.connections,
         Duration::from_secs(1),
         true,
@@ -88,7 +88,7 @@ fn trace(
     let figures = load::run(
         scratch,
         target,
-        work.client,
+        work.requests,
         work.connections,
         Duration::from_secs(2),
         true,

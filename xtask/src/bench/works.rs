@@ -8,7 +8,7 @@ pub struct Work {
     pub task: Task,
     pub path: &'static str,
     pub connections: u32,
-    pub client: Client,
+    pub requests: RequestKind,
 }
 
 /// What a server serves.
@@ -26,7 +26,7 @@ pub enum Task {
 
 /// The kind of requests that the load generator sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Client {
+pub enum RequestKind {
     /// A GET with only a Host field. The next one follows when the answer has come.
     Plain,
     /// Like `Plain`, but on a new connection each time.
@@ -39,7 +39,7 @@ pub enum Client {
     Post,
 }
 
-impl Client {
+impl RequestKind {
     pub const ALL: [Self; 5] = [
         Self::Plain,
         Self::NewConnections,
@@ -71,14 +71,19 @@ impl Client {
     }
 }
 
-const fn page(name: &'static str, title: &'static str, connections: u32, client: Client) -> Work {
+const fn page(
+    name: &'static str,
+    title: &'static str,
+    connections: u32,
+    requests: RequestKind,
+) -> Work {
     Work {
         name,
         title,
         task: Task::Page,
         path: "/",
         connections,
-        client,
+        requests,
     }
 }
 
@@ -89,7 +94,7 @@ const fn file(name: &'static str, title: &'static str, path: &'static str) -> Wo
         task: Task::Files,
         path,
         connections: 32,
-        client: Client::Plain,
+        requests: RequestKind::Plain,
     }
 }
 
@@ -98,27 +103,32 @@ pub const ALL: [Work; 11] = [
         "hello",
         "hello from a handler, 32 connections",
         32,
-        Client::Plain,
+        RequestKind::Plain,
     ),
-    page("hello-1", "hello, 1 connection", 1, Client::Plain),
-    page("hello-256", "hello, 256 connections", 256, Client::Plain),
+    page("hello-1", "hello, 1 connection", 1, RequestKind::Plain),
+    page(
+        "hello-256",
+        "hello, 256 connections",
+        256,
+        RequestKind::Plain,
+    ),
     page(
         "hello-new",
         "hello, a new connection for each request, 32 at a time",
         32,
-        Client::NewConnections,
+        RequestKind::NewConnections,
     ),
     page(
         "hello-pipelined",
         "hello, 16 requests pipelined, 32 connections",
         32,
-        Client::Pipelined,
+        RequestKind::Pipelined,
     ),
     page(
         "hello-fields",
         "hello, requests with 20 header fields, 32 connections",
         32,
-        Client::TwentyFields,
+        RequestKind::TwentyFields,
     ),
     Work {
         name: "template",
@@ -126,7 +136,7 @@ pub const ALL: [Work; 11] = [
         task: Task::Template,
         path: "/",
         connections: 32,
-        client: Client::Plain,
+        requests: RequestKind::Plain,
     },
     file(
         "file-1kB",
@@ -149,7 +159,7 @@ pub const ALL: [Work; 11] = [
         task: Task::Handlers,
         path: "/echo",
         connections: 32,
-        client: Client::Post,
+        requests: RequestKind::Post,
     },
 ];
 
