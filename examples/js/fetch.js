@@ -1,5 +1,5 @@
-// A handler like a browser's service worker: it answers an event with a Request by a Response. It runs on every host that
-// supports wasi:http 0.2.
+// A handler like a browser's service worker: each `fetch` event has a Request, and the handler answers it with a Response. The
+// component runs on every host that supports wasi:http 0.2.
 
 addEventListener("fetch", (event) => event.respondWith(answer(event.request)));
 

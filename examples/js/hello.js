@@ -1,5 +1,5 @@
-// A handler for belljar's own contract: `handle` of wit/handler.wit. A missing `option` is undefined, bytes are a Uint8Array,
-// a variant is an object with `tag` and `val`, and names are in camel case.
+// A handler for belljar's own contract: `handle` of wit/handler.wit. An `option` without a value is undefined, bytes are a
+// Uint8Array, a variant is an object with `tag` and `val`, and names are in camel case.
 
 const encode = (text) => new TextEncoder().encode(text);
 const decode = (bytes) => new TextDecoder().decode(bytes);

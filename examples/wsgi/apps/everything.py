@@ -1,4 +1,4 @@
-"""A WSGI application that uses everything that PEP 3333 offers, under the eyes of its checker."""
+"""A WSGI application that uses all of PEP 3333. `wsgiref.validate` checks the application and the server."""
 
 import json
 import os
@@ -12,21 +12,21 @@ TEXT = [("Content-Type", "text/plain; charset=utf-8")]
 
 
 def environ(environ, start_response):
-    """The environ, as far as it is text."""
+    """The entries of the environ whose values are text, booleans or tuples."""
     start_response("200 OK", [("Content-Type", "application/json")])
     known = {name: value for name, value in environ.items() if isinstance(value, (str, bool, tuple))}
     return [json.dumps(known).encode()]
 
 
 def echo(environ, start_response):
-    """The content, piece by piece as it comes in."""
+    """The content, sent back piece by piece as it arrives."""
     start_response("200 OK", [("Content-Type", environ.get("CONTENT_TYPE") or "application/octet-stream")])
     content = environ["wsgi.input"]
     return iter(lambda: content.read(16384), b"")
 
 
 def lines(environ, start_response):
-    """The content, read in every way there is: a line, three bytes, two lines or so, and the others one by one."""
+    """The content, read with every method of `wsgi.input`: a line, three bytes, about two lines, then line by line."""
     content = environ["wsgi.input"]
     ways = [content.readline(), content.read(3), content.readlines(8), list(content), content.read(1), content.readline()]
     start_response("200 OK", TEXT)
@@ -34,7 +34,7 @@ def lines(environ, start_response):
 
 
 def ignore(environ, start_response):
-    """An answer without a look at the content."""
+    """A response without reading the content."""
     start_response("200 OK", TEXT)
     return [b"ignored\n"]
 
@@ -51,7 +51,7 @@ def stream(environ, start_response):
 
 
 def write(environ, start_response):
-    """The callable for applications of old, and an iterable after it."""
+    """The legacy callable `write`, followed by an iterable."""
     send = start_response("200 OK", TEXT)
     send(b"written\n")
     send(b"")
@@ -60,7 +60,7 @@ def write(environ, start_response):
 
 
 class Closing:
-    """An iterable that tells the log that it was closed."""
+    """An iterable that writes to the log when it is closed."""
 
     def __init__(self, pieces, errors):
         self.pieces = iter(pieces)
@@ -107,10 +107,10 @@ def change_of_mind(environ, start_response):
 
 
 def too_late(environ, start_response):
-    """An error after it: the connection must be cut, as a response that ends well would be a lie."""
+    """An error after the head was sent: the server must cut the connection, so that the response does not look complete."""
     start_response("200 OK", TEXT)
     yield b"a beginning\n"
-    # Meanwhile the beginning goes out.
+    # The server sends the first piece during this time.
     time.sleep(0.05)
     try:
         raise LookupError("too late")
@@ -136,13 +136,13 @@ def no_start(environ, start_response):
 
 
 def text(environ, start_response):
-    """A breach of the protocol: text for bytes."""
+    """A breach of the protocol: text instead of bytes."""
     start_response("200 OK", TEXT)
     return ["never sent\n"]
 
 
 def hop_by_hop(environ, start_response):
-    """A breach of the protocol: a header of the connection."""
+    """A breach of the protocol: a hop-by-hop header."""
     start_response("200 OK", [*TEXT, ("Connection", "close")])
     return [b"never sent\n"]
 
@@ -158,31 +158,31 @@ def no_content(environ, start_response):
 
 
 def cookies(environ, start_response):
-    """Two fields of one name, and a reason phrase of its own."""
+    """Two fields with the same name, and a custom reason phrase."""
     start_response("201 As You Wish", [*TEXT, ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Latin", "gr\xfc\xdf")])
     return [environ.get("HTTP_COOKIE", "none").encode()]
 
 
 def late(environ, start_response):
-    """What Python loads late: codecs, and the parser of dates."""
+    """Modules that Python loads late: codecs, and the parser of dates."""
     start_response("200 OK", TEXT)
     parsed = time.strptime("2026-11-21", "%Y-%m-%d")
     return [b"%s %d %s\n" % ("bücher.example".encode("idna"), parsed.tm_year, "€".encode("iso8859-15").hex().encode())]
 
 
 def chance(environ, start_response):
-    """Numbers that no two instances share."""
+    """Random numbers, which differ in every instance."""
     start_response("200 OK", TEXT)
     return [f"{random.random()} {os.urandom(8).hex()}\n".encode()]
 
 
 def variable(environ, start_response):
-    """The operator's variable, which is in the process's environment and not among the request's."""
+    """A variable that the operator granted. It is in the environment of the process, not in the environ of the request."""
     start_response("200 OK", TEXT)
     return [os.environ.get("GREETING", "none").encode()]
 
 
-# What the checker would refuse itself, or take away, goes past it: the server is to find it.
+# The checker would reject or correct these breaches itself. Without the checker, the server must detect them.
 UNCHECKED = [twice, no_start, text, hop_by_hop]
 CHECKED = [environ, echo, lines, ignore, stream, write, close, close_after_error, errors, change_of_mind, too_late]
 CHECKED += [raise_at_once, empty, no_content, cookies, late, chance, variable]

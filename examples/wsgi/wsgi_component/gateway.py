@@ -1,4 +1,4 @@
-"""PEP 3333 between a request and an application, for every contract with the host."""
+"""Calls a WSGI application (PEP 3333) for a request, whatever the contract with the host."""
 
 import io
 import sys

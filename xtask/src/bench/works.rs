@@ -27,7 +27,7 @@ pub enum Task {
 /// The kind of requests that the load generator sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestKind {
-    /// A GET with only a Host field. The next one follows when the answer has come.
+    /// A GET with only a Host field. The client sends the next request when it has received the answer.
     Plain,
     /// Like `Plain`, but on a new connection each time.
     NewConnections,
