@@ -8,9 +8,9 @@
 //!                     \------------------------------------------------> close
 //! ```
 //!
-//! The crate does not know who answers the requests. It guarantees that a request is well-formed: it has one body
-//! length, one authority and a target of visible ASCII. It guarantees that a response has correct framing. If a
-//! response cannot be completed, the connection is cut, so that no client takes a part for the whole.
+//! The caller answers the requests. The crate guarantees that a request is well-formed: it has one body length, one
+//! authority and a target of visible ASCII. It also guarantees that a response has correct framing. If a response
+//! cannot be completed, the connection is cut, so that no client takes a part of it for the whole.
 //!
 //! Where to look:
 //!

@@ -1,3 +1,5 @@
+//! Rates: how many requests may arrive in a period.
+
 use std::fmt;
 use std::time::Duration;
 

@@ -110,6 +110,7 @@ impl Response {
         &self.body
     }
 
+    /// The content of the response.
     pub fn into_body(self) -> Body {
         self.body
     }

@@ -1,4 +1,4 @@
-//! Tables of settings: the name, unit, default, range and description of each limit, said once.
+//! Tables of settings: the name, unit, default, range and description of each limit, defined once.
 //!
 //! [`settings!`](crate::settings!) defines a struct of limits together with the table that describes its fields. The
 //! program makes its flags, the keys of its configuration file and its documentation from these tables.

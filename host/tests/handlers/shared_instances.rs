@@ -82,7 +82,9 @@ fn a_lost_client_does_not_end_the_other_requests() {
     assert_eq!(client.try_chunk(&answer), Ok(b"data: ready\n\n".to_vec()));
     let (gone, _) = begin_endless_response(&server);
     drop(gone);
-    server.wait_for_log("the lost client", |line| line.contains("client went away"));
+    server.wait_for_log("the lost client", |line| {
+        line.contains("connection cut: the client closed the connection")
+    });
     client.send("3\r\nabc\r\n");
     assert_eq!(client.try_chunk(&answer), Ok(b"data: 3\n\n".to_vec()));
     client.send("0\r\n\r\n");

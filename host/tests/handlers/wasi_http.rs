@@ -290,13 +290,15 @@ fn reuses_an_instance_until_its_limit_or_a_failure() {
             client.send(head("GET", target, &[]));
             let _ = client.try_response(false);
         }
-        // An instance whose client went away is not reused.
+        // An instance whose client closed the connection is not reused.
         let mut client = server.connect();
         assert_eq!(client.get("/count").text(), "1", "{guest}");
         client.send(head("GET", "/wait-after-head", &[]));
         assert!(client.try_head().is_ok());
         drop(client);
-        server.wait_for_log("the lost client", |line| line.contains("client went away"));
+        server.wait_for_log("the lost client", |line| {
+            line.contains("connection cut: the client closed the connection")
+        });
         assert_eq!(server.get("/count").text(), "1", "{guest}");
     }
 }

@@ -20,7 +20,7 @@ impl<S: Transport> Connection<S> {
     /// Runs `answer` to completion. Meanwhile it feeds the request's body to its reader, buffers what the client sends
     /// ahead, and watches for the client to close the connection.
     ///
-    /// A client that closes only its own side may still read. It gets a second of grace.
+    /// A client that closes only its own side may still read, so the handler gets another second.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ impl<S: Transport> Connection<S> {
 
 impl fmt::Display for ClientGone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the client went away")
+        f.write_str("the client closed the connection before the response")
     }
 }
 

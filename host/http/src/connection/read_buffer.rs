@@ -74,7 +74,7 @@ impl ReadBuffer {
     /// Frees the memory of an empty buffer. A small buffer is kept, because the next request would allocate it again.
     pub(crate) fn release(&mut self) {
         // The reported capacity does not include bytes that were removed from the front.
-        if self.bytes.is_empty() && self.bytes.try_reclaim(KEPT + 1) {
+        if self.bytes.is_empty() && self.bytes.try_reclaim(IDLE_CAPACITY + 1) {
             self.bytes = BytesMut::new();
         }
     }
@@ -83,6 +83,6 @@ impl ReadBuffer {
 /// Maximum number of bytes buffered of what a client sends ahead.
 pub(crate) const READ_AHEAD: usize = 64 << 10;
 /// Maximum size of a buffer that an idle connection keeps, in bytes.
-pub(crate) const KEPT: usize = 1 << 10;
+pub(crate) const IDLE_CAPACITY: usize = 1 << 10;
 const SCRATCH: usize = 16 << 10;
 const MAX_EMPTY_LINES: usize = 4;

@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::body_feeder::BodyFeeder;
-use super::read_buffer::{KEPT, Peer, READ_AHEAD};
+use super::read_buffer::{IDLE_CAPACITY, Peer, READ_AHEAD};
 use super::{Connection, ConnectionState, CurrentRequest};
 use crate::request::Request;
 use crate::request::body::RequestBody;
@@ -18,7 +18,8 @@ use crate::transport::Transport;
 use crate::version::Version;
 
 impl<S: Transport> Connection<S> {
-    /// Waits for the first byte of the next request, which may have arrived already. Cancel-safe.
+    /// Waits for the first byte of the next request, which may have arrived already. Cancel-safe. A step of its own, so
+    /// that the server can close a connection while it is idle.
     ///
     /// Returns false if there is no next request: the client closed the connection, was idle for too long, or the
     /// connection is not persistent.
@@ -35,7 +36,7 @@ impl<S: Transport> Connection<S> {
                     Poll::Ready(Peer::HalfClosed | Peer::Gone) => return Poll::Ready(false),
                     Poll::Pending => {
                         self.read_buffer.release();
-                        if self.write_buffer.capacity() > KEPT {
+                        if self.write_buffer.capacity() > IDLE_CAPACITY {
                             self.write_buffer = Vec::new();
                         }
                         let until = *until.get_or_insert_with(|| deadline(timeout));

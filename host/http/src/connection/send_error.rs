@@ -93,12 +93,12 @@ impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::FileShrank => "the file was truncated while it was sent",
-            Self::StreamUnfinished => "the handler ended the body without finishing it",
+            Self::StreamUnfinished => "the handler did not finish the body",
             Self::StreamLength => "the body is longer or shorter than its declared length",
             Self::StreamSilent => "the handler sent nothing for too long (--stream-timeout)",
             Self::TrailersTooLarge => "the trailers exceed the limits of a head",
             Self::RequestBody(reject) => return write!(f, "the request's body failed: {reject}"),
-            Self::ClientGone => "the client went away",
+            Self::ClientGone => "the client closed the connection",
         })
     }
 }

@@ -70,11 +70,13 @@ impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::RequestLine => "the request line is malformed",
-            Self::TargetTooLong => "the request line exceeds the maximum size of a head",
+            Self::TargetTooLong => {
+                "the request line exceeds the maximum size of a head (--max-head)"
+            }
             Self::Target => "the request target is malformed",
             Self::Version => "the HTTP version is neither 1.0 nor 1.1",
-            Self::HeadTooLarge => "the head exceeds its maximum size",
-            Self::TooManyFields => "the head has too many field lines",
+            Self::HeadTooLarge => "the head exceeds its maximum size (--max-head)",
+            Self::TooManyFields => "the head has more than 128 field lines",
             Self::BareLineFeed => "a line of the head ends in LF without CR",
             Self::Field => "a field line is malformed",
             Self::HostMissing => "the Host field is missing",
@@ -85,9 +87,9 @@ impl fmt::Display for Reject {
             Self::TwoLengths => "the request has both Content-Length and Transfer-Encoding",
             Self::TransferEncodingInHttp10 => "Transfer-Encoding is not allowed in HTTP/1.0",
             Self::Expectation => "the expectation is not 100-continue",
-            Self::HeadTimeout => "the head was not received in time",
-            Self::BodyTooLarge => "the body exceeds its maximum size",
-            Self::BodyTimeout => "the body was not received in time",
+            Self::HeadTimeout => "the head was not received in time (--header-timeout)",
+            Self::BodyTooLarge => "the body exceeds its maximum size (--max-body)",
+            Self::BodyTimeout => "the body was not received in time (--body-timeout)",
             Self::BodyMalformed(error) => return write!(f, "the body is malformed: {error}"),
             Self::BodyCutShort => "the client closed the connection before the end of the body",
         })

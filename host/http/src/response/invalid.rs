@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::limits::MAX_FIELDS;
 
-/// Why something cannot be sent as a response.
+/// Why a response cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidResponse {
     /// The status is not in the range 200 to 599.
@@ -37,7 +37,9 @@ impl fmt::Display for InvalidResponse {
                 write!(f, "the value of header {name:?} contains a control byte")
             }
             Self::TooManyFields => write!(f, "the response has more than {MAX_FIELDS} headers"),
-            Self::FieldsTooLarge { max } => write!(f, "the headers exceed {max} bytes"),
+            Self::FieldsTooLarge { max } => {
+                write!(f, "the headers exceed {max} bytes (--max-head)")
+            }
             Self::ContentLength => f.write_str("Content-Length is not a single decimal number"),
             Self::LengthMismatch { declared, actual } => {
                 write!(

@@ -1,3 +1,5 @@
+//! The macro that defines a struct of settings together with its table.
+
 /// Defines a struct of settings, its `Default` and its [`Settings`](crate::settings::Settings) table.
 ///
 /// ```

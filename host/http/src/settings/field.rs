@@ -1,3 +1,5 @@
+//! The types that a field of settings may have, and how they convert to and from a [`Value`].
+
 use std::time::Duration;
 
 use super::setting::Value;
@@ -5,9 +7,10 @@ use crate::rate::Rate;
 
 /// A type that a setting's field may have.
 pub trait Field: Sized {
+    /// The value of the field.
     fn to_value(&self) -> Value;
 
-    /// Returns none if the type cannot hold the value.
+    /// The field with this value. Returns none if the type cannot hold the value.
     fn from_value(value: Value) -> Option<Self>;
 }
 

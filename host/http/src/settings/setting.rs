@@ -1,3 +1,5 @@
+//! The description of a setting: its name, unit, range, help text and default.
+
 use std::time::Duration;
 
 use crate::rate::Rate;
@@ -12,8 +14,8 @@ pub struct Setting {
     pub help: &'static str,
     /// What happens beyond the limit, such as `413`.
     pub beyond: Option<&'static str>,
-    /// Describes a default that depends on something else, or that is no value. None: the default is the value that
-    /// the struct's `Default` has.
+    /// Describes a default that depends on something else, or that is not a value. None if the default is the value in
+    /// the struct's `Default`.
     pub default: Option<&'static str>,
 }
 
@@ -68,10 +70,12 @@ impl Kind {
         least: Duration::from_nanos(1),
     };
 
+    /// A time that may be zero.
     pub const TIME_OR_ZERO: Self = Self::Time {
         least: Duration::ZERO,
     };
 
+    /// A number of bytes without bounds.
     pub const SIZE: Self = Self::Size {
         least: 0,
         most: u64::MAX,

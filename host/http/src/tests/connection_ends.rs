@@ -306,7 +306,7 @@ async fn idle_connections_hold_little_memory() {
         !connection
             .read_buffer
             .bytes
-            .try_reclaim(crate::connection::read_buffer::KEPT + 1)
+            .try_reclaim(crate::connection::read_buffer::IDLE_CAPACITY + 1)
     );
-    assert!(connection.write_buffer.capacity() <= crate::connection::read_buffer::KEPT);
+    assert!(connection.write_buffer.capacity() <= crate::connection::read_buffer::IDLE_CAPACITY);
 }
