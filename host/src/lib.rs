@@ -7,7 +7,8 @@
 //! ```
 //!
 //! - [`belljar_http`] implements HTTP/1.1 over any stream. It does not know WebAssembly.
-//! - [`belljar_sandbox`] runs handlers with their grants and limits. It does not know sockets or HTTP status codes.
+//! - [`belljar_sandbox`] runs handlers with their grants and limits. It opens no listening sockets and chooses no HTTP
+//!   status for a failure.
 //! - [`server`] connects the two: it calls handlers and sends their responses.
 //! - [`config`] reads the configuration, which maps routes to handlers.
 //! - [`deploy`] loads the handlers and replaces them when they change.

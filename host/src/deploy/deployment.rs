@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::server::Routes;
 use belljar_sandbox::Engine;
 
-/// What to deploy, and how.
+/// The configuration to deploy, and the options of the deployment.
 pub struct Options {
     pub config: Config,
     /// The file that the configuration was read from. It is read again when it changes.

@@ -58,7 +58,7 @@ impl<'a> Report<'a> {
         LogLine::Info(format!("removed: {} (was {file})", self.routes()))
     }
 
-    /// Says on one line what is wrong with the handler, and where.
+    /// Describes a problem of the handler on one line, with the place and the file.
     pub fn problem(&self, reason: &str) -> String {
         let reason = sanitized(reason).replace("\n    ", "; ");
         let place = self.configured_routes().next().map(|route| &*route.place);
@@ -72,7 +72,7 @@ impl<'a> Report<'a> {
     }
 
     fn live(&self, change: &str, version: &HandlerVersion) -> Option<LogLine> {
-        // The built-in handler is part of the program, so its load is not news.
+        // The built-in handler is part of the program, so its load is not reported.
         let file = self.file()?;
         Some(LogLine::Info(format!(
             "{change}: {} from {file} ({}, loaded in {:.0?})",

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn follows_links_without_running_in_circles() {
+    fn follows_links_but_not_in_circles() {
         use std::os::unix::fs::symlink;
         let folder = folder(&["..data/time.wasm", "sub/a.wasm"]);
         let at = |name: &str| folder.path().join(name);

@@ -86,7 +86,7 @@ impl HandlerSource {
         };
         if fingerprint.size > MAX_COMPONENT {
             return Err(SourceError::Invalid(format!(
-                "the file is too large: it has {}, and a component may have {}",
+                "the file is too large: it has {}, more than the maximum of {}",
                 ByteSize::b(fingerprint.size),
                 ByteSize::b(MAX_COMPONENT)
             )));

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_what_is_not_a_location() {
+    fn rejects_malformed_locations() {
         for (to, why) in [
             ("", "begins with one `/`"),
             ("new", "begins with one `/`"),

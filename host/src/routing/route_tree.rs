@@ -9,7 +9,7 @@ use super::path_pattern::{MAX_PARAMETERS, PathPattern, Segment};
 /// over a parameter, and a parameter over the rest of the path.
 #[derive(Debug)]
 pub struct RouteTree<T> {
-    root: Node<T>,
+    root: RouteNode<T>,
 }
 
 /// A route that matches a path, and the values of its parameters.
@@ -23,7 +23,7 @@ pub struct RouteMatch<'t, 'p, T> {
 impl<T> Default for RouteTree<T> {
     fn default() -> Self {
         Self {
-            root: Node::default(),
+            root: RouteNode::default(),
         }
     }
 }
@@ -92,9 +92,9 @@ impl<T> RouteMatch<'_, '_, T> {
 }
 
 #[derive(Debug)]
-struct Node<T> {
-    literals: HashMap<String, Node<T>>,
-    parameter: Option<Box<Node<T>>>,
+struct RouteNode<T> {
+    literals: HashMap<String, RouteNode<T>>,
+    parameter: Option<Box<RouteNode<T>>>,
     /// The route that ends here.
     end: Option<Leaf<T>>,
     /// The route for all paths below this node, and for the path that ends here if `end` is empty.
@@ -114,7 +114,7 @@ struct Captured<'p> {
     count: usize,
 }
 
-impl<T> Default for Node<T> {
+impl<T> Default for RouteNode<T> {
     fn default() -> Self {
         Self {
             literals: HashMap::new(),
@@ -125,7 +125,7 @@ impl<T> Default for Node<T> {
     }
 }
 
-impl<T> Node<T> {
+impl<T> RouteNode<T> {
     /// The recursion is as deep as the longest route at most, and visits each node once at most.
     fn find<'p>(&self, path: Option<&'p str>, captured: &mut Captured<'p>) -> Option<&Leaf<T>> {
         let Some(path) = path else {

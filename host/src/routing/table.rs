@@ -49,8 +49,8 @@ impl<T> Table<T> {
 
     /// Finds the route for a path on a host. `authority` is the request's host, with or without a port.
     ///
-    /// None both for an unknown host and for an unknown path: the server answers both with 404. (421 would suggest that
-    /// another connection could help, RFC 9110, section 15.5.20. None could.)
+    /// None both for an unknown host and for an unknown path: the server answers both with 404. (421 would suggest
+    /// a retry on another connection, RFC 9110, section 15.5.20, which would fail too.)
     pub fn find<'p>(
         &self,
         authority: Option<&str>,

@@ -115,7 +115,7 @@ impl AccessLog {
     }
 }
 
-/// The address without its port, and an IPv6 one without its brackets.
+/// The address without its port. An IPv6 address also loses its brackets.
 fn ip(client: &str) -> &str {
     let address = client
         .rsplit_once(':')

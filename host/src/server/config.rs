@@ -17,7 +17,7 @@ pub struct ServerConfig {
     /// The maximum number of open connections. Beyond it, a new connection replaces the one that has been idle for
     /// longest.
     pub max_connections: usize,
-    /// How long requests in flight may continue after the server is told to stop.
+    /// How long requests in flight may continue after the server begins to stop.
     pub grace: Duration,
     /// Where requests are logged.
     pub log: AccessLog,

@@ -92,7 +92,7 @@ impl Page {
         let fields = [
             ("Content-Type", "text/html; charset=utf-8"),
             ("X-Content-Type-Options", "nosniff"),
-            // No script runs even if an escape were ever forgotten.
+            // Even if an escape is ever forgotten, no script runs.
             (
                 "Content-Security-Policy",
                 "default-src 'none'; style-src 'unsafe-inline'",
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_all_text_that_is_not_its_own() {
+    fn escapes_text_from_handlers_requests_and_components() {
         let evil = "<script>\"'&\u{1b}";
         let missing = MissingHandler {
             name: evil.into(),

@@ -6,7 +6,7 @@ use belljar_http::{ClientGone, Head, SendError, Sent};
 
 use super::access_log::{AccessLog, Direction, Entry};
 
-/// What the log must know of a request while it is answered.
+/// One request, from its first byte to the end of its response, as the access log needs it.
 pub(super) struct Exchange<'a> {
     log: &'a AccessLog,
     /// Address and port.
@@ -85,5 +85,5 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// nginx's status for a client that closed the connection before its response was complete. It appears in the log only.
+/// nginx's status for a request whose connection ended before the response was complete. It appears in the log only.
 const CLIENT_CLOSED_REQUEST: u16 = 499;

@@ -28,14 +28,14 @@ impl Exchange<'_> {
         }
     }
 
-    /// The route's handler was never accepted, so that nothing can answer.
+    /// No component of the route's handler was ever accepted, so there is no handler to call.
     pub fn log_missing_handler(&self, missing: &MissingHandler) {
         let (client, request, handler) = (self.client(), self.line(), &*missing.name);
         tracing::error!(
             client,
             request,
             handler,
-            "the handler is not live: its component was refused"
+            "the handler is not live: its component was refused; the log line of the refusal gives the reason"
         );
     }
 

@@ -1,4 +1,4 @@
-//! The life of a server: it accepts connections until it is told to stop, then lets requests in flight finish.
+//! The life of a server: it accepts connections until it must stop, then lets requests in flight finish.
 
 use std::sync::Arc;
 

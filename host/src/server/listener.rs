@@ -98,7 +98,7 @@ impl Listener {
                     }
                     return (stream, peer);
                 }
-                // The client went away before its connection was accepted. That is no error of the server.
+                // The client closed the connection before it was accepted. That is not an error of the server.
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -106,7 +106,7 @@ impl Listener {
                     ) => {}
                 Err(error) => {
                     tracing::error!(
-                        "cannot accept a connection: {error}; trying again in {pause:?}; if files ran out, raise `ulimit -n`"
+                        "cannot accept a connection: {error}; trying again in {pause:?}; if the server has too many open files, raise `ulimit -n`"
                     );
                     // An idle connection may hold the file descriptor that is missing.
                     self.shared.eviction.request();

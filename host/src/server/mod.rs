@@ -5,8 +5,8 @@
 //! ```text
 //! listener          accepts a connection
 //! connection        reads requests from the connection, one after another
+//! answer            directs the request through the next two steps, with the call of the handler between them
 //! dispatch          finds the route and decides what answers the request
-//! answer            calls the handler and makes the response
 //! send_response     sends the response and releases the handler's instance
 //! exchange          reports the finished request to access_log
 //! ```

@@ -11,7 +11,7 @@ use super::config::ServerConfig;
 use super::eviction::Eviction;
 use super::route_target::Routes;
 
-/// One for each server.
+/// What all connections of one server share.
 pub(super) struct Shared {
     pub routes: Arc<ArcSwap<Routes>>,
     pub http: Arc<belljar_http::Limits>,

@@ -3,7 +3,7 @@
 //! Sending a response wakes the client, or the proxy before it. Waking it for each response costs both sides more than
 //! one wake-up for several. So a busy thread holds its responses until its current batch of work ends. The first
 //! response after the thread slept leaves at once: a thread with little to do gains nothing by waiting. No response
-//! waits longer than [`PATIENCE`] and one handler call.
+//! waits longer than [`MAX_DELAY`] and one handler call.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ pub(super) async fn yield_to_overdue() {
     // Twice, because tokio first runs the task that yielded last.
     for _ in 0..2 {
         match BATCH.get().waiting_since {
-            Some(since) if since.elapsed() >= PATIENCE => yield_now().await,
+            Some(since) if since.elapsed() >= MAX_DELAY => yield_now().await,
             _ => break,
         }
     }
@@ -71,7 +71,7 @@ pub(super) async fn wait_for_batch() {
 }
 
 /// The time that a few handler calls take.
-const PATIENCE: Duration = Duration::from_micros(250);
+const MAX_DELAY: Duration = Duration::from_micros(250);
 
 #[cfg(test)]
 mod tests {
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn overdue_responses_leave_before_a_handler_runs() {
-        let before = Instant::now() - PATIENCE;
+        let before = Instant::now() - MAX_DELAY;
         assert_eq!(order(Some(before)), ["one", "other", "response", "handler"]);
     }
 }
