@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::account::limits::Rate;
 
-/// Why a handler gave no answer that can be sent.
+/// Why a handler gave no response that can be sent.
 #[derive(Debug)]
 pub enum Failure {
     /// The guest trapped or exited. The error holds the guest's backtrace.
@@ -86,7 +86,7 @@ impl fmt::Display for Failure {
                 "the handler exceeded its CPU time of {limit:?} for a request (cpu)"
             ),
             Failure::Timeout(limit) => {
-                write!(f, "the handler did not answer within {limit:?} (timeout)")
+                write!(f, "the handler did not finish within {limit:?} (timeout)")
             }
             Failure::Shared(failure) => failure.fmt(f),
             Failure::NoInstance(wait) => write!(

@@ -1,11 +1,12 @@
-//! The sandbox: request handlers as WebAssembly components, an instance for every request, and the limits around it.
+//! The sandbox: request handlers as WebAssembly components, an instance for every request, and its limits.
 //!
-//! The crate knows no sockets, no HTTP status codes and no configuration files. A request comes in as a
-//! [`belljar_http::Request`], and an [`Answer`] or a [`Failure`] comes out. The guest in between is not trusted.
+//! The crate opens no listening sockets, chooses no HTTP status for a failure and reads no configuration files. A request
+//! comes in as a [`belljar_http::Request`], and an [`Answer`] or a [`Failure`] comes out. The guest in between is not
+//! trusted.
 //!
 //! - [`Engine`] compiles components and allocates instances. There is one for each process.
 //! - [`Handler`] is a loaded component with its [`Grants`] and [`Limits`]. Its method `call` runs one request.
-//! - [`Call`] is that run: a future that moves a guest which keeps its thread busy to threads of low priority.
+//! - [`Call`] is that run: a future. It moves a guest that keeps its thread busy to threads of low priority.
 //!
 //! Inside, imports run downwards only:
 //!

@@ -24,7 +24,7 @@ struct Entry {
 /// A charge was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exceeded {
-    /// Whose limit it would have exceeded.
+    /// The owner of the account whose limit it would have exceeded.
     pub scope: Scope,
 }
 

@@ -1,11 +1,11 @@
-//! The account: everything that a request, an instance, a handler and the server use is counted here.
+//! Accounts: what a request, an instance, a handler and the server use, and their limits.
 //!
 //! Accounts form a tree. A charge to an account is also a charge to its parents, and fails where it would exceed the
 //! limit of any of them:
 //!
 //! ```text
-//! request  -> handler -> server      what a request consumes: CPU time, log output
-//! instance -> handler -> server      what an instance holds: memory, outbound connections
+//! request  -> handler -> server      CPU time
+//! instance -> handler -> server      memory, outbound connections, log lines about denied requests
 //! ```
 //!
 //! - [`resource`] is the table of what is counted; a new limit starts with a line there.
@@ -13,8 +13,9 @@
 //! - [`memory`] charges the linear memories and tables of an instance.
 //! - [`limits`] are the settings that limits come from.
 //!
-//! Places for instances are the one thing counted elsewhere: [`admission`](crate::admission) also decides who gets the
-//! next one.
+//! Some amounts are counted elsewhere. [`admission`](crate::admission) counts instances and queued requests, because it
+//! also decides which request gets the next instance. wasmtime counts the handles of an instance in its resource table.
+//! The guest log counts the output of a request.
 
 pub(crate) mod ledger;
 pub(crate) mod limits;

@@ -28,7 +28,7 @@ impl Resource {
     }
 }
 
-/// Whose account it is.
+/// The owner of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
     Request,

@@ -56,6 +56,7 @@ impl Call {
             let (instances, output) = (instances.clone(), output.clone());
             move |permit| answer(instances, permit, request, client, early, output)
         };
+        // The execution includes making the instance, because the start functions of a component run guest code.
         let stage = match admission {
             Err(failure) => Stage::Refused(failure),
             Ok(Admission::Granted(permit)) => {

@@ -1,6 +1,6 @@
-//! Compiling untrusted components in a process that does nothing else.
+//! Compiles an untrusted component in a process of its own, for the engine of another process.
 //!
-//! Two processes meet in the compile cache: one compiles into it, the other finds the compiled component there.
+//! The two processes share the compile cache: one compiles into it, the other takes the compiled component from it.
 
 use std::path::Path;
 
@@ -43,7 +43,7 @@ impl CompileTarget {
     ///
     /// # Errors
     ///
-    /// If the bytes are not a component, or a damaged one.
+    /// If the bytes are not a component, or are a damaged one.
     pub fn compile(self, bytes: &[u8], folder: Option<&Path>) -> Result<(), LoadError> {
         let tasks = match imports_and_exports(bytes)?.is_concurrent() {
             true => Tasks::Many,

@@ -48,7 +48,7 @@ impl Engine {
             Some(permits?.are_all_free() && probes?.are_all_free())
         };
         let ticker = Ticker::start(engines.synchronous(), is_idle)
-            .context("the system gives no thread for the epoch clock")?;
+            .context("the system cannot start a thread for the epoch clock")?;
         Ok(Self {
             engines,
             permits,

@@ -1,4 +1,6 @@
 //! The instances of a handler: what each is made from, and how one answers a request.
+//!
+//! A call comes here three times: to be executed, to take or make its instance, and to run the request in it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

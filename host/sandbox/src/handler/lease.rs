@@ -33,8 +33,8 @@ pub(super) enum Ended {
 
 /// The instance that answers a request, held while the response is on its way.
 ///
-/// Dropping a lease cancels the guest if it still runs. Otherwise the instance is taken down, or kept for the next request.
-/// In both cases its permit is free then.
+/// Dropping a lease cancels the guest if it still runs. Otherwise the instance is taken down, or goes to
+/// the idle pool. In both cases its permit becomes free.
 pub struct Lease {
     phase: Phase,
     output: Option<CapturedOutput>,
@@ -118,8 +118,8 @@ impl Lease {
         }
     }
 
-    /// Why the stream of the response's body closed without an end. Waits for the end of the guest, which is near when
-    /// that happens, and only then.
+    /// Why the stream of the response's body closed without an end. Call this only after that happened: it waits for
+    /// the end of the guest, which is then near.
     pub async fn failure(self) -> Option<Failed> {
         let failure = match self.phase {
             Phase::Over(_) | Phase::Released => None,
@@ -154,7 +154,7 @@ impl Lease {
 /// The client has its response by now, so the failure matters only to the handler's author.
 fn log_late_failure(failure: Option<Failure>) {
     if let Some(failure) = failure {
-        tracing::debug!("after its response: {failure}");
+        tracing::debug!("a handler failed after its response was sent: {failure}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 pub enum LoadError {
     /// The bytes are a core WebAssembly module.
     CoreModule,
-    /// The bytes are not a WebAssembly component, or a damaged one.
+    /// The bytes are not a WebAssembly component, or are a damaged one.
     NotAComponent(wasmtime::Error),
     /// The engine for components of WASI 0.3 does not start.
     NoEngine(wasmtime::Error),
@@ -52,7 +52,7 @@ impl fmt::Display for LoadError {
             ),
             LoadError::NotGranted(imports) => write!(
                 f,
-                "it imports {}, which belljar does not provide; build it without",
+                "it imports {}, which belljar does not provide; build it without these imports",
                 imports.join(", ")
             ),
             LoadError::Mismatch(error) => write!(

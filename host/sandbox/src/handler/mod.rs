@@ -1,7 +1,7 @@
 //! Handlers: a component with its grants and limits, ready to answer requests.
 //!
-//! - [`load`] checks, compiles and links a component; [`compile`] compiles one in another process; [`inspect`] describes
-//!   one for people.
+//! - [`load`] checks, compiles and links a component; [`compile`] compiles one in another process; [`inspect`] reports
+//!   whether one would run.
 //! - [`call`] answers a request in an instance of its own, [`shared_call`] in an instance shared with others.
 //! - [`instances`] makes instances and runs requests in them; [`lease`] holds one until the response has been sent.
 //! - [`engine`] has what all handlers share.
@@ -96,6 +96,7 @@ impl Handler {
         self.developing
     }
 
+    /// The limits of the handler and of each of its requests.
     pub fn limits(&self) -> &Limits {
         &self.instances.limits
     }
@@ -186,6 +187,7 @@ impl<'a> HandlerBuilder<'a> {
         self
     }
 
+    /// Builds the handler. It is ready for requests.
     pub fn build(self) -> Handler {
         let Self {
             engine,

@@ -22,10 +22,10 @@ impl CompileCache {
     pub fn open() -> Option<Self> {
         Self::lasting()
             .or_else(|error| {
-                tracing::warn!("compiled components are not kept across restarts: {error:#}");
+                tracing::warn!("compiled components are cached only until the server ends: {error:#}");
                 Self::temporary()
             })
-            .inspect_err(|error| tracing::warn!("no folder for compiled components: {error:#}; set XDG_CACHE_HOME to a folder that this user owns"))
+            .inspect_err(|error| tracing::warn!("compiled components are not cached: {error:#}; set XDG_CACHE_HOME to a folder that this user owns"))
             .ok()
     }
 

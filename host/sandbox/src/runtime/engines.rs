@@ -29,9 +29,9 @@ impl Engines {
     /// If the system lacks the memory or address space that even on-demand allocation needs.
     pub fn start(max_instances: u32) -> wasmtime::Result<Self> {
         let cache = CompileCache::open();
-        let kept = cache.as_ref().map(CompileCache::cache);
+        let wasmtime_cache = cache.as_ref().map(CompileCache::cache);
         Ok(Self {
-            synchronous: start(max_instances, Tasks::One, kept)?,
+            synchronous: start(max_instances, Tasks::One, wasmtime_cache)?,
             concurrent: OnceLock::new(),
             starting: Mutex::new(()),
             cache,

@@ -8,7 +8,7 @@ use super::instance::Instance;
 /// The idle instances of one handler.
 ///
 /// An instance comes here only after it has answered in full. Idle instances use memory but hold no permit: a request
-/// takes one from here before it makes a new one, and if the engine has no room for a new one, an idle one goes.
+/// takes one from here before it makes a new one. If the engine has no room for a new one, an idle one is taken down.
 pub(crate) struct IdlePool<E> {
     instances: Mutex<Vec<Instance<E>>>,
     /// Requests that an instance may answer in all.

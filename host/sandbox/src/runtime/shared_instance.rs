@@ -20,7 +20,7 @@ pub(crate) struct SharedInstance<J> {
     requests: Mutex<Requests<J>>,
     /// The CPU time that its requests may use together.
     pub cpu: Arc<SharedCpu>,
-    /// The output of the instance, if the handler captures it. It cannot be told which request caused it.
+    /// The output of the instance, if the handler captures it. The host cannot tell which request caused it.
     pub output: Option<CapturedOutput>,
     /// Why the instance ended.
     end: watch::Sender<Option<Arc<Failure>>>,

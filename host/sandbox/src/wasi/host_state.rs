@@ -41,7 +41,7 @@ pub(crate) struct HostState {
     last_opened: Option<LastOpened>,
     grants: Arc<Grants>,
     filesystem: WasiFilesystemCtx,
-    /// Standard streams, clocks, random numbers and sockets. Made when the guest first asks; most guests never do.
+    /// Standard streams, clocks, random numbers and sockets. Made when the guest first uses one; most guests never do.
     wasi: Option<Box<WasiCtx>>,
     http: WasiHttpCtx,
     /// The client for requests to other servers. Made when the guest first sends one.

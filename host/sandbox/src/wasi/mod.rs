@@ -1,7 +1,7 @@
 //! WASI: the host's side of the interfaces that a component imports.
 //!
 //! - [`grants`] is what a handler may see and use, [`host_state`] is what the host keeps for one instance.
-//! - [`linker`] links all interfaces; each room below links its own through getters, and does not know the host state.
+//! - [`linker`] links all interfaces. Each folder below links its own through getters, without the host state.
 //! - [`filesystem`], [`stdio`], [`outbound`] and [`keyvalue`] are the interfaces that belljar implements or bounds itself;
 //!   wasmtime-wasi implements the rest.
 

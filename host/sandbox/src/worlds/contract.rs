@@ -1,4 +1,4 @@
-//! What a contract between a component and the host consists of.
+//! The trait that each world implements: how the host links a component, makes instances and calls them.
 
 use wasmtime::Store;
 use wasmtime::component::InstancePre;

@@ -4,6 +4,7 @@
 //! and add a line to `worlds!` below.
 //!
 //! - [`belljar`], [`wasi_http_02`], [`wasi_http_03`] are the worlds.
+//! - [`imports_and_exports`] reads the names that a component imports and exports.
 //! - [`request`], [`body_stream`] and [`outgoing`] convert requests and responses for them.
 
 mod belljar;

@@ -74,7 +74,7 @@ where
             if !lost {
                 match Pin::new(&mut response).poll(context) {
                     Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
-                    // The run will tell why.
+                    // The outcome of the run gives the reason.
                     Poll::Ready(Err(_)) => lost = true,
                     Poll::Pending => {}
                 }

@@ -220,14 +220,14 @@ mod tests {
     }
 
     #[test]
-    fn time_on_a_busy_machine_does_not_count() {
+    fn wall_clock_time_without_cpu_time_does_not_count() {
         begin(Duration::from_secs(60), Duration::from_secs(30));
         assert!(matches!(on_tick(), Ok(UpdateDeadline::Continue(1))));
         assert!(POLL.get().is_some_and(|poll| !poll.busy));
     }
 
     #[test]
-    fn its_own_cpu_time_counts() {
+    fn cpu_time_of_the_thread_counts() {
         begin(Duration::from_secs(60), LONG);
         assert!(matches!(on_tick(), Ok(UpdateDeadline::Continue(1))));
         work(TICK);

@@ -18,7 +18,7 @@ impl SlowLane {
         }
     }
 
-    /// The runtime of the slow lane. None if the system gives no threads; the guest then stays in the fast lane.
+    /// The runtime of the slow lane. None if the system cannot start threads; the guest then stays in the fast lane.
     pub fn runtime(&self) -> Option<&Runtime> {
         let runtime = self.runtime.get_or_init(|| {
             tokio::runtime::Builder::new_multi_thread()
@@ -32,7 +32,8 @@ impl SlowLane {
             Ok(runtime) => Some(runtime),
             Err(error) => {
                 tracing::error!(
-                    "the slow lane has no threads: {error}; long-running guests stay on the threads that serve all requests"
+                    "cannot start threads for long-running handlers: {error}; they stay on the threads that serve all \
+                     requests; raise `ulimit -u`"
                 );
                 None
             }

@@ -90,7 +90,7 @@ impl Lines {
                     request,
                     ..
                 } = self;
-                tracing::warn!(target: "guest", %handler, request, "{stream}: output limit reached; the rest of this request is dropped");
+                tracing::warn!(target: "guest", %handler, request, "{stream}: the output limit of 64 KiB is reached; further output of this request is dropped");
             }
         }
     }
