@@ -51,8 +51,8 @@ fn idle_connections_use_little_memory() {
     let grown = server.memory().saturating_sub(memory);
     assert!(grown < 200 << 20, "{grown} bytes for 800 connections");
     drop(crowd);
-    server.wait_for_open_files(before, "a crowd that stayed");
-    server.assert_alive("a crowd that stayed");
+    server.wait_for_open_files(before, "many idle clients");
+    server.assert_alive("many idle clients");
 }
 
 /// A client sends ten thousand requests and reads no response. The buffered bytes of both are bounded.
@@ -74,7 +74,7 @@ fn bounds_the_memory_of_an_unread_pipeline() {
     }
     let grown = server.memory().saturating_sub(memory);
     assert!(grown < 100 << 20, "{grown} bytes for one connection");
-    server.assert_alive("a pipeline that nobody reads");
+    server.assert_alive("an unread pipeline");
     drop((client, stream));
     server.wait_for_open_files(before, "a pipeline");
 }
@@ -217,7 +217,7 @@ fn answers_an_ignored_upload_at_once() {
             server.assert_alive(target);
         }
     }
-    server.wait_for_open_files(before, "uploads that are not wanted");
+    server.wait_for_open_files(before, "ignored uploads");
 }
 
 /// Clients that only connect must not use up the open files that requests need.

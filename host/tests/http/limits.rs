@@ -378,7 +378,7 @@ fn answers_503_when_no_instance_is_free_in_time() {
     }
     finish(&mut first);
     finish(&mut second);
-    server.assert_alive("a full house");
+    server.assert_alive("a full server");
 }
 
 /// All requests in the queue are answered once the instance is free.

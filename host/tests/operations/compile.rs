@@ -39,7 +39,10 @@ fn finds_components_that_another_process_compiled() {
         let file = component(name);
         let folder = cache.at("belljar");
         let mut private = fs::DirBuilder::new();
-        private.mode(0o700).create(&folder).expect("it is made");
+        private
+            .mode(0o700)
+            .create(&folder)
+            .expect("the folder can be made");
         let output = compile(&file, &folder, 1 << 30);
         assert!(output.status.success(), "{name}: {output:?}");
         assert_eq!(compiled_in(&file, &cache.path()), Value::Null, "{name}");
@@ -58,7 +61,7 @@ fn rejects_other_files_with_one_line() {
     assert!(said.contains("not a WebAssembly component"), "{said}");
 }
 
-/// Users that run services often have no home folder.
+/// The users that services run as often have no home folder.
 #[test]
 fn uses_a_temporary_cache_without_a_home_folder() {
     let temporary = Site::new(&[]);
@@ -76,8 +79,8 @@ fn uses_a_temporary_cache_without_a_home_folder() {
         .start();
     assert_eq!(server.get("/").text(), "1");
     let folders = || {
-        let entries = fs::read_dir(temporary.path()).expect("it can be listed");
-        let names = entries.map(|entry| entry.expect("it can be read").file_name());
+        let entries = fs::read_dir(temporary.path()).expect("the folder can be listed");
+        let names = entries.map(|entry| entry.expect("the entry can be read").file_name());
         names
             .filter(|name| name.to_string_lossy().starts_with("belljar-"))
             .count()
@@ -87,7 +90,7 @@ fn uses_a_temporary_cache_without_a_home_folder() {
     let process = i32::try_from(server.process_id())
         .ok()
         .and_then(Pid::from_raw);
-    kill_process(process.expect("it runs"), Signal::TERM).expect("it is told");
+    kill_process(process.expect("the process runs"), Signal::TERM).expect("the signal can be sent");
     assert_eq!(server.wait(), Some(0));
-    assert_eq!(folders(), 0, "nothing is left behind");
+    assert_eq!(folders(), 0, "the temporary cache is removed");
 }

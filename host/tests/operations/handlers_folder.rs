@@ -194,7 +194,7 @@ fn starts_with_a_broken_handler_in_the_folder() {
     assert_eq!(
         (answer.status, answer.text().as_str()),
         (503, "503 Service Unavailable\n"),
-        "the files do not answer for it, and the page does not say why"
+        "the response is not a file, and its page does not give the reason"
     );
     site.write("handlers/b.wasm", &answering("mended"));
     server.wait_for_text("/b", "mended");
@@ -207,11 +207,12 @@ fn waits_for_a_slow_copy() {
     for _ in 0..10 {
         let site = Site::new(&[]);
         let server = serve(&site, "");
-        let mut file = fs::File::create(site.at("handlers/hello.wasm")).expect("it is made");
+        let mut file =
+            fs::File::create(site.at("handlers/hello.wasm")).expect("the file can be made");
         let mut longest_pause = Duration::ZERO;
         for piece in bytes.chunks(bytes.len() / 6) {
             let begin = Instant::now();
-            file.write_all(piece).expect("it is written");
+            file.write_all(piece).expect("the file can be written");
             // Long enough for the server to see an unchanged file, and try to load it.
             thread::sleep(Duration::from_millis(600));
             longest_pause = longest_pause.max(begin.elapsed());

@@ -70,7 +70,8 @@ fn request_until(over: &AtomicBool, mut client: Client) -> Vec<u32> {
 fn a_running_request_ends_on_its_first_version() {
     let site = Site::new(&[]);
     fs::create_dir_all(site.at("handlers")).expect("the folder can be made");
-    fs::copy(component("untrusted"), site.at("handlers/echo.wasm")).expect("it is copied");
+    fs::copy(component("untrusted"), site.at("handlers/echo.wasm"))
+        .expect("the file can be copied");
     let server = Server::options()
         .arg("--handlers")
         .arg(site.at("handlers"))

@@ -1,12 +1,11 @@
-//! The default guest: files beyond 4 GiB, and files that change while they are sent. Row 33 of the table of file
-//! behaviour.
+//! The default guest: files beyond 4 GiB, and files that change while they are sent.
 
 use std::io::{Seek, SeekFrom, Write};
 
 use crate::support::{Broken, Server, Site, head};
 
 #[test]
-fn row_33_a_file_beyond_4_gib() {
+fn sends_files_beyond_4_gib() {
     let site = Site::new(&[]);
     let length = 4 * GIB + 1_000_003;
     let mut file = site.sparse("big.bin", length);
@@ -25,7 +24,7 @@ fn row_33_a_file_beyond_4_gib() {
         ("bytes=0-4".to_owned(), 0, "first"),
         ("bytes=-4".to_owned(), length - 4, "last"),
         (format!("bytes={}-", length - 4), length - 4, "last"),
-        // Both sides of the place where 32 bits end.
+        // The ranges on both sides of the largest 32-bit offset.
         (
             format!("bytes={}-{}", 4 * GIB - 3, 4 * GIB + 2),
             4 * GIB - 3,
@@ -63,13 +62,13 @@ fn row_33_a_file_beyond_4_gib() {
     assert_eq!(
         client.get("/missing").status,
         404,
-        "and the connection goes on"
+        "the connection stays open"
     );
 }
 
-/// The client reads nothing until the file has been cut, so most of it cannot have been sent.
+/// The client reads nothing until the file is truncated, so most of the file cannot have been sent.
 #[test]
-fn row_33_a_file_that_shrinks_cuts_the_connection() {
+fn cuts_the_connection_when_a_file_shrinks() {
     let site = Site::new(&[("other.txt", "content")]);
     let length = 256 * 1024 * 1024;
     let file = site.sparse("shrinking.bin", length);
@@ -78,13 +77,13 @@ fn row_33_a_file_that_shrinks_cuts_the_connection() {
     client.send(head("GET", "/shrinking.bin", &[]));
     let answer = client.try_head().expect("a head");
     assert_eq!(answer.need("content-length"), length.to_string());
-    file.set_len(1024).expect("the file can be cut");
+    file.set_len(1024).expect("the file can be truncated");
     let arrived = client.skip(length);
     assert!(
         arrived < length,
-        "{arrived} bytes of a file that no longer has them"
+        "{arrived} bytes arrived of a file that was truncated"
     );
-    // Nothing else may come that could be taken for the rest.
+    // No other bytes may follow, because the client would take them for the rest of the file.
     assert_eq!(client.try_response(false).err(), Some(Broken::Closed));
     assert_eq!(server.get("/other.txt").text(), "content");
     assert_eq!(
@@ -96,7 +95,7 @@ fn row_33_a_file_that_shrinks_cuts_the_connection() {
 }
 
 #[test]
-fn row_33_a_file_that_grows_is_sent_as_long_as_it_was() {
+fn sends_a_growing_file_with_its_first_length() {
     let site = Site::new(&[]);
     let length = 64 * 1024 * 1024;
     let file = site.sparse("growing.bin", length);
@@ -112,12 +111,12 @@ fn row_33_a_file_that_grows_is_sent_as_long_as_it_was() {
     assert_eq!(
         client.get("/missing").status,
         404,
-        "the connection is in step"
+        "the next response belongs to the next request"
     );
 }
 
 #[test]
-fn a_client_that_leaves_in_the_middle_harms_nobody() {
+fn a_disconnect_during_a_file_does_not_disturb_others() {
     let site = Site::new(&[("other.txt", "content")]);
     site.sparse("big.bin", 256 * 1024 * 1024);
     let server = Server::of_site(&site);

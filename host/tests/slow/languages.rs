@@ -1,11 +1,12 @@
-//! The examples in Python and JavaScript, and the one that streams events: each is asked over a socket.
+//! The examples in Python and JavaScript, and the example `sse`, which streams events.
 
 use std::sync::Mutex;
 
 use crate::support::{Broken, Client, Response, Server, head};
 use serde_json::{Value, json};
 
-/// To compile such a component takes many seconds of all processors: one after the other, and each but once.
+/// Starts a server, one at a time: compiling such a component takes all processors for many seconds, and a component
+/// that is in the cache is not compiled again.
 fn started(handler: &str, arguments: &str) -> Server {
     static STARTING: Mutex<()> = Mutex::new(());
     let _one = STARTING
@@ -69,7 +70,7 @@ fn a_wsgi_application_answers() {
             );
         }
         let log = server.log();
-        // The last is what PEP 3333's checker says, of the application or of the server.
+        // The checker of PEP 3333 reports an AssertionError for a fault of the application or of the server.
         for complaint in ["Traceback", "without being closed", "AssertionError"] {
             assert!(!log.contains(complaint), "{handler}: {complaint}: {log}");
         }
@@ -93,7 +94,7 @@ fn the_environ_is_complete() {
         for (name, value) in [
             ("REQUEST_METHOD", json!("POST")),
             ("SCRIPT_NAME", json!("")),
-            // Bytes in disguise, one character for each.
+            // PEP 3333: each byte is passed as one character.
             ("PATH_INFO", json!("/environ/a/b\u{c3}\u{bc} ")),
             ("QUERY_STRING", json!("x=%41&y")),
             ("REQUEST_URI", json!("/environ/a%2Fb%C3%BC%20?x=%41&y")),
@@ -146,12 +147,12 @@ fn an_error_after_the_head_cuts_the_connection() {
     let broken = client.try_response(false).expect_err("a cut connection");
     assert!(matches!(broken, Broken::CutShort { .. }), "{broken:?}");
     server.wait_for_log("the reason", |line| line.contains("LookupError: too late"));
-    // Nothing of the response is out before all of it is there.
+    // belljar's own contract sends no byte before the response is complete, so the client gets an error response.
     let server = started("wsgi-everything-belljar", "");
     assert_eq!(server.get("/too-late").status, 500);
 }
 
-/// In lockstep: a piece goes up when the one before it has come back.
+/// The client sends a piece only after the last one has come back.
 #[test]
 fn content_is_streamed_through_a_wsgi_application() {
     let server = started("wsgi-everything", "");
@@ -172,18 +173,18 @@ fn content_is_streamed_through_a_wsgi_application() {
     assert_eq!(chunk(&mut client, &answer.expect("a head")), "");
 }
 
-/// As much as `/echo` reads at a time, in bytes.
+/// The number of bytes that `/echo` reads at a time.
 const PIECE: usize = 16384;
 
-/// The next chunk of a body; nothing at its end.
+/// The next chunk of a body. Empty at its end.
 fn chunk(client: &mut Client, answer: &Response) -> String {
     let chunk = client.try_chunk(answer).expect("a chunk");
     String::from_utf8(chunk).expect("text")
 }
 
-/// What the interpreter has drawn when it was frozen is not what every instance draws.
+/// The interpreter is initialized at build time. Each instance must seed its random numbers again.
 #[test]
-fn no_two_instances_of_python_share_their_chance() {
+fn instances_of_python_have_different_random_numbers() {
     let server = started("wsgi-everything", "");
     let answer = server.get("/chance").text();
     let other = server.get("/chance").text();
@@ -193,7 +194,7 @@ fn no_two_instances_of_python_share_their_chance() {
 }
 
 #[test]
-fn an_instance_of_python_may_be_kept() {
+fn an_instance_of_python_can_be_reused() {
     let server = started("wsgi-everything", "--reuse 100");
     let mut client = server.connect();
     for _ in 0..20 {
@@ -225,7 +226,7 @@ fn flask_runs_unmodified() {
     let answer = server.request("HEAD", "/hello/you", &[]);
     assert_eq!((answer.status, answer.need("content-length")), (200, "11"));
 
-    // Shorter and longer than what the host gathers of a response before it sends it.
+    // Lengths below and above the 64 KiB that the host gathers of a response before it sends the head.
     for length in [10, 65_500, 66_000, 100_000, 300_000] {
         let name = "n".repeat(length);
         let form = format!("name={name}");
@@ -250,7 +251,7 @@ fn pyramid_runs_unmodified() {
 }
 
 #[test]
-fn javascript_answers_by_the_own_contract() {
+fn javascript_implements_the_contract_of_belljar() {
     let server = started("js-hello", "");
     let long = "ü".repeat(100_000);
     for (method, target, content, status, body) in [
@@ -272,7 +273,7 @@ fn javascript_answers_by_the_own_contract() {
 }
 
 #[test]
-fn javascript_answers_fetch_events() {
+fn javascript_handles_fetch_events() {
     let server = started("js-fetch", "");
     for (method, target, content, status, body) in [
         ("GET", "/", "", 200, "Hello from a fetch event\n"),
@@ -303,7 +304,7 @@ fn javascript_answers_fetch_events() {
     }
 }
 
-/// The stream has no end of its own: what arrives was sent before it.
+/// The stream does not end, so an event that arrives was sent before the end of the response.
 #[test]
 fn events_are_sent_as_they_happen() {
     let server = started("sse", "");
