@@ -74,7 +74,7 @@ fn instantiate_and_call(bencher: Bencher, guest: Guest) {
         .bench_local_values(|request| call(&bench, request));
 }
 
-/// Calls an instance that was kept.
+/// Calls an instance from the idle pool.
 #[divan::bench(args = [Guest::Hello, Guest::Files], sample_count = 20_000, sample_size = 1)]
 fn call_kept(bencher: Bencher, guest: Guest) {
     let bench = Bench::new(&guest.component(), 10, u32::MAX);
@@ -99,7 +99,7 @@ fn whole_fresh(bencher: Bencher, guest: Guest) {
     bencher.bench_local(|| bench.runtime.block_on(whole(&bench, &mut connection)));
 }
 
-/// A whole request with a kept instance.
+/// A whole request with an instance from the idle pool.
 #[divan::bench(args = [Guest::Hello, Guest::Files], sample_count = 1_000, sample_size = 10)]
 fn whole_kept(bencher: Bencher, guest: Guest) {
     let bench = Bench::new(&guest.component(), 10, u32::MAX);

@@ -250,7 +250,7 @@ fn engine(max_instances: u32) -> Arc<Engine> {
 fn limits(max_instances: u32) -> Limits {
     Limits {
         max_instances,
-        queue_timeout: crate::support::PATIENCE,
+        queue_timeout: crate::support::WAIT_LIMIT,
         ..Limits::default()
     }
 }
@@ -315,6 +315,6 @@ async fn until_all_wait() {
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    let came = timeout(crate::support::PATIENCE, future).await;
+    let came = timeout(crate::support::WAIT_LIMIT, future).await;
     came.expect("the future completes in time")
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use crate::support::{PATIENCE, Peer, Server, Site, head, run};
+use crate::support::{Peer, Server, Site, WAIT_LIMIT, head, run};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
@@ -67,7 +67,7 @@ fn the_peer_gets_the_request_unchanged() {
         assert!(request.contains(part), "{part:?} is missing: {request}");
     }
     let body = received
-        .recv_timeout(PATIENCE)
+        .recv_timeout(WAIT_LIMIT)
         .expect("the peer got the body");
     assert_eq!(body, b"4\r\nword\r\n0\r\n\r\n");
 
@@ -452,7 +452,7 @@ fn an_outbound_request_ends_with_its_instance() {
     let answer = server.get(&format!("/leave?url={}", peer.url())).text();
     assert_eq!(answer, "left\n");
     if !peer.heads().is_empty() {
-        ends.recv_timeout(PATIENCE)
+        ends.recv_timeout(WAIT_LIMIT)
             .expect("the connection ends with the answer");
     }
 
@@ -463,7 +463,7 @@ fn an_outbound_request_ends_with_its_instance() {
         thread::yield_now();
     }
     drop(client);
-    ends.recv_timeout(PATIENCE)
+    ends.recv_timeout(WAIT_LIMIT)
         .expect("the connection ends with the client");
 }
 

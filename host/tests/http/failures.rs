@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, PATIENCE, Response, Server, Site, head, post};
+use crate::support::{Client, Response, Server, Site, WAIT_LIMIT, head, post};
 
 #[test]
 fn answers_500_when_a_handler_ends_without_a_response() {
@@ -459,7 +459,7 @@ fn occupying(server: &Server, target: &str) -> Client {
             if server.get("/hello").status == 503 && client.is_silent_for(glance) {
                 return client;
             }
-            assert!(begin.elapsed() < PATIENCE, "{target} never began");
+            assert!(begin.elapsed() < WAIT_LIMIT, "{target} never began");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Broken, Client, PATIENCE, Server, Site, handler_of, head, post, post_chunked,
+    Broken, Client, Server, Site, WAIT_LIMIT, handler_of, head, post, post_chunked,
 };
 
 #[test]
@@ -493,7 +493,7 @@ fn take_answered(clients: &mut Vec<Client>, count: usize) -> Vec<Client> {
     let mut answered = Vec::new();
     while answered.len() < count {
         assert!(
-            begin.elapsed() < PATIENCE,
+            begin.elapsed() < WAIT_LIMIT,
             "only {} answers",
             answered.len()
         );

@@ -11,5 +11,5 @@ mod hostile_clients;
 mod limits;
 mod persistence;
 mod rates;
-mod request_form;
+mod request_syntax;
 mod streaming;

@@ -145,7 +145,7 @@ fn wait_for_hello(server: &Server, status: u16, case: &str) {
     let begin = std::time::Instant::now();
     while server.get("/hello").status != status {
         assert!(
-            begin.elapsed() < crate::support::PATIENCE,
+            begin.elapsed() < crate::support::WAIT_LIMIT,
             "{case}: never {status}"
         );
     }

@@ -111,7 +111,7 @@ fn reports_why_a_component_does_not_run() {
         "(component (import \"acme:db/sql@1.0.0\" (instance)) (import \"wasi:io/poll@0.2.0\" (instance)))",
     );
     let missing = with_strange_imports();
-    for (name, bytes, contract, told) in [
+    for (name, bytes, contract, expected) in [
         (
             "core.wasm",
             &b"\0asm\x01\0\0\0"[..],
@@ -147,7 +147,7 @@ fn reports_why_a_component_does_not_run() {
         assert!(
             report["error"]
                 .as_str()
-                .is_some_and(|error| error.contains(told)),
+                .is_some_and(|error| error.contains(expected)),
             "{name}: {report}"
         );
         let served = run(["serve", "--listen", "127.0.0.1:0", "--handler", &file]);
@@ -169,7 +169,7 @@ fn reports_why_a_component_does_not_run() {
 #[test]
 fn rejects_wrong_command_lines() {
     let hello = component("hello").display().to_string();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&["check"][..], "FILE"),
         (&["check", "/no/such/file.wasm"], "/no/such/file.wasm"),
         (
@@ -194,7 +194,7 @@ fn rejects_wrong_command_lines() {
         assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
         assert_eq!(ended.stdout, "", "{arguments:?}");
         assert!(
-            ended.stderr.contains(told),
+            ended.stderr.contains(expected),
             "{arguments:?}: {}",
             ended.stderr
         );

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, PATIENCE, Server, Site, component, head, run};
+use crate::support::{Client, Server, Site, WAIT_LIMIT, component, head, run};
 
 #[test]
 fn prints_its_address_first() {
@@ -93,7 +93,7 @@ fn rejects_wrong_commands() {
     let file_grant = format!("{file}::/data");
     let handler = component("untrusted").display().to_string();
 
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&["serve", &missing][..], missing.as_str()),
         (&["serve", &file], &file),
         (&["serve", &folder, "--listen", "nonsense"], "nonsense"),
@@ -210,8 +210,8 @@ fn rejects_wrong_commands() {
         assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
         assert_eq!(ended.stdout, "", "{arguments:?}");
         assert!(
-            ended.stderr.contains(told),
-            "{arguments:?} does not mention {told}: {}",
+            ended.stderr.contains(expected),
+            "{arguments:?} does not mention {expected}: {}",
             ended.stderr
         );
         for word in ["panicked", "backtrace", "Caused by"] {
@@ -269,7 +269,7 @@ fn rejects_an_unreadable_folder() {
 
 #[test]
 fn prints_help_and_version() {
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&["--help"][..], "serve"),
         (&["serve", "--help"], "--max-body"),
         (&["get", "--help"], "HOST PORT PATH"),
@@ -282,7 +282,7 @@ fn prints_help_and_version() {
             "{arguments:?}"
         );
         assert!(
-            ended.stdout.contains(told),
+            ended.stdout.contains(expected),
             "{arguments:?}: {}",
             ended.stdout
         );
@@ -603,9 +603,9 @@ fn send_signal(server: &Server, signal: rustix::process::Signal) {
 /// Connections accepted before the listener closed may still succeed for a moment.
 fn assert_refused(address: SocketAddr) {
     let begin = Instant::now();
-    while TcpStream::connect_timeout(&address, PATIENCE).is_ok() {
+    while TcpStream::connect_timeout(&address, WAIT_LIMIT).is_ok() {
         assert!(
-            begin.elapsed() < PATIENCE,
+            begin.elapsed() < WAIT_LIMIT,
             "new connections are still accepted"
         );
         thread::sleep(Duration::from_millis(10));

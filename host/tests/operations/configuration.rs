@@ -192,8 +192,8 @@ fn reports_errors_with_their_positions() {
             .iter()
             .map(|line| format!("belljar.toml:{line}"))
             .collect();
-        let told: Vec<_> = ended.stdout.lines().collect();
-        if told != lines || ended.code != Some(1) || !ended.stderr.is_empty() {
+        let reported: Vec<_> = ended.stdout.lines().collect();
+        if reported != lines || ended.code != Some(1) || !ended.stderr.is_empty() {
             wrong.push(format!("{text}\n{ended:#?}\ninstead of {lines:#?}"));
         }
     }
@@ -286,7 +286,7 @@ fn accepts_valid_files() {
 fn rejects_wrong_command_lines() {
     let site = folder();
     let file = site.at("belljar.toml").display().to_string();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&["check", "--config", &file][..], "cannot be read"),
         (
             &["check", "--config", &file, "hello.wasm"],
@@ -311,7 +311,7 @@ fn rejects_wrong_command_lines() {
     ] {
         let ended = run(arguments);
         assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
-        assert!(ended.stderr.contains(told), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(expected), "{arguments:?}: {ended:?}");
     }
 }
 

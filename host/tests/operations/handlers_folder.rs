@@ -141,7 +141,7 @@ fn compilers_get_an_empty_environment() {
             break compiler;
         }
         assert!(
-            begin.elapsed() < crate::support::PATIENCE,
+            begin.elapsed() < crate::support::WAIT_LIMIT,
             "{}",
             server.log()
         );
@@ -150,7 +150,7 @@ fn compilers_get_an_empty_environment() {
     // Before exec the new process is a copy of the server.
     while !arguments(compiler).contains("compile") {
         assert!(
-            begin.elapsed() < crate::support::PATIENCE,
+            begin.elapsed() < crate::support::WAIT_LIMIT,
             "{}",
             server.log()
         );
@@ -317,7 +317,7 @@ fn sighup_reloads_everything() {
     let begin = std::time::Instant::now();
     while server.log().lines().filter(|line| refused(line)).count() < 2 {
         assert!(
-            begin.elapsed() < crate::support::PATIENCE,
+            begin.elapsed() < crate::support::WAIT_LIMIT,
             "{}",
             server.log()
         );

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::PATIENCE;
+use super::WAIT_LIMIT;
 
 /// A window of headless Chromium with an empty profile of its own. It is closed when the value is dropped.
 pub struct Browser {
@@ -75,7 +75,7 @@ impl Browser {
             if wanted(&last) {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "{what}: still {last}");
+            assert!(start.elapsed() < WAIT_LIMIT, "{what}: still {last}");
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -99,7 +99,7 @@ impl Browser {
         let request = minreq::post(format!("{}{path}", self.session))
             .with_header("Content-Type", "application/json")
             .with_body(body.to_string())
-            .with_timeout(PATIENCE.as_secs());
+            .with_timeout(WAIT_LIMIT.as_secs());
         let response = request.send().map_err(|error| error.to_string())?;
         let mut answer: Value =
             serde_json::from_slice(response.as_bytes()).map_err(|error| error.to_string())?;
@@ -114,7 +114,7 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // Ends Chromium, which would otherwise outlive the driver.
         let _ = minreq::delete(&self.session)
-            .with_timeout(PATIENCE.as_secs())
+            .with_timeout(WAIT_LIMIT.as_secs())
             .send();
         let _ = self.driver.kill();
         let _ = self.driver.wait();

@@ -9,7 +9,7 @@ use super::shown;
 
 /// The time after which a test gives up waiting. It guards against hanging and makes no demand on speed.
 /// It is shorter than the server's idle timeout, which would end a connection that the server has forgotten.
-pub const PATIENCE: Duration = Duration::from_secs(45);
+pub const WAIT_LIMIT: Duration = Duration::from_secs(45);
 
 /// The reason why there is no complete answer.
 #[derive(Debug, PartialEq)]
@@ -45,7 +45,7 @@ pub struct Response {
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
+        let stream = TcpStream::connect_timeout(&address, WAIT_LIMIT).expect("the server accepts");
         Client::over(stream)
     }
 
@@ -58,17 +58,17 @@ impl Client {
         socket
             .bind(&source.into())
             .expect("an address of this machine");
-        let connected = socket.connect_timeout(&address.into(), PATIENCE);
+        let connected = socket.connect_timeout(&address.into(), WAIT_LIMIT);
         connected.expect("the server accepts");
         Client::over(socket.into())
     }
 
     fn over(stream: TcpStream) -> Client {
         stream
-            .set_read_timeout(Some(PATIENCE))
+            .set_read_timeout(Some(WAIT_LIMIT))
             .expect("the socket takes a timeout");
         stream
-            .set_write_timeout(Some(PATIENCE))
+            .set_write_timeout(Some(WAIT_LIMIT))
             .expect("the socket takes a timeout");
         stream
             .set_nodelay(true)
@@ -109,9 +109,10 @@ impl Client {
         self.stream.try_clone().expect("the socket can be shared")
     }
 
-    pub fn set_patience(&mut self, patience: Duration) {
+    /// Sets how long a read waits for bytes.
+    pub fn set_read_timeout(&mut self, limit: Duration) {
         self.stream
-            .set_read_timeout(Some(patience))
+            .set_read_timeout(Some(limit))
             .expect("the socket takes a timeout");
     }
 
@@ -220,9 +221,9 @@ impl Client {
         if !self.buffer.is_empty() || self.peer_ended {
             return false;
         }
-        self.set_patience(moment);
+        self.set_read_timeout(moment);
         let silent = self.fill() == Err(Broken::TimedOut);
-        self.set_patience(PATIENCE);
+        self.set_read_timeout(WAIT_LIMIT);
         silent
     }
 

@@ -14,7 +14,7 @@ mod server;
 mod site;
 
 pub use browser::Browser;
-pub use client::{Broken, Client, PATIENCE, Response};
+pub use client::{Broken, Client, Response, WAIT_LIMIT};
 pub use peer::Peer;
 pub use program::{
     Ended, answering, belljar, component, component_for, handler_of, handler_that, program, run,

@@ -124,10 +124,10 @@ pub fn run<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Ended {
 }
 
 /// Waits for a child process and returns its exit code. Returns `None` and kills the child if that takes longer than
-/// `patience`.
-pub fn wait(child: &mut Child, patience: Duration) -> Option<Option<i32>> {
+/// `limit`.
+pub fn wait(child: &mut Child, limit: Duration) -> Option<Option<i32>> {
     let begin = Instant::now();
-    while begin.elapsed() < patience {
+    while begin.elapsed() < limit {
         if let Some(status) = child.try_wait().expect("the child can be waited for") {
             return Some(status.code());
         }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::client::{Client, PATIENCE, Response};
+use super::client::{Client, Response, WAIT_LIMIT};
 use super::program::{belljar, component, program, wait, with_cache};
 use super::{head, site::Site};
 
@@ -138,7 +138,7 @@ impl Server {
                 return;
             }
             assert!(
-                begin.elapsed() < PATIENCE,
+                begin.elapsed() < WAIT_LIMIT,
                 "the answer to {target} never became {what}; it is {} {}; log:\n{}",
                 answer.status,
                 answer.text(),
@@ -218,7 +218,7 @@ impl Server {
                 return line.to_owned();
             }
             assert!(
-                begin.elapsed() < PATIENCE,
+                begin.elapsed() < WAIT_LIMIT,
                 "the log never had {what}:\n{log}"
             );
             thread::sleep(Duration::from_millis(10));
@@ -252,7 +252,7 @@ impl Server {
                 return;
             }
             assert!(
-                begin.elapsed() < PATIENCE,
+                begin.elapsed() < WAIT_LIMIT,
                 "{open} files are open after {after}, and {most} were open before"
             );
             thread::sleep(Duration::from_millis(20));
@@ -273,7 +273,7 @@ impl Server {
             if threads.any(is_wanted) {
                 return;
             }
-            assert!(begin.elapsed() < PATIENCE, "no thread {name} was started");
+            assert!(begin.elapsed() < WAIT_LIMIT, "no thread {name} was started");
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -335,7 +335,7 @@ pub fn start_unread(arguments: &[&str]) -> (SocketAddr, Child) {
     // The pipe stays open as long as this process lives: otherwise writing to it would fail.
     std::mem::forget(reader);
     let lines = lines_of(child.stdout.take().expect("the output is piped"));
-    let url = lines.recv_timeout(PATIENCE).expect("a line of output");
+    let url = lines.recv_timeout(WAIT_LIMIT).expect("a line of output");
     let address = address_of(&url).expect("the first line is a URL");
     (address, child)
 }
