@@ -1,7 +1,8 @@
 //! Finds the components in a folder of handlers.
 //!
-//! Names that begin with a dot or an underscore are skipped. Symbolic links are followed wherever they lead: whoever may
-//! create a link in this folder may also put a component into it, and tools that deploy whole folders rely on links.
+//! Names that begin with a dot or an underscore are skipped. Symbolic links are followed wherever they lead: a user
+//! who may create a link in this folder may also put a component into it, and tools that deploy whole folders rely on
+//! links.
 
 use std::fs::{self, DirEntry, Metadata};
 use std::io;

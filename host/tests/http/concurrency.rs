@@ -211,7 +211,7 @@ fn cuts_off_a_client_that_never_stops_sending() {
             "the server read 2 GB without closing the connection"
         );
     }
-    server.assert_alive("a torrent");
+    server.assert_alive("an endless request body");
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest);
 }

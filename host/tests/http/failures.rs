@@ -260,7 +260,7 @@ fn limits_memory_without_ending_the_handler() {
     );
     assert_eq!(server.get("/memory-trap").status, 500);
     assert_eq!(server.get("/big-body?n=100000").body.len(), 100_000);
-    server.assert_alive("memory hogs");
+    server.assert_alive("handlers that use all memory");
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn limits_the_open_files_of_a_handler() {
     let mut hoarder = server.connect();
     hoarder.send(head("GET", "/open-many?ms=50000", &[]));
     for _ in 0..20 {
-        server.assert_alive("the opening of many files");
+        server.assert_alive("opening many files");
         std::thread::sleep(Duration::from_millis(50));
         assert_eq!(
             server.get("/file?path=/index.html").text(),
@@ -309,7 +309,7 @@ fn a_fifo_blocks_no_other_requests() {
         client.send(head("GET", "/fifo?path=/fifo", &[]));
     }
     for _ in 0..10 {
-        server.assert_alive("openings of a FIFO");
+        server.assert_alive("opening a FIFO");
         assert_eq!(server.get("/file?path=/index.html").text(), "page");
     }
     for client in &mut waiting {
@@ -439,7 +439,7 @@ fn frees_the_instance_when_the_client_disconnects() {
         client.send(head("POST", "/echo", &fields));
         match client.response().status {
             100 => break client,
-            // The instance of the request before is not free yet.
+            // The instance of the previous request is not free yet.
             status => assert_eq!(status, 503),
         }
     };
@@ -454,7 +454,7 @@ fn occupying(server: &Server, target: &str) -> Client {
     loop {
         let mut client = server.connect();
         client.send(head("GET", target, &[]));
-        // An answer is a refusal: the instance of the request before was not free yet.
+        // An answer is a refusal: the instance of the previous request was not free yet.
         while client.is_silent_for(glance) {
             if server.get("/hello").status == 503 && client.is_silent_for(glance) {
                 return client;
@@ -464,5 +464,5 @@ fn occupying(server: &Server, target: &str) -> Client {
     }
 }
 
-/// Little, because the slow lane gets next to nothing on a machine that is busy with other programs.
+/// The CPU limit is low, because the slow lane gets little time on a machine that is busy with other programs.
 const SHORT: &str = "--cpu 20ms --timeout 20s";

@@ -46,7 +46,7 @@ fn idle_connections_use_little_memory() {
         ));
     }
     for _ in 0..20 {
-        server.assert_alive("a crowd");
+        server.assert_alive("800 connections that stay open");
     }
     let grown = server.memory().saturating_sub(memory);
     assert!(grown < 200 << 20, "{grown} bytes for 800 connections");
@@ -256,7 +256,7 @@ fn settled(server: &Server) -> usize {
     // One of them is this connection.
     let before = server.open_files() - 1;
     drop(busy);
-    server.assert_alive("nothing yet");
+    server.assert_alive("the start");
     server.wait_for_open_files(before, "the first requests");
     before
 }

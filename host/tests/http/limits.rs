@@ -209,7 +209,7 @@ fn idle_timeout_closes_without_a_response() {
     assert_eq!(silent.try_response(false).err(), Some(Broken::Closed));
     let mut client = server.connect();
     assert_eq!(client.get("/hello").status, 200);
-    client.assert_closed("an answer and then nothing");
+    client.assert_closed("the idle timeout");
 }
 
 /// The client reads slowly but never stops.

@@ -54,8 +54,10 @@ fn limits_each_client_on_its_own() {
             .filter(|answer| answer.status == 200);
         assert_eq!(passing.count(), answered, "{source:?}");
     }
-    server.wait_for_log("the one limit", |line| line.contains("2/h (client-rate)"));
-    server.wait_for_log("the other limit", |line| line.contains("5/h (rate)"));
+    server.wait_for_log("the refusal by --client-rate", |line| {
+        line.contains("2/h (client-rate)")
+    });
+    server.wait_for_log("the refusal by --rate", |line| line.contains("5/h (rate)"));
 }
 
 /// The only instance is busy. Refused requests must not wait for it.

@@ -437,7 +437,9 @@ fn verbose_logs_both_heads() {
         server.wait_for_log(line, |found| found.trim_end().eq_ignore_ascii_case(line));
     }
     server.exchange(b"GET /hello HTTP/1.1\r\nHost: localhost\r\nX: \xc2\x9b31m\xff\r\n\r\n");
-    server.wait_for_log("the strange field", |line| line.starts_with("> X: "));
+    server.wait_for_log("the field with control characters", |line| {
+        line.starts_with("> X: ")
+    });
     assert!(
         !server.log().contains('\u{9b}'),
         "a control character of the client reached the terminal"
@@ -517,7 +519,7 @@ fn finishes_requests_in_flight_after_a_signal() {
         assert_eq!(in_flight.response().status, 100);
 
         send_signal(&server, signal);
-        idle.assert_closed("the signal: nothing was in flight here");
+        idle.assert_closed("the signal, without a request in flight");
         assert_refused(server.address);
         in_flight.send("hello");
         let answer = in_flight.response();
@@ -538,7 +540,7 @@ fn cuts_requests_after_the_grace_period() {
     for (client, target) in &mut clients {
         client.send(head("GET", target, &[]));
     }
-    server.assert_alive("two that go on for long");
+    server.assert_alive("the start of two long requests");
     send_signal(&server, rustix::process::Signal::TERM);
     assert_eq!(server.wait(), Some(0), "log:\n{}", server.log());
     for (client, target) in &mut clients {
