@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::chunked_decoder::ChunkError;
+use crate::limits::MAX_FIELDS;
 
 /// Why the server refuses a request. The server answers it itself and closes the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +77,9 @@ impl fmt::Display for Reject {
             Self::Target => "the request target is malformed",
             Self::Version => "the HTTP version is neither 1.0 nor 1.1",
             Self::HeadTooLarge => "the head exceeds its maximum size (--max-head)",
-            Self::TooManyFields => "the head has more than 128 field lines",
+            Self::TooManyFields => {
+                return write!(f, "the head has more than {MAX_FIELDS} field lines");
+            }
             Self::BareLineFeed => "a line of the head ends in LF without CR",
             Self::Field => "a field line is malformed",
             Self::HostMissing => "the Host field is missing",
