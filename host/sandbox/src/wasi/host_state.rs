@@ -17,6 +17,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::filesystem::last_opened::LastOpened;
 #[cfg(target_os = "linux")]
 use super::filesystem::lookup::{LookupHost, LookupView};
+use super::filesystem::preopens::PreopensView;
 use super::grants::Grants;
 use super::keyvalue;
 use super::outbound;
@@ -40,7 +41,8 @@ pub(crate) struct HostState {
     #[cfg(target_os = "linux")]
     last_opened: Option<LastOpened>,
     grants: Arc<Grants>,
-    filesystem: WasiFilesystemCtx,
+    /// The folders, for the file operations that wasmtime-wasi implements. Made when the guest first needs them.
+    filesystem: Option<WasiFilesystemCtx>,
     /// Standard streams, clocks, random numbers and sockets. Made when the guest first uses one; most guests never do.
     wasi: Option<Box<WasiCtx>>,
     http: WasiHttpCtx,
@@ -76,7 +78,7 @@ impl HostState {
             recorder: output.map(Recorder::new),
             #[cfg(target_os = "linux")]
             last_opened: None,
-            filesystem: grants.filesystem.context().clone(),
+            filesystem: None,
             grants,
             wasi: None,
             http: WasiHttpCtx::new(),
@@ -97,9 +99,18 @@ impl HostState {
     }
 
     pub fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
+        let grants = &self.grants;
+        let context = || grants.filesystem.context().clone();
         WasiFilesystemCtxView {
-            ctx: &mut self.filesystem,
+            ctx: self.filesystem.get_or_insert_with(context),
             table: &mut self.table,
+        }
+    }
+
+    pub fn preopens(&mut self) -> PreopensView<'_> {
+        PreopensView {
+            table: &mut self.table,
+            preopens: self.grants.filesystem.preopens(),
         }
     }
 

@@ -7,6 +7,7 @@ use wasmtime_wasi::p2::bindings::clocks::wall_clock;
 use wasmtime_wasi::p2::bindings::filesystem;
 use wasmtime_wasi_io::bindings::wasi::io;
 
+use super::filesystem::preopens;
 #[cfg(target_os = "linux")]
 use super::filesystem::{lookup, open};
 use super::grants::Grants;
@@ -24,10 +25,7 @@ pub(crate) fn link(linker: &mut Linker<HostState>, grants: &Grants) -> wasmtime:
     io::streams::add_to_linker::<HostState, HasTable>(linker, table)?;
     environment::add_to_linker::<HostState, HasState>(linker, |state| state)?;
     wall_clock::add_to_linker::<HostState, HasState>(linker, |state| state)?;
-    filesystem::preopens::add_to_linker::<HostState, WasiFilesystem>(
-        linker,
-        HostState::filesystem,
-    )?;
+    preopens::link(linker, HostState::preopens)?;
     filesystem::types::add_to_linker::<HostState, WasiFilesystem>(linker, HostState::filesystem)?;
     #[cfg(target_os = "linux")]
     if open::is_available() {

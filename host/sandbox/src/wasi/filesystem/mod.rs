@@ -8,6 +8,7 @@ pub(crate) mod lookup;
 mod negative_cache;
 #[cfg(target_os = "linux")]
 pub(crate) mod open;
+pub(crate) mod preopens;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -18,6 +19,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx};
 
 #[cfg(target_os = "linux")]
 use negative_cache::NegativeCache;
+use preopens::Preopens;
 
 /// A folder of the host, and its name in the guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +63,7 @@ pub enum Access {
 /// The folders of a handler, opened once and shared by all its instances.
 pub(crate) struct FileSystem {
     context: WasiFilesystemCtx,
+    preopens: Preopens,
     /// The context for WASI 0.3, whose operations never run on the guest's own thread.
     async_context: WasiFilesystemCtx,
     is_empty: bool,
@@ -82,8 +85,10 @@ impl FileSystem {
             && preopens
                 .iter()
                 .all(|preopen| preopen.access == Access::ReadOnly);
+        let granted = context(preopens, on_thread)?;
         Ok(Self {
-            context: context(preopens, on_thread)?,
+            preopens: Preopens::of(&granted)?,
+            context: granted,
             async_context: context(preopens, false)?,
             is_empty: preopens.is_empty(),
             on_thread,
@@ -99,6 +104,10 @@ impl FileSystem {
 
     pub fn context(&self) -> &WasiFilesystemCtx {
         &self.context
+    }
+
+    pub fn preopens(&self) -> &Preopens {
+        &self.preopens
     }
 
     pub fn async_context(&self) -> &WasiFilesystemCtx {
