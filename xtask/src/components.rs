@@ -5,12 +5,12 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use xtask::{digest, section, workspace};
 
 use crate::packages::HANDLERS;
 use crate::process::call;
-use crate::targets;
+use crate::{relink, targets};
 
 /// Builds the default guest and writes `guest/default/guest.wasm`, which contains the digest of its sources.
 pub fn guest() -> Result<()> {
@@ -27,8 +27,13 @@ pub fn guest() -> Result<()> {
     // Computed after the build, which may have updated Cargo.lock.
     let sources = digest::of_sources(root)?;
     let built = artifacts().join("belljar_default_guest.wasm");
-    let mut component =
-        fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    let built = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    let mut component = relink::link_shim(&built).map_err(|error| {
+        anyhow!(
+            "cannot link the shim of the default guest into its main module: {error:#}; if wit-component builds it \
+             differently now, change xtask/src/relink"
+        )
+    })?;
     section::append(&mut component, digest::SECTION, sources.as_bytes());
     let embedded = root.join("guest/default/guest.wasm");
     fs::write(&embedded, &component)

@@ -6,6 +6,7 @@
 //!
 //! The sources are everything that determines what the component does:
 //! - the guest's Rust files and manifest (not its `tests` folder), and the contract in `wit/`;
+//! - the part of this program that links the shim of the built component into its main module (not its tests);
 //! - the toolchain file;
 //! - the guest's profile in the workspace's manifest, and the dependencies that members inherit;
 //! - the version and checksum of each package in Cargo.lock that the guest depends on. So an update of a library that
@@ -25,7 +26,7 @@ pub const SECTION: &str = "belljar:sources";
 /// The digest of the guest's sources in the repository at `root`, in hex.
 pub fn of_sources(root: &Path) -> Result<String> {
     let mut parts = Vec::new();
-    for folder in ["guest/default", "wit"] {
+    for folder in ["guest/default", "wit", "xtask/src/relink"] {
         add_folder(root, folder, &mut parts)?;
     }
     add_file(root, "rust-toolchain.toml", &mut parts)?;
@@ -61,10 +62,11 @@ fn add_folder(root: &Path, folder: &str, parts: &mut Vec<(String, String)>) -> R
     for entry in entries {
         let entry = entry?;
         let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        if TESTS.contains(&&*path) {
+            continue;
+        }
         if entry.file_type()?.is_dir() {
-            if path != TESTS {
-                add_folder(root, &path, parts)?;
-            }
+            add_folder(root, &path, parts)?;
         } else if [".rs", ".wit", "/Cargo.toml"]
             .iter()
             .any(|end| path.ends_with(end))
@@ -136,7 +138,7 @@ fn locked(lock: &Table, package: &str) -> String {
 
 const PACKAGE: &str = "belljar-default-guest";
 const PROFILE: &str = "guest";
-const TESTS: &str = "guest/default/tests";
+const TESTS: [&str; 2] = ["guest/default/tests", "xtask/src/relink/tests.rs"];
 
 #[cfg(test)]
 mod tests {

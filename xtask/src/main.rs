@@ -11,6 +11,7 @@ mod languages;
 mod library;
 mod packages;
 mod process;
+mod relink;
 mod rust_toolchain;
 mod sources;
 mod targets;
