@@ -7,8 +7,8 @@ use wasmtime_wasi::OpenMode;
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::DynInputStream;
 
+use super::adapter::WorldAdapter;
 use super::body_stream::BodyStream;
-use super::contract::Contract;
 use super::outgoing::Early;
 use crate::failure::Failure;
 use crate::wasi::host_state::HostState;
@@ -30,7 +30,7 @@ mod bindings {
 /// belljar's own contract.
 pub(crate) struct Belljar;
 
-impl Contract for Belljar {
+impl WorldAdapter for Belljar {
     type Linked = HandlerPre<HostState>;
     type Exports = Handler;
 

@@ -1,4 +1,4 @@
-//! The worlds that a component may be built for, each in a file of its own behind the trait [`Contract`].
+//! The worlds that a component may be built for, each in a file of its own behind the trait [`WorldAdapter`].
 //!
 //! A component's exports tell its world, before it is compiled ([`ImportsAndExports`]). To add a world, write its file
 //! and add a line to `worlds!` below.
@@ -7,9 +7,9 @@
 //! - [`imports_and_exports`] reads the names that a component imports and exports.
 //! - [`request`], [`body_stream`] and [`outgoing`] convert requests and responses for them.
 
+mod adapter;
 mod belljar;
 mod body_stream;
-mod contract;
 mod imports_and_exports;
 mod outgoing;
 mod request;
@@ -25,8 +25,8 @@ use wasmtime::component::{Component, Linker};
 use crate::failure::Failure;
 use crate::runtime::shared_instance::SharedInstance;
 use crate::wasi::host_state::HostState;
+use adapter::WorldAdapter;
 use belljar_http::{Request, Response};
-use contract::Contract;
 
 pub(crate) use imports_and_exports::ImportsAndExports;
 pub(crate) use outgoing::Early;
@@ -34,7 +34,7 @@ pub(crate) use wasi_http_03::Job;
 
 /// Defines the enums over all worlds, and their dispatch. Of several worlds that a component exports the first counts.
 macro_rules! worlds {
-    ($($(#[$doc:meta])* $world:ident: $contract:ty,)*) => {
+    ($($(#[$doc:meta])* $world:ident: $adapter:ty,)*) => {
         /// A world: how a component is called.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum World {
@@ -43,12 +43,12 @@ macro_rules! worlds {
 
         /// A linked component, its exports looked up once for all instances.
         pub(crate) enum LinkedComponent {
-            $($world(<$contract as Contract>::Linked),)*
+            $($world(<$adapter as WorldAdapter>::Linked),)*
         }
 
         /// The exports of an instance.
         pub(crate) enum Exports {
-            $($world(<$contract as Contract>::Exports),)*
+            $($world(<$adapter as WorldAdapter>::Exports),)*
         }
 
         impl World {
@@ -57,7 +57,7 @@ macro_rules! worlds {
                 let exports = |is_export: fn(&str) -> bool| {
                     component.exports.iter().any(|export| is_export(export))
                 };
-                $(if exports(<$contract>::is_export) {
+                $(if exports(<$adapter>::is_export) {
                     return Some(Self::$world);
                 })*
                 None
@@ -66,14 +66,14 @@ macro_rules! worlds {
             /// Whether the guest may go on after the head of its response.
             pub(crate) fn streams(self) -> bool {
                 match self {
-                    $(Self::$world => <$contract>::STREAMS,)*
+                    $(Self::$world => <$adapter>::STREAMS,)*
                 }
             }
 
             /// Whether the world itself provides an import.
             pub(crate) fn provides(self, import: &str) -> bool {
                 match self {
-                    $(Self::$world => <$contract>::provides(import),)*
+                    $(Self::$world => <$adapter>::provides(import),)*
                 }
             }
 
@@ -85,7 +85,7 @@ macro_rules! worlds {
             ) -> wasmtime::Result<LinkedComponent> {
                 let component = linker.instantiate_pre(component)?;
                 Ok(match self {
-                    $(Self::$world => LinkedComponent::$world(<$contract>::link(component)?),)*
+                    $(Self::$world => LinkedComponent::$world(<$adapter>::link(component)?),)*
                 })
             }
         }
@@ -94,7 +94,7 @@ macro_rules! worlds {
             /// The world's name, with its package and version.
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self {
-                    $(Self::$world => <$contract>::NAME,)*
+                    $(Self::$world => <$adapter>::NAME,)*
                 })
             }
         }
@@ -110,7 +110,7 @@ macro_rules! worlds {
             pub async fn instantiate(&self, store: &mut Store<HostState>) -> wasmtime::Result<Exports> {
                 Ok(match self {
                     $(Self::$world(component) => {
-                        Exports::$world(<$contract>::instantiate(component, store).await?)
+                        Exports::$world(<$adapter>::instantiate(component, store).await?)
                     })*
                 })
             }
@@ -128,7 +128,7 @@ macro_rules! worlds {
             ) -> Result<Option<Response>, Failure> {
                 match self {
                     $(Self::$world(exports) => {
-                        <$contract>::answer(store, exports, request, client, early).await
+                        <$adapter>::answer(store, exports, request, client, early).await
                     })*
                 }
             }

@@ -7,7 +7,7 @@ use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 
-use super::contract::Contract;
+use super::adapter::WorldAdapter;
 use super::outgoing::{Early, Outgoing};
 use super::request;
 use crate::failure::Failure;
@@ -17,7 +17,7 @@ use belljar_http::{Request, Response};
 /// `wasi:http/proxy@0.2`.
 pub(crate) struct WasiHttp02;
 
-impl Contract for WasiHttp02 {
+impl WorldAdapter for WasiHttp02 {
     type Linked = ProxyPre<HostState>;
     type Exports = Proxy;
 

@@ -17,7 +17,7 @@ use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use wasmtime_wasi_http::{Error, FieldMap, WasiBody, WasiHttpView};
 
-use super::contract::Contract;
+use super::adapter::WorldAdapter;
 use super::outgoing::{Early, Outgoing};
 use super::request;
 use crate::failure::Failure;
@@ -28,7 +28,7 @@ use belljar_http::{Request, Response};
 /// `wasi:http/service@0.3`.
 pub(crate) struct WasiHttp03;
 
-impl Contract for WasiHttp03 {
+impl WorldAdapter for WasiHttp03 {
     type Linked = ServicePre<HostState>;
     type Exports = Service;
 

@@ -9,7 +9,7 @@ use crate::wasi::host_state::HostState;
 use belljar_http::{Request, Response};
 
 /// A world that a component may be built for: a request goes in, a response comes out.
-pub(crate) trait Contract {
+pub(crate) trait WorldAdapter {
     /// A linked component, its exports looked up once for all instances.
     type Linked;
     /// The exports of an instance.
@@ -21,10 +21,10 @@ pub(crate) trait Contract {
     /// Whether the guest may go on after the head of its response.
     const STREAMS: bool;
 
-    /// Whether a component with this export follows the contract.
+    /// Whether a component with this export follows the world.
     fn is_export(name: &str) -> bool;
 
-    /// Whether the contract itself provides an import.
+    /// Whether the world itself provides an import.
     fn provides(import: &str) -> bool;
 
     /// Looks up the exports of a component.
@@ -37,7 +37,7 @@ pub(crate) trait Contract {
     ) -> wasmtime::Result<Self::Exports>;
 
     /// Runs one request in an instance, to the end of the guest's work. None if the response went ahead of that end
-    /// through `early`, which contracts that [stream](Self::STREAMS) need. `client` is the client's address.
+    /// through `early`, which worlds that [stream](Self::STREAMS) need. `client` is the client's address.
     async fn answer(
         store: &mut Store<HostState>,
         exports: &Self::Exports,
