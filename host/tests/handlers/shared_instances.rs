@@ -96,5 +96,6 @@ fn a_lost_client_does_not_end_the_other_requests() {
 fn rejects_a_concurrency_above_reuse() {
     let ended = run(["serve", "--concurrency", "2"]);
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    assert!(ended.stderr.contains("--reuse 2"), "{ended:?}");
+    let expected = "concurrency (2) is greater than reuse (1)";
+    assert!(ended.stderr.contains(expected), "{ended:?}");
 }
