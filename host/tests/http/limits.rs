@@ -432,7 +432,7 @@ fn max_queue_limits_waiting_requests() {
 #[test]
 fn total_memory_limits_all_instances_together() {
     for reuse in ["", "--reuse 100"] {
-        let server = Server::of_untrusted(&format!("--total-memory 8MiB {reuse}"));
+        let server = Server::of_untrusted(&format!("--memory 8MiB --total-memory 8MiB {reuse}"));
         let used = server.get("/hello");
         assert_eq!(used.status, 200, "{}", server.log());
         let mut readers = Vec::new();
