@@ -1,6 +1,6 @@
 //! A guestbook: a form, a key-value store, and a page that safely shows what strangers wrote.
 //!
-//! `route` shows everything on one screen. It accesses the store through [`store::Store`], so native tests cover it.
+//! `route` shows everything on one screen. It accesses the store through `store::Store`, so native tests cover it.
 // In a native build only the tests call the handler.
 #![cfg_attr(not(any(target_family = "wasm", test)), allow(dead_code))]
 
