@@ -90,7 +90,7 @@ async fn feed(mut body: Body, sender: BodySender) {
     }
 }
 
-/// Converts an answer. Its body holds the lease of the instance until it has been sent.
+/// Converts an answer. A streamed body holds the lease of the instance, whose guest is still writing it.
 async fn respond(answer: Answer) -> Response {
     let Answer { response, lease } = answer;
     let mut builder = Response::builder().status(response.status());

@@ -7,7 +7,8 @@ use tokio::runtime::Runtime;
 /// The threads of the slow lane. They start when the first guest needs them.
 pub(crate) struct SlowLane {
     threads: usize,
-    runtime: OnceLock<std::io::Result<Runtime>>,
+    /// None once the system could not start them.
+    runtime: OnceLock<Option<Runtime>>,
 }
 
 impl SlowLane {
@@ -20,30 +21,30 @@ impl SlowLane {
 
     /// The runtime of the slow lane. None if the system cannot start threads; the guest then stays in the fast lane.
     pub fn runtime(&self) -> Option<&Runtime> {
-        let runtime = self.runtime.get_or_init(|| {
-            tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(self.threads)
-                .thread_name("slow-lane")
-                .on_thread_start(lower_priority)
-                .enable_all()
-                .build()
-        });
-        match runtime {
-            Ok(runtime) => Some(runtime),
-            Err(error) => {
-                tracing::error!(
-                    "cannot start threads for long-running handlers: {error}; they stay on the threads that serve all \
-                     requests; raise `ulimit -u`"
-                );
-                None
-            }
-        }
+        self.runtime
+            .get_or_init(|| {
+                tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(self.threads)
+                    .thread_name("slow-lane")
+                    .on_thread_start(lower_priority)
+                    .enable_all()
+                    .build()
+                    .inspect_err(|error| {
+                        // Here, so that the log has one line and not one for each guest.
+                        tracing::error!(
+                            "cannot start threads for long-running handlers: {error}; they stay on the threads that \
+                             serve all requests; raise `ulimit -u`"
+                        );
+                    })
+                    .ok()
+            })
+            .as_ref()
     }
 }
 
 impl Drop for SlowLane {
     fn drop(&mut self) {
-        if let Some(Ok(runtime)) = self.runtime.take() {
+        if let Some(Some(runtime)) = self.runtime.take() {
             // Dropping a runtime waits for its threads, which is not allowed within another runtime.
             runtime.shutdown_background();
         }
