@@ -4,6 +4,7 @@ mod connection_ends;
 mod request_bodies;
 mod request_heads;
 mod responses;
+mod splits;
 
 use std::future::pending;
 use std::sync::Arc;
@@ -40,13 +41,17 @@ impl Received {
     }
 }
 
-/// Sends `request` in pieces of `step` bytes, with a pause after each, and closes the client's side. Returns all bytes
-/// that the server sends.
+/// Sends `request` in pieces of `step` bytes, as [`exchange_pieces`] does.
 async fn exchange(request: &[u8], step: usize, limits: &Limits) -> Vec<u8> {
+    let pieces = request.chunks(step).map(Bytes::copy_from_slice);
+    exchange_pieces(pieces.collect(), limits).await
+}
+
+/// Sends `pieces`, with a pause after each, and closes the client's side. Returns all bytes that the server sends.
+async fn exchange_pieces(pieces: Vec<Bytes>, limits: &Limits) -> Vec<u8> {
     let (client, server) = duplex(1 << 20);
     let server = tokio::spawn(serve(server, Arc::new(limits.clone())));
     let (mut reader, mut writer) = tokio::io::split(client);
-    let pieces: Vec<_> = request.chunks(step).map(Bytes::copy_from_slice).collect();
     let sender = tokio::spawn(async move {
         for piece in pieces {
             // The server may have closed the connection.
