@@ -7,6 +7,7 @@ mod browser;
 mod cargo_component;
 mod checks;
 mod components;
+mod deny;
 mod languages;
 mod library;
 mod packages;
@@ -46,6 +47,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "lint" if rest.is_empty() => checks::lint(),
         "lint" if rest == ["--components"] => checks::lint_components(),
         "doc" => checks::document(),
+        "deny" => deny::run(),
         "setup" => setup(),
         test::TOOLS => test::tools(),
         "guest" => components::guest(),
@@ -88,6 +90,7 @@ Commands:
                WebAssembly targets nor a browser nor other tool chains
   lint         Check the format and the lints; with --components, check the lints of the WebAssembly components
   doc          Build the API documentation and fail on warnings
+  deny         Check the licences and sources of all dependencies against deny.toml, and warn of duplicates
   setup        Install the targets wasm32-wasip1 and wasm32-wasip2, Chromium and chromedriver
   tools        Install Chromium, chromedriver, cargo-component and the tool chains of Python and JavaScript, and build
                the handlers in Python and JavaScript
