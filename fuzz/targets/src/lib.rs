@@ -6,11 +6,17 @@
 //! The targets use the public functions of the crates, so that nothing becomes public for their sake.
 
 mod chunked;
+#[cfg(feature = "sandbox")]
+mod component;
+#[cfg(feature = "sandbox")]
+mod config;
 mod connection;
 mod files;
 mod head;
 mod readers;
 mod response;
+#[cfg(feature = "sandbox")]
+mod routes;
 mod site;
 mod split;
 mod transport;
@@ -42,6 +48,21 @@ pub const ALL: &[Target] = &[
     Target {
         name: "files",
         run: files::run,
+    },
+    #[cfg(feature = "sandbox")]
+    Target {
+        name: "routes",
+        run: routes::run,
+    },
+    #[cfg(feature = "sandbox")]
+    Target {
+        name: "config",
+        run: config::run,
+    },
+    #[cfg(feature = "sandbox")]
+    Target {
+        name: "component",
+        run: component::run,
     },
 ];
 

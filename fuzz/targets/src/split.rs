@@ -7,13 +7,14 @@ pub fn whole(data: &[u8]) -> Vec<Bytes> {
     vec![Bytes::copy_from_slice(data)]
 }
 
-/// Pieces of 1 to 16 bytes. Their lengths depend on the bytes only, so that a failure can be repeated.
+/// Pieces of 1 to 64 bytes, most of them short. Their lengths depend on the bytes only, so that a failure can be repeated.
 pub fn pieces(data: &[u8]) -> Vec<Bytes> {
     let mut random = Random::new(data);
     let mut rest = data;
     let mut pieces = Vec::new();
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(random.below(16).saturating_add(1).min(rest.len()));
+        let longest = 1 << random.below(7);
+        let (piece, after) = rest.split_at((1 + random.below(longest)).min(rest.len()));
         pieces.push(Bytes::copy_from_slice(piece));
         rest = after;
     }
