@@ -14,6 +14,7 @@ mod packages;
 mod process;
 mod relink;
 mod rust_toolchain;
+mod soak;
 mod sources;
 mod targets;
 mod test;
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &str, rest: &[String]) -> Result<()> {
-    if !["bench", "lint", "test"].contains(&command) && !rest.is_empty() {
+    if !["bench", "lint", "soak", "test"].contains(&command) && !rest.is_empty() {
         bail!("unexpected argument `{}`\n\n{}", rest.join(" "), usage());
     }
     match command {
@@ -55,6 +56,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "site" => site::renew(&workspace::root().join("examples/site")),
         "bench" => bench::run(rest),
         "count" => bench::count::run(),
+        "soak" => soak::run(rest),
         "" | "help" | "-h" | "--help" => {
             println!("{}", usage());
             Ok(())
@@ -75,7 +77,7 @@ fn handlers() -> Result<()> {
 }
 
 fn usage() -> String {
-    format!("{USAGE}\n{}", bench::USAGE)
+    format!("{USAGE}\n{}\n{}", bench::USAGE, soak::USAGE)
 }
 
 const USAGE: &str = "\

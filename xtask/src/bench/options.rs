@@ -89,8 +89,7 @@ fn matches(names: Option<&str>, name: &str) -> bool {
 }
 
 /// The lines of `cargo xtask help` on these commands.
-pub const USAGE: &str = "\
-  bench [--quick] [--only NAMES] [--peers NAMES] [--against FILE]
+pub const USAGE: &str = "  bench [--quick] [--only NAMES] [--peers NAMES] [--against FILE]
                Measure belljar and its peers (see bench/README.md); write bench/results.md and bench/results.svg.
                NAMES are separated by commas and may end in `*`; FILE is another build of belljar to compare with
   count        Count the instructions that a request takes, with valgrind";
