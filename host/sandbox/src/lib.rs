@@ -38,5 +38,8 @@ pub use handler::{Handler, HandlerBuilder};
 pub use wasi::filesystem::{Access, Preopen};
 pub use wasi::grants::Grants;
 pub use wasi::keyvalue::{Database, Databases, KeyValueStore, StoreInUse, StoreLimits};
+#[cfg(unix)]
+pub use wasi::links::LinkFreeFolder;
+pub use wasi::links::Links;
 pub use wasi::outbound::{AllowedOrigin, Authorities, Network, Outbound, OutboundLimits};
 pub use worlds::World;

@@ -1,6 +1,7 @@
 //! WASI: the host's side of the interfaces that a component imports.
 //!
 //! - [`grants`] is what a handler may see and use, [`host_state`] is what the host keeps for one instance.
+//! - [`links`] opens paths that somebody else could change.
 //! - [`linker`] links all interfaces. Each folder below links its own through getters, without the host state.
 //! - [`filesystem`], [`stdio`], [`outbound`] and [`keyvalue`] are the interfaces that belljar implements or bounds itself;
 //!   wasmtime-wasi implements the rest.
@@ -10,5 +11,6 @@ pub(crate) mod grants;
 pub(crate) mod host_state;
 pub(crate) mod keyvalue;
 pub(crate) mod linker;
+pub(crate) mod links;
 pub(crate) mod outbound;
 pub(crate) mod stdio;

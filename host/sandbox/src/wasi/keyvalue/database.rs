@@ -1,5 +1,6 @@
 //! The database of a store: reads on the blocking pool, and one thread that writes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -9,9 +10,11 @@ use anyhow::Context;
 use redb::ReadableDatabase;
 use tokio::sync::{mpsc, oneshot};
 
-use super::database_file;
+use super::database_file::{self, Location};
 use super::namespace::{Change, KeyPage, Namespace};
+use super::open_file::{Failure, OpenFile};
 use super::rejected::Rejected;
+use crate::wasi::links::Links;
 
 /// The open database of a store. Dropping it waits until the queued changes are on the disk.
 ///
@@ -19,19 +22,11 @@ use super::rejected::Rejected;
 /// while it waits for the disk form the next transaction, so that many writers share one wait.
 #[derive(Debug)]
 pub struct Database {
+    /// Shared with the writer thread and with reads.
     file: Arc<OpenFile>,
     /// None when the writer thread must end.
     queue: Option<mpsc::Sender<WriteRequest>>,
     writer: Option<JoinHandle<()>>,
-}
-
-/// The open file, shared with the writer thread and with reads.
-#[derive(Debug)]
-struct OpenFile {
-    redb: redb::Database,
-    /// Dropped after the field above, which closes the file. Dropping the sender tells the receiver that the file is
-    /// closed.
-    _closed: Option<Sender<()>>,
 }
 
 /// A change in the queue of the writer thread.
@@ -58,25 +53,27 @@ impl Database {
     /// # Errors
     ///
     /// If the file cannot be opened, is in use ([`StoreInUse`](super::StoreInUse)), is damaged, or is not a store.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
-        Self::start(path, None)
+    pub fn open(path: &Path, links: Links) -> anyhow::Result<Self> {
+        Self::start(path, links, None)
     }
 
     /// Opens the store like [`open`](Self::open), and drops `closed` when the file is closed.
-    pub(super) fn open_with_signal(path: &Path, closed: Sender<()>) -> anyhow::Result<Self> {
-        Self::start(path, Some(closed))
+    pub(super) fn open_with_signal(
+        path: &Path,
+        links: Links,
+        closed: Sender<()>,
+    ) -> anyhow::Result<Self> {
+        Self::start(path, links, Some(closed))
     }
 
-    fn start(path: &Path, closed: Option<Sender<()>>) -> anyhow::Result<Self> {
-        let file = Arc::new(OpenFile {
-            redb: database_file::open(path)?,
-            _closed: closed,
-        });
+    fn start(path: &Path, links: Links, closed: Option<Sender<()>>) -> anyhow::Result<Self> {
+        let path = path.to_owned();
+        let file = Arc::new(OpenFile::open(Location { path, links }, closed)?);
         let (queue, requests) = mpsc::channel(MAX_QUEUED);
         let writing = file.clone();
         let writer = thread::Builder::new()
             .name("store".into())
-            .spawn(move || write(&writing.redb, requests))
+            .spawn(move || write(&writing, requests))
             .context("the writer thread of the store cannot be started")?;
         Ok(Self {
             file,
@@ -90,8 +87,9 @@ impl Database {
     /// # Errors
     ///
     /// The same as for `open`.
-    pub fn check(path: &Path) -> anyhow::Result<()> {
-        database_file::check(path)
+    pub fn check(path: &Path, links: Links) -> anyhow::Result<()> {
+        let path = path.to_owned();
+        database_file::check(&Location { path, links })
     }
 
     /// Makes a change, and returns the sum of an increment or 0. Waits until the change is on the disk.
@@ -179,14 +177,20 @@ impl Database {
     ) -> Result<T, StoreError> {
         let (file, namespace, bucket) = (self.file.clone(), namespace.clone(), bucket.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            let transaction = file.redb.begin_read()?;
-            read(&namespace, &transaction, &bucket)
+            let database = file.to_read().ok_or(StoreError::Failed)?;
+            let outcome = guarded(|| {
+                let transaction = database.begin_read()?;
+                read(&namespace, &transaction, &bucket)
+            });
+            match outcome {
+                Ok(outcome) => outcome.map_err(|Rejected(reason)| StoreError::Rejected(reason)),
+                Err(failure) => {
+                    file.failed(&database, &failure, &namespace.handler);
+                    Err(StoreError::Failed)
+                }
+            }
         });
-        match reading.await {
-            Ok(Ok(outcome)) => outcome.map_err(|Rejected(reason)| StoreError::Rejected(reason)),
-            Ok(Err(error)) => Err(failed(&error)),
-            Err(error) => Err(failed(&error)),
-        }
+        reading.await.unwrap_or(Err(StoreError::Failed))
     }
 }
 
@@ -201,7 +205,7 @@ impl Drop for Database {
 }
 
 /// The writer thread: makes the queued changes until the queue is closed.
-fn write(database: &redb::Database, mut requests: mpsc::Receiver<WriteRequest>) {
+fn write(file: &OpenFile, mut requests: mpsc::Receiver<WriteRequest>) {
     while let Some(first) = requests.blocking_recv() {
         let mut group = vec![first];
         while group.len() < MAX_GROUP {
@@ -210,18 +214,22 @@ fn write(database: &redb::Database, mut requests: mpsc::Receiver<WriteRequest>) 
                 Err(_) => break,
             }
         }
-        match commit(database, group) {
+        // The senders are dropped with the group, so the waiting handlers get an error.
+        let Some(database) = file.to_write() else {
+            continue;
+        };
+        let handler = group.first().map(|request| request.namespace.clone());
+        let handler = handler.as_ref().map_or("", |namespace| &namespace.handler);
+        match guarded(|| commit(&database, group)) {
             Ok(answers) => {
+                file.written();
                 for (answer, outcome) in answers {
                     // If the handler no longer waits, the change still counts.
                     let _ = answer
                         .send(outcome.map_err(|Rejected(reason)| StoreError::Rejected(reason)));
                 }
             }
-            // The senders were dropped with the group, so the waiting handlers get an error.
-            Err(error) => {
-                failed(&error);
-            }
+            Err(failure) => file.failed(&database, &failure, handler),
         }
     }
 }
@@ -246,10 +254,12 @@ fn commit(database: &redb::Database, group: Vec<WriteRequest>) -> Result<Outcome
     Ok(answers)
 }
 
-/// Logs an error of the database.
-fn failed(error: &dyn std::error::Error) -> StoreError {
-    tracing::error!("the key-value store failed: {error}");
-    StoreError::Failed
+/// Runs a transaction. A damaged file may make redb panic, and must end neither the writer thread nor the server.
+fn guarded<T>(run: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, Failure> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(outcome) => outcome.map_err(Failure::Error),
+        Err(_) => Err(Failure::Panic),
+    }
 }
 
 /// Changes in the queue of the writer thread. A further change waits for a place in the queue.

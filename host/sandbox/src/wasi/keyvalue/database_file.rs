@@ -1,11 +1,13 @@
 //! The file of a store: opens or creates it, and checks its format.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use redb::{DatabaseError, ReadableDatabase, StorageError, TableDefinition};
+
+use crate::wasi::links::Links;
 
 /// A store cannot be opened, because another process has it open.
 #[derive(Debug)]
@@ -23,21 +25,36 @@ impl fmt::Display for StoreInUse {
 
 impl std::error::Error for StoreInUse {}
 
-/// Opens a store, or creates it if the file does not exist.
+/// Where the file of a store is.
+#[derive(Debug, Clone)]
+pub(super) struct Location {
+    pub path: PathBuf,
+    pub links: Links,
+}
+
+/// What to do if the file does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfMissing {
+    Create,
+    Fail,
+}
+
+/// Opens a store, or creates it if the file does not exist and `if_missing` says so.
 ///
 /// # Errors
 ///
 /// If the file cannot be opened, is in use ([`StoreInUse`]), is damaged, or is not a store.
-pub(super) fn open(path: &Path) -> anyhow::Result<redb::Database> {
+pub(super) fn open(location: &Location, if_missing: IfMissing) -> anyhow::Result<redb::Database> {
+    let path = &location.path;
     let shown = path.display();
-    let file = open_file(path)?;
+    let file = open_file(location, if_missing)?;
     let database = redb::Builder::new()
         .set_cache_size(CACHE_SIZE)
         .create_file(file);
     let database = match database {
         Ok(database) => database,
         Err(DatabaseError::DatabaseAlreadyOpen) => {
-            return Err(StoreInUse(path.into()).into());
+            return Err(StoreInUse(path.clone()).into());
         }
         Err(DatabaseError::Storage(StorageError::Io(error)))
             if error.kind() == std::io::ErrorKind::InvalidData =>
@@ -46,6 +63,9 @@ pub(super) fn open(path: &Path) -> anyhow::Result<redb::Database> {
                 "the store {shown} cannot be opened: the file is not a key-value store; name another file, or \
                  one that does not exist yet"
             )
+        }
+        Err(DatabaseError::Storage(StorageError::Io(error))) => {
+            return Err(error).with_context(|| format!("the store {shown} cannot be opened"));
         }
         Err(error) => bail!(
             "the store {shown} cannot be opened: the file is damaged ({error}); restore it from a backup, or \
@@ -61,28 +81,43 @@ pub(super) fn open(path: &Path) -> anyhow::Result<redb::Database> {
 /// # Errors
 ///
 /// The same as for `open`.
-pub(super) fn check(path: &Path) -> anyhow::Result<()> {
+pub(super) fn check(location: &Location) -> anyhow::Result<()> {
+    let path = &location.path;
     if path.try_exists().unwrap_or(true) {
-        return open(path).map(drop);
+        return open(location, IfMissing::Fail).map(drop);
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    if !folder.is_dir() {
+    if !folder_of(path).is_dir() {
         bail!("{}", no_folder_message(path));
     }
     Ok(())
 }
 
-fn open_file(path: &Path) -> anyhow::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = match options.open(path) {
+fn open_file(location: &Location, if_missing: IfMissing) -> anyhow::Result<File> {
+    let path = &location.path;
+    let create = if_missing == IfMissing::Create;
+    // Opening a device may already have an effect.
+    if let Ok(found) = path.metadata() {
+        check_kind(&found, path)?;
+    }
+    let opened = match location.links {
+        #[cfg(unix)]
+        Links::Refuse => crate::wasi::links::LinkFreeFolder::open(folder_of(path))
+            .and_then(|folder| folder.open_file(path.file_name().unwrap_or_default(), create)),
+        _ => {
+            let mut options = OpenOptions::new();
+            options
+                .read(true)
+                .write(true)
+                .create(create)
+                .truncate(false);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            options.open(path)
+        }
+    };
+    let file = match opened {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
             bail!("{}", no_folder_message(path))
         }
         Err(error) => {
@@ -90,15 +125,27 @@ fn open_file(path: &Path) -> anyhow::Result<File> {
             return Err(error).with_context(|| format!("the store {shown} cannot be opened"));
         }
     };
-    let kind = file
+    let found = file
         .metadata()
         .with_context(|| format!("the store {} cannot be opened", path.display()))?;
+    check_kind(&found, path)?;
+    Ok(file)
+}
+
+fn check_kind(found: &Metadata, path: &Path) -> anyhow::Result<()> {
     anyhow::ensure!(
-        kind.is_file(),
+        found.is_file(),
         "the store {} cannot be opened: it is not a regular file; name another file",
         path.display()
     );
-    Ok(file)
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 fn no_folder_message(path: &Path) -> String {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::database::Database;
+use crate::wasi::links::Links;
 
 /// The open databases by the paths of their files. A database is closed when its last user drops it.
 #[derive(Debug, Default)]
@@ -32,10 +33,16 @@ impl Databases {
     /// # Errors
     ///
     /// The same as for [`Database::open`], and if the database is not closed in time.
-    pub fn open(&self, path: &Path) -> anyhow::Result<Arc<Database>> {
+    pub fn open(&self, path: &Path, links: Links) -> anyhow::Result<Arc<Database>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         // This fails if the folder does not exist. `open` below reports that.
         let key = canonical(path).unwrap_or_else(|_| path.to_owned());
+        if links == Links::Refuse && key != path {
+            bail!(
+                "the store {} cannot be opened: a symbolic link in its path was made meanwhile; remove the link",
+                path.display()
+            );
+        }
         if let Some(entry) = open.get(&key) {
             if let Some(database) = entry.database.upgrade() {
                 return Ok(database);
@@ -48,7 +55,7 @@ impl Databases {
             }
         }
         let (signal, closed) = mpsc::channel();
-        let database = Arc::new(Database::open_with_signal(path, signal)?);
+        let database = Arc::new(Database::open_with_signal(path, links, signal)?);
         let key = canonical(path).with_context(|| {
             format!(
                 "the path of the store {} cannot be resolved",
@@ -92,17 +99,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("sub")).unwrap();
         let databases = Databases::default();
-        let first = databases.open(&folder.path().join("store")).unwrap();
+        let first = databases
+            .open(&folder.path().join("store"), Links::Follow)
+            .unwrap();
         let other_path = folder.path().join("sub/../store");
-        let second = databases.open(&other_path).unwrap();
+        let second = databases.open(&other_path, Links::Follow).unwrap();
         assert!(Arc::ptr_eq(&first, &second));
-        let other = databases.open(&folder.path().join("other")).unwrap();
+        let other = databases
+            .open(&folder.path().join("other"), Links::Follow)
+            .unwrap();
         assert!(!Arc::ptr_eq(&first, &other));
         // The file is in use until the last handle is dropped.
-        assert!(Database::check(&other_path).is_err());
+        assert!(Database::check(&other_path, Links::Follow).is_err());
         drop((first, second));
-        Database::check(&other_path).unwrap();
-        databases.open(&other_path).unwrap();
+        Database::check(&other_path, Links::Follow).unwrap();
+        databases.open(&other_path, Links::Follow).unwrap();
     }
 
     #[test]
@@ -111,14 +122,14 @@ mod tests {
         let path = folder.path().join("store");
         let databases = Databases::default();
         for _ in 0..20 {
-            let database = databases.open(&path).unwrap();
+            let database = databases.open(&path, Links::Follow).unwrap();
             let (ready, go) = mpsc::channel();
             let closing = std::thread::spawn(move || {
                 ready.send(()).unwrap();
                 drop(database);
             });
             go.recv().unwrap();
-            databases.open(&path).unwrap();
+            databases.open(&path, Links::Follow).unwrap();
             closing.join().unwrap();
         }
     }

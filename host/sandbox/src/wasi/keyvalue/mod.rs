@@ -4,6 +4,7 @@
 //! create buckets: a bucket exists when it has an entry.
 //!
 //! - [`databases`] holds the open databases, [`database`] reads and writes one, [`database_file`] opens its file.
+//! - [`open_file`] opens the file again after an I/O error, when [`recovery`] says so.
 //! - [`namespace`] reads and changes the entries of a handler in the [`tables`], within the [`limits`].
 
 mod database;
@@ -11,6 +12,8 @@ mod database_file;
 mod databases;
 mod limits;
 mod namespace;
+mod open_file;
+mod recovery;
 mod rejected;
 mod tables;
 

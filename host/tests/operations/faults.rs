@@ -1,0 +1,152 @@
+//! Faults of the machine: no room for a store, and kills in the middle of a write or of a swap.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::{Server, ServerOptions, Site, WAIT_LIMIT, answering, head};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
+
+/// A server of the test handler with a store in this file.
+fn with_store(options: ServerOptions, file: &Path) -> Server {
+    options
+        .handler("test_grants")
+        .args("--store-max-bytes 1GiB --store")
+        .arg(file)
+        .start()
+}
+
+fn process(server: &Server) -> Pid {
+    Pid::from_raw(server.process_id() as i32).expect("the process has an id")
+}
+
+fn kv(server: &Server, operation: &str) -> String {
+    let answer = server.get(&format!("/kv/{operation}")).text();
+    answer.trim_end().to_owned()
+}
+
+/// Repeats an operation until its answer is as expected.
+fn wait_for_kv(server: &Server, operation: &str, expected: &str) {
+    let begin = Instant::now();
+    loop {
+        let answer = kv(server, operation);
+        if answer == expected {
+            return;
+        }
+        assert!(
+            begin.elapsed() < WAIT_LIMIT,
+            "{operation}: {answer}; log:\n{}",
+            server.log()
+        );
+    }
+}
+
+/// A limit on the size of files stands for a full disk.
+#[test]
+fn a_store_works_again_once_there_is_room() {
+    let site = Site::new(&[]);
+    let file = site.at("store");
+    // Without a handler of its own, the signal for a file that is too large would end the process.
+    let options = Server::options_under("-S -f 65536 && trap '' 25");
+    let server = with_store(options, &file);
+    assert_eq!(kv(&server, "set?key=first&value=1"), "set");
+    let mut stored = 0;
+    let error = loop {
+        let answer = kv(&server, &format!("set?key=k{stored}&value=x&times=1000000"));
+        match answer.as_str() {
+            "set" => stored += 1,
+            _ => break answer,
+        }
+        assert!(stored < 100, "the store has no room for so much");
+    };
+    assert!(error.contains("the store failed"), "{error}");
+    let line = server.wait_for_log("the error", |line| line.contains("key-value store"));
+    for part in [
+        "ERROR",
+        "test_grants",
+        &file.display().to_string(),
+        "make room",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    for _ in 0..100 {
+        let answer = kv(&server, "set?key=more&value=x&times=1000000");
+        assert!(answer.contains("the store failed"), "{answer}");
+    }
+    wait_for_kv(&server, "get?key=first", "1");
+    wait_for_kv(&server, "exists?key=k0", "true");
+    let lines = server
+        .log()
+        .lines()
+        .filter(|line| line.contains("key-value store"))
+        .count();
+    assert!(lines < 20, "{lines} lines: {}", server.log());
+
+    let room = Rlimit {
+        current: None,
+        maximum: getrlimit(Resource::Fsize).maximum,
+    };
+    prlimit(Some(process(&server)), Resource::Fsize, room).expect("the limit can be raised");
+    wait_for_kv(&server, "set?key=more&value=x&times=1000000", "set");
+    server.wait_for_log("the end", |line| line.contains("works again"));
+    assert_eq!(kv(&server, "get?key=first"), "1");
+    assert_eq!(kv(&server, &format!("exists?key=k{}", stored - 1)), "true");
+}
+
+#[test]
+fn a_kill_in_the_middle_of_writes_loses_no_confirmed_value() {
+    let site = Site::new(&[]);
+    let file = site.at("store");
+    let confirmed = AtomicU64::new(0);
+    for round in 1..=3 {
+        let server = with_store(Server::options(), &file);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    // Until the server is killed.
+                    let mut client = server.connect();
+                    let request = head("GET", "/kv/increment?key=n", &[]);
+                    while client.try_send(&request).is_ok()
+                        && let Ok(answer) = client.try_response(false)
+                    {
+                        let sum = answer.text().trim_end().parse().expect("a number");
+                        confirmed.fetch_max(sum, Ordering::SeqCst);
+                    }
+                });
+            }
+            let begin = Instant::now();
+            while confirmed.load(Ordering::SeqCst) < round * 40 {
+                assert!(begin.elapsed() < WAIT_LIMIT, "{}", server.log());
+                thread::sleep(Duration::from_millis(1));
+            }
+            kill_process(process(&server), Signal::KILL).expect("the process can be killed");
+        });
+    }
+    let server = with_store(Server::options(), &file);
+    let value: u64 = kv(&server, "get?key=n").parse().expect("a number");
+    let confirmed = confirmed.into_inner();
+    assert!(value >= confirmed, "{value} of {confirmed} were kept");
+    assert_eq!(kv(&server, "increment?key=n"), (value + 1).to_string());
+}
+
+#[test]
+fn a_kill_in_the_middle_of_a_swap_leaves_nothing_broken() {
+    let site = Site::new(&[]);
+    site.write("handlers/a.wasm", &answering("0"));
+    for round in 1..=4 {
+        let server = Server::options()
+            .arg("--handlers")
+            .arg(site.at("handlers"))
+            .start();
+        assert_eq!(server.get("/a").text(), (round - 1).to_string());
+        site.write("handlers/a.wasm", &answering(&round.to_string()));
+        // At once, before the load, and while or after it.
+        if round % 2 == 0 {
+            site.write("handlers/b.wasm", &answering("b"));
+            server.wait_for_text("/b", "b");
+            std::fs::remove_file(site.at("handlers/b.wasm")).expect("the file can be removed");
+        }
+        drop(server);
+    }
+}
