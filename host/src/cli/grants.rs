@@ -96,6 +96,7 @@ impl GrantFlags {
                 limits: self.outbound_limits.settings,
             },
             store: self.store()?,
+            beneath: false,
         })
     }
 

@@ -3,12 +3,14 @@
 use belljar_sandbox::Limits;
 
 use super::document::At;
-use super::model::{Component, HandlerConfig};
+use super::model::{Ceiling, Component, HandlerConfig};
 use super::names::Drafts;
 
 /// The settings of all handlers, and the handlers found so far.
 pub(super) struct Context<'d, 'r> {
     pub limits: &'r Limits,
+    /// The most that the handlers of folders may be granted and use.
+    pub ceiling: &'r Ceiling,
     /// How many instances all handlers may have together.
     pub max_instances: u32,
     /// The first host of the site that is read. Empty: the site for all other hosts.

@@ -55,6 +55,8 @@ fn renewed() -> Vec<(PathBuf, String)> {
                 ("outbound", keys::<OutboundLimits>()),
                 ("store", keys::<StoreLimits>()),
                 ("limits", keys::<Limits>()),
+                ("ceiling outbound", keys::<OutboundLimits>()),
+                ("ceiling store", keys::<StoreLimits>()),
                 ("handler file", keys::<InstanceLimits>()),
             ],
         ),

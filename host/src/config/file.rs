@@ -13,7 +13,9 @@ use serde::Deserialize;
 
 use super::schema::add_settings;
 use super::settings::{InstanceLimits, ServerLimits};
-use super::value::{Dir, FieldValue, Host, Listen, NetworkText, Origin, Path, TcpAddress};
+use super::value::{
+    CeilingDir, Dir, FieldValue, Host, Listen, NetworkText, Origin, Path, TcpAddress,
+};
 
 /// Configuration of a belljar server.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -35,6 +37,8 @@ pub struct File {
     /// Limits of every handler that does not set its own.
     #[expect(dead_code, reason = "its settings are read from the document")]
     pub limits: Option<LimitTable>,
+
+    pub ceiling: Option<CeilingTable>,
 
     /// Sites, each a group of hosts with the same routes.
     pub site: Option<Vec<SiteTable>>,
@@ -223,6 +227,41 @@ pub struct GrantTable {
 
     /// File for the handler's key-value store (wasi:keyvalue). The server creates it if it does not exist.
     pub store: Option<String>,
+}
+
+/// The most that the files beside the handlers of folders may grant, and how far they may raise limits. Without it they
+/// grant no folder, store, origin or address, and raise no limit.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(
+    rename = "ceiling",
+    deny_unknown_fields,
+    extend("x-in" = "in the ceiling"),
+    transform = add_settings::<OutboundLimits>,
+    transform = add_settings::<StoreLimits>
+)]
+pub struct CeilingTable {
+    /// Folders that may be granted for reading, each with everything below it; with `:rw` at the end also for writing.
+    pub dirs: Option<Vec<CeilingDir>>,
+
+    /// Folders in which the files of stores may be.
+    pub stores: Option<Vec<String>>,
+
+    /// Addresses and ports that may be allowed.
+    pub allow_tcp: Option<Vec<TcpAddress>>,
+
+    /// Origins that may be allowed. A wildcard covers neither `localhost` nor addresses that are not public.
+    pub allow_outbound: Option<Vec<Origin>>,
+
+    /// Private networks that may be allowed, each with its parts.
+    pub allow_private: Option<Vec<NetworkText>>,
+
+    /// Folders in which the certificates of further authorities may be.
+    pub outbound_ca: Option<Vec<String>>,
+
+    /// How far the limits of a handler may be raised. By default not beyond the limits of all handlers.
+    #[expect(dead_code, reason = "its settings are read from the document")]
+    pub limits: Option<LimitTable>,
 }
 
 /// What a handler and each of its requests may use of the machine.

@@ -4,9 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use belljar_sandbox::{Authorities, Database, Databases, Grants, KeyValueStore, Outbound};
+use belljar_sandbox::{
+    Authorities, Database, Databases, Grants, KeyValueStore, Links, Outbound, Preopen,
+};
 
 use super::model::{GrantConfig, OutboundConfig, StoreConfig};
+use super::read::MAX_FILE;
+use crate::regular_file;
 
 impl GrantConfig {
     /// Opens the grants of the handler of this name.
@@ -19,7 +23,7 @@ impl GrantConfig {
         let Some(StoreConfig { file, limits }) = &self.store else {
             return Ok(grants);
         };
-        let database = databases.open(file)?;
+        let database = databases.open(file, self.links())?;
         Ok(grants.store(KeyValueStore::new(database, name.to_owned(), *limits)))
     }
 
@@ -33,7 +37,7 @@ impl GrantConfig {
         let Some(StoreConfig { file, .. }) = &self.store else {
             return Ok(grants);
         };
-        Database::check(file)?;
+        Database::check(file, self.links())?;
         Ok(grants.with_unopened_store())
     }
 
@@ -58,11 +62,58 @@ impl GrantConfig {
 
     fn without_store(&self, name: &str) -> anyhow::Result<Grants> {
         self.check_dirs().map_err(anyhow::Error::msg)?;
-        let grants = Grants::new(name.to_owned(), self.environment.clone(), &self.dirs)?;
+        let environment = self.environment.clone();
+        let grants = self.with_dirs(|dirs| Grants::new(name.to_owned(), environment, dirs))?;
         Ok(grants
             .config(self.config.iter().cloned())
             .tcp(&self.tcp)
             .outbound(self.outbound.open()?))
+    }
+}
+
+/// Opening the folders of a handler.
+impl GrantConfig {
+    /// Calls `open` with paths that lead to the folders that were compared with the ceiling, even if links in their paths
+    /// were replaced since.
+    #[cfg(target_os = "linux")]
+    fn with_dirs(
+        &self,
+        open: impl FnOnce(&[Preopen]) -> anyhow::Result<Grants>,
+    ) -> anyhow::Result<Grants> {
+        use belljar_sandbox::LinkFreeFolder;
+        if !self.beneath {
+            return open(&self.dirs);
+        }
+        let (mut folders, mut dirs) = (Vec::new(), Vec::new());
+        for dir in &self.dirs {
+            let folder = LinkFreeFolder::open(&dir.host).with_context(|| {
+                format!(
+                    "cannot open the folder {} without following links",
+                    dir.host.display()
+                )
+            })?;
+            dirs.push(Preopen {
+                host: folder.path(),
+                ..dir.clone()
+            });
+            folders.push(folder);
+        }
+        open(&dirs)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn with_dirs(
+        &self,
+        open: impl FnOnce(&[Preopen]) -> anyhow::Result<Grants>,
+    ) -> anyhow::Result<Grants> {
+        open(&self.dirs)
+    }
+
+    fn links(&self) -> Links {
+        match self.beneath {
+            true => Links::Refuse,
+            false => Links::Follow,
+        }
     }
 }
 
@@ -84,8 +135,8 @@ impl OutboundConfig {
 /// Adds the certificates in a file.
 pub(super) fn add_authority(authorities: &mut Authorities, file: &Path) -> anyhow::Result<()> {
     let shown = file.display();
-    let pem =
-        std::fs::read(file).with_context(|| format!("the certificates {shown} cannot be read"))?;
+    let pem = regular_file::read(file, MAX_FILE)
+        .with_context(|| format!("the certificates {shown} cannot be read"))?;
     if let Err(reason) = authorities.add(&pem) {
         bail!("the certificates {shown} cannot be used: {reason}");
     }

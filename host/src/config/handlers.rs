@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use belljar_http::settings::Settings;
-use belljar_sandbox::{Authorities, Limits, Preopen, StoreLimits};
+use belljar_sandbox::{Authorities, Limits, OutboundLimits, Preopen, StoreLimits};
 
 use super::document::At;
 use super::file::GrantTable;
@@ -14,12 +14,14 @@ use super::reader::Reader;
 use super::settings;
 
 impl Reader<'_> {
-    /// Reads the table of a route, or the file beside a handler. `max_instances` is the limit of all handlers together.
+    /// Reads the table of a route, or the file beside a handler. `grant_limits` are the limits of grants that the table
+    /// does not set, and `max_instances` is the limit of all handlers together.
     pub fn handler(
         &mut self,
         grants: Option<&GrantTable>,
         at: At<'_>,
         defaults: &HandlerConfig,
+        grant_limits: (OutboundLimits, StoreLimits),
         max_instances: u32,
     ) -> HandlerConfig {
         let instances = self.settings(at, &defaults.instances);
@@ -30,7 +32,7 @@ impl Reader<'_> {
             name: defaults.name.clone(),
             component: defaults.component.clone(),
             grants: match grants {
-                Some(grants) => self.grants(grants, at.key("grants")),
+                Some(grants) => self.grants(grants, at.key("grants"), grant_limits),
                 None => defaults.grants.clone(),
             },
             limits: self.limits(at.key("limits"), &defaults.limits, max_instances),
@@ -60,14 +62,20 @@ impl Reader<'_> {
         limits
     }
 
-    fn grants(&mut self, table: &GrantTable, at: At<'_>) -> GrantConfig {
+    fn grants(
+        &mut self,
+        table: &GrantTable,
+        at: At<'_>,
+        (outbound, store): (OutboundLimits, StoreLimits),
+    ) -> GrantConfig {
         let grants = GrantConfig {
             dirs: self.dirs(table, at.key("dirs")),
             environment: self.variables(table.env.as_ref(), at.key("env")),
             config: self.variables(table.config.as_ref(), at.key("config")),
             tcp: table.allow_tcp.iter().flatten().map(|one| one.0).collect(),
-            outbound: self.outbound(table, at),
-            store: self.store(table, at),
+            outbound: self.outbound(table, at, &outbound),
+            store: self.store(table, at, &store),
+            beneath: false,
         };
         if let Err(collision) = grants.check_dirs() {
             self.report(at.key("dirs"), collision);
@@ -126,7 +134,12 @@ impl Reader<'_> {
         variables
     }
 
-    fn outbound(&mut self, table: &GrantTable, at: At<'_>) -> OutboundConfig {
+    fn outbound(
+        &mut self,
+        table: &GrantTable,
+        at: At<'_>,
+        limits: &OutboundLimits,
+    ) -> OutboundConfig {
         let mut authorities = Vec::new();
         for (position, file) in table.outbound_ca.iter().flatten().enumerate() {
             let file = self.resolve(file);
@@ -141,12 +154,17 @@ impl Reader<'_> {
             origins: origins.map(|one| one.0.clone()).collect(),
             private: private.map(|one| one.0).collect(),
             authorities,
-            limits: self.settings(at, &Default::default()),
+            limits: self.settings(at, limits),
         }
     }
 
-    fn store(&mut self, table: &GrantTable, at: At<'_>) -> Option<StoreConfig> {
-        let limits: StoreLimits = self.settings(at, &Default::default());
+    fn store(
+        &mut self,
+        table: &GrantTable,
+        at: At<'_>,
+        limits: &StoreLimits,
+    ) -> Option<StoreConfig> {
+        let limits = self.settings(at, limits);
         let Some(file) = &table.store else {
             for setting in StoreLimits::TABLE {
                 let at = at.key(setting.name);

@@ -3,6 +3,7 @@
 //! All of it is plain data that can be compared, so that a change is the difference of two configurations. It comes from
 //! `belljar.toml` or from the flags of `belljar serve`, which have the same names as the keys.
 
+mod ceiling;
 mod context;
 mod document;
 #[cfg(test)]
@@ -30,9 +31,10 @@ mod value;
 
 pub use self::files::Files;
 pub use self::model::{
-    Action, Component, Config, GrantConfig, HandlerConfig, HandlersFolder, OutboundConfig,
+    Action, Ceiling, Component, Config, GrantConfig, HandlerConfig, HandlersFolder, OutboundConfig,
     Redirect, Route, Server, Site, StaticResponse, StoreConfig,
 };
 pub use self::names::name_of;
 pub use self::problem::{Position, Problem, Problems};
+pub use self::read::MAX_FILE;
 pub use self::value::{FieldValue, Listen};

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use belljar_http as http;
-use belljar_sandbox::{AllowedOrigin, Limits, Network, OutboundLimits, Preopen, StoreLimits};
+use belljar_sandbox::{
+    Access, AllowedOrigin, Limits, Network, OutboundLimits, Preopen, StoreLimits,
+};
 
 use super::settings::{InstanceLimits, ServerLimits};
 use crate::routing::{HostPattern, PathPattern};
@@ -14,6 +16,8 @@ use crate::routing::{HostPattern, PathPattern};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     pub server: Server,
+    /// The most that the handlers of folders may be granted and use.
+    pub ceiling: Arc<Ceiling>,
     pub sites: Vec<Site>,
 }
 
@@ -23,6 +27,23 @@ pub struct Server {
     pub listen: Vec<SocketAddr>,
     pub limits: ServerLimits,
     pub http: http::Limits,
+}
+
+/// The most that the handlers of folders may be granted and use.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ceiling {
+    /// Folders that may be granted, each with everything below it.
+    pub dirs: Vec<(PathBuf, Access)>,
+    /// Stores that may be granted: their files, or folders that contain them.
+    pub stores: Vec<PathBuf>,
+    /// Files with certificates that may be trusted, or folders that contain them.
+    pub outbound_ca: Vec<PathBuf>,
+    pub tcp: Vec<SocketAddr>,
+    pub origins: Vec<AllowedOrigin>,
+    pub private: Vec<Network>,
+    pub outbound_limits: OutboundLimits,
+    pub store_limits: StoreLimits,
+    pub limits: Limits,
 }
 
 /// A group of hosts with the same routes.
@@ -106,6 +127,9 @@ pub struct GrantConfig {
     pub tcp: Vec<SocketAddr>,
     pub outbound: OutboundConfig,
     pub store: Option<StoreConfig>,
+    /// Whether the grants were compared with the ceiling. Their paths are then without links, and are opened without
+    /// following any, so that a link made later leads nowhere.
+    pub beneath: bool,
 }
 
 /// Requests to other servers.

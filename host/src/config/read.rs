@@ -1,15 +1,17 @@
 //! Reads configuration files: the one pass that finds all errors at once.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use belljar_sandbox::Limits;
 
 use super::document::{At, Document};
 use super::file::{File, HandlerFile};
-use super::model::{Config, HandlerConfig, Server};
+use super::model::{Ceiling, Config, HandlerConfig, Server};
 use super::problem::Problems;
 use super::reader::Reader;
 use super::schema::Schema;
+use crate::regular_file;
 
 impl Config {
     /// Reads a `belljar.toml`, and checks that the files and folders in it exist. Its paths are relative to its folder.
@@ -46,8 +48,14 @@ impl Config {
             ..Limits::default()
         };
         let limits = reader.limits(top.key("limits"), &defaults, max_instances);
-        let sites = reader.sites(file, top, &limits, max_instances);
-        reader.finish(Self { server, sites })
+        let ceiling = file.ceiling.as_ref();
+        let ceiling = reader.ceiling(ceiling, top.key("ceiling"), &limits, max_instances);
+        let sites = reader.sites(file, top, &limits, &ceiling, max_instances);
+        reader.finish(Self {
+            server,
+            ceiling: Arc::new(ceiling),
+            sites,
+        })
     }
 
     /// The JSON schema of `belljar.toml`.
@@ -58,16 +66,23 @@ impl Config {
 
 impl HandlerConfig {
     /// Reads the file beside a handler of a folder: `time.toml` beside `time.wasm`. Its paths are relative to its
-    /// folder. Name and component come from the defaults.
+    /// folder. Name and component come from the defaults. It is an error if the file grants or raises more than `ceiling`
+    /// allows.
     ///
     /// # Errors
     ///
     /// All errors in the file, as far as they can be found at once.
-    pub fn read(path: &Path, defaults: &Self) -> Result<Self, Problems> {
+    pub fn read(path: &Path, defaults: &Self, ceiling: &Ceiling) -> Result<Self, Problems> {
         let text = text_of(bytes_of(path)?, path)?;
         let (file, document, problems) = Document::read::<HandlerFile>(&text, path)?;
         let mut reader = Reader::new(path, problems);
-        let handler = reader.handler(file.grants.as_ref(), document.top(), defaults, u32::MAX);
+        let defaults = ceiling.lowered(defaults.clone());
+        let top = document.top();
+        let grants = ceiling.grants(&defaults.grants);
+        let max_instances = u32::MAX;
+        let mut handler =
+            reader.handler(file.grants.as_ref(), top, &defaults, grants, max_instances);
+        reader.check_ceiling(&mut handler, top, ceiling);
         reader.finish(handler)
     }
 
@@ -104,8 +119,11 @@ impl Reader<'_> {
     }
 }
 
+/// Maximum size of a file of settings, in bytes.
+pub const MAX_FILE: u64 = 1 << 20;
+
 fn bytes_of(path: &Path) -> Result<Vec<u8>, Problems> {
-    std::fs::read(path)
+    regular_file::read(path, MAX_FILE)
         .map_err(|error| Problems::one(path, format!("the file cannot be read: {error}")))
 }
 

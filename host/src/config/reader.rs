@@ -23,6 +23,14 @@ impl<'p> Reader<'p> {
         self.problems.push(at.problem(message));
     }
 
+    /// Whether a problem at this place was reported, so that the file is refused.
+    pub fn has_problem(&self, at: At<'_>) -> bool {
+        let position = at.problem("").position;
+        self.problems
+            .iter()
+            .any(|problem| problem.position == position)
+    }
+
     /// The path of a file that the configuration names.
     pub fn resolve(&self, written: impl AsRef<Path>) -> PathBuf {
         match self.path.parent() {

@@ -141,7 +141,8 @@ impl Reader<'_> {
         }
         let defaults = context.defaults(Component::File(file));
         let grants = route.grants.as_ref();
-        let config = self.handler(grants, at, &defaults, context.max_instances);
+        let limits = Default::default();
+        let config = self.handler(grants, at, &defaults, limits, context.max_instances);
         let path = route.path.as_ref().map_or("", |path| path.0.as_str());
         let address = format!("{}{path}", context.host);
         let place = if at.key("name").is_present() {

@@ -25,6 +25,9 @@ settings! {
         /// Maximum number of instances of all handlers at once.
         pub max_instances: u32 = 1000, Kind::Count { least: 1, most: Limits::MOST_INSTANCES },
             beyond "requests wait";
+        /// Maximum number of handlers in folders of handlers.
+        pub max_handlers: usize = 10_000, Kind::Count { least: 1, most: 1_000_000 },
+            beyond "further files are not loaded";
     }
 }
 

@@ -11,7 +11,7 @@ use super::document::At;
 use super::exposure;
 use super::file::{File, FilesTable, Short, SiteTable};
 use super::files::Files;
-use super::model::{Component, HandlerConfig, HandlersFolder, Site};
+use super::model::{Ceiling, Component, HandlerConfig, HandlersFolder, Site};
 use super::names::{Draft, Drafts};
 use super::reader::Reader;
 use super::routes::{DraftAction, DraftRoute};
@@ -24,6 +24,7 @@ impl Reader<'_> {
         file: File,
         at: At<'_>,
         limits: &Limits,
+        ceiling: &Ceiling,
         max_instances: u32,
     ) -> Vec<Site> {
         let top = SiteTable {
@@ -46,6 +47,7 @@ impl Reader<'_> {
         self.check_hosts(&tables);
         let mut context = Context {
             limits,
+            ceiling,
             max_instances,
             host: String::new(),
             drafts: Drafts::default(),
@@ -128,8 +130,9 @@ impl Reader<'_> {
         let handlers = table.handlers.as_ref().map(|folder| {
             let path = self.resolve(folder);
             self.check_folder(&path, at.key("handlers"));
+            let defaults = context.defaults(Component::File(path.clone()));
             HandlersFolder {
-                defaults: context.defaults(Component::File(path.clone())),
+                defaults: context.ceiling.lowered(defaults),
                 path,
             }
         });

@@ -63,6 +63,7 @@ fn reads_every_kind_of_key() {
         grace = "1s"
         max-connections = 5
         max-instances = 100
+        max-handlers = 7
         handlers = "handlers"
         files = "public"
         http = { max-body = 4096, idle-timeout = "5s" }
@@ -109,6 +110,7 @@ fn reads_every_kind_of_key() {
             grace: Duration::from_secs(1),
             max_connections: 5,
             max_instances: 100,
+            max_handlers: 7,
         }
     );
     assert_eq!(
@@ -166,7 +168,7 @@ fn reads_every_kind_of_key() {
     assert!(matches!(&site.routes[0].action, Action::Redirect(to) if to.status == 308));
     assert!(matches!(&site.routes[1].action, Action::Respond(answer) if answer.body == b"ok\n"));
     assert!(
-        site.routes[1].place.ends_with("belljar.toml:34"),
+        site.routes[1].place.ends_with("belljar.toml:35"),
         "{}",
         site.routes[1].place
     );
@@ -292,6 +294,10 @@ fn handler_files_override_the_defaults() {
         },
         ..HandlerConfig::default()
     };
+    let ceiling = Ceiling {
+        dirs: vec![(folder.at("data"), Access::ReadOnly)],
+        ..Ceiling::of(&defaults)
+    };
     for (text, expected) in [
         ("", defaults.clone()),
         (
@@ -307,10 +313,11 @@ fn handler_files_override_the_defaults() {
                 },
                 grants: GrantConfig {
                     dirs: vec![Preopen {
-                        host: folder.at("handlers/../data"),
+                        host: folder.at("data").canonicalize().unwrap(),
                         guest: "/data".into(),
                         access: Access::ReadOnly,
                     }],
+                    beneath: true,
                     ..GrantConfig::default()
                 },
                 ..defaults.clone()
@@ -319,17 +326,17 @@ fn handler_files_override_the_defaults() {
     ] {
         std::fs::write(&file, text).unwrap();
         assert_eq!(
-            HandlerConfig::read(&file, &defaults),
+            HandlerConfig::read(&file, &defaults, &ceiling),
             Ok(expected),
             "{text}"
         );
     }
     std::fs::write(&file, "path = \"/a\"\n").unwrap();
-    let problems = HandlerConfig::read(&file, &defaults)
+    let problems = HandlerConfig::read(&file, &defaults, &ceiling)
         .unwrap_err()
         .to_string();
     assert!(problems.ends_with(":1:1: unknown key \"path\" at the top of the file; known keys are concurrency, grants, limits, reuse"), "{problems}");
-    let missing = HandlerConfig::read(&folder.at("missing.toml"), &defaults).unwrap_err();
+    let missing = HandlerConfig::read(&folder.at("missing.toml"), &defaults, &ceiling).unwrap_err();
     assert!(missing.to_string().contains("cannot be read"), "{missing}");
 }
 

@@ -4,9 +4,10 @@
 
 use std::borrow::Cow;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use belljar_sandbox::{AllowedOrigin, Network, Preopen};
+use belljar_sandbox::{Access, AllowedOrigin, Network, Preopen};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
@@ -71,6 +72,7 @@ formats! {
     Origin(AllowedOrigin), "allowed-origin", "https://api.example.com", str::parse;
     NetworkText(Network), "network", "10.0.0.0/8", str::parse;
     Dir(Preopen), "dir", "data::/data:rw", str::parse;
+    CeilingDir((PathBuf, Access)), "ceiling-dir", "data:rw", ceiling_dir;
     Host(HostPattern), "host", "*.example.com", str::parse;
     Path(PathPattern), "path", "/users/:id", str::parse;
 }
@@ -88,6 +90,18 @@ fn listen(text: &str) -> Result<Vec<SocketAddr>, String> {
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
     let advice = "it is not an address with a port; write it as 127.0.0.1:5432 or [::1]:5432";
     text.parse().map_err(|_| advice.into())
+}
+
+/// A folder, with `:rw` at the end if it may be written.
+fn ceiling_dir(text: &str) -> Result<(PathBuf, Access), String> {
+    let (path, access) = match text.strip_suffix(":rw") {
+        Some(path) => (path, Access::ReadWrite),
+        None => (text, Access::ReadOnly),
+    };
+    match path.is_empty() || path.contains("::") {
+        true => Err("write a folder as data, or as data:rw to allow writing too".into()),
+        false => Ok((path.into(), access)),
+    }
 }
 
 /// The value of a header field, such as `max-age=3600`.

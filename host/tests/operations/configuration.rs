@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::support::{Ended, Server, Site, component, run};
-use belljar::config::HandlerConfig;
+use belljar::config::{Ceiling, HandlerConfig};
+use belljar_sandbox::{Access, Limits};
 use serde_json::Value;
 
 /// A folder with the files that the configurations below name.
@@ -12,6 +13,7 @@ fn folder() -> Site {
         ("public/index.html", "a page"),
         ("handlers/README", "no component"),
         ("data/note", "a note"),
+        ("uploads/note", "a note"),
         ("text.wasm", "this is no component"),
         ("no.pem", "this is no certificate"),
     ]);
@@ -353,7 +355,15 @@ fn accepts_the_examples_of_the_documentation() {
         .next()
         .expect("there is one of the file beside a handler");
     let file = site.write("handlers/time.toml", beside.as_bytes());
-    let read = HandlerConfig::read(&file, &HandlerConfig::default());
+    let ceiling = Ceiling {
+        dirs: vec![(site.at("data"), Access::ReadOnly)],
+        limits: Limits {
+            memory: 128 << 20,
+            ..Limits::default()
+        },
+        ..Ceiling::default()
+    };
+    let read = HandlerConfig::read(&file, &HandlerConfig::default(), &ceiling);
     let read = read.unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!((read.instances.reuse, read.limits.memory), (10, 128 << 20));
 }
@@ -416,6 +426,7 @@ fn schema(arguments: &[&str]) -> Value {
 /// The section of the document for a table of the schema.
 fn heading(table: &str) -> &'static str {
     match table {
+        "ceiling" => "The ceiling",
         "files" => "Files",
         "grants" => "Grants",
         "http" => "http",

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{anyhow, bail};
 use belljar::config::settings::InstanceLimits;
 use belljar::config::{
-    Action, Component, Config, FieldValue, Files, HandlerConfig, HandlersFolder, Listen, Route,
-    Server, Site, name_of,
+    Action, Ceiling, Component, Config, FieldValue, Files, HandlerConfig, HandlersFolder, Listen,
+    Route, Server, Site, name_of,
 };
 use clap::Args;
 
@@ -91,7 +91,11 @@ impl SiteFlags {
             bail!("{}", exposed.join("\n"));
         }
         let listen = self.listen.iter().flat_map(|addresses| &addresses.0);
+        // Files beside handlers grant no more than the flags grant to all of them.
+        let folder = site.handlers.as_ref();
+        let ceiling = folder.map(|folder| Ceiling::of(&folder.defaults));
         Ok(Config {
+            ceiling: Arc::new(ceiling.unwrap_or_default()),
             server: Server {
                 listen: listen.copied().collect(),
                 limits: self.limits.server(),

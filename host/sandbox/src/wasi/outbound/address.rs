@@ -12,6 +12,11 @@ pub struct Network {
 }
 
 impl Network {
+    /// Whether all addresses of `other` are in this network.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.prefix <= other.prefix && self.contains(other.address)
+    }
+
     pub(super) fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
@@ -236,6 +241,23 @@ mod tests {
             let parsed: Network = network.parse().expect(network);
             let address: IpAddr = address.parse().expect(address);
             assert_eq!(parsed.contains(address), contained, "{network} {address}");
+        }
+    }
+
+    #[test]
+    fn networks_cover_their_parts() {
+        for (network, other, covered) in [
+            ("10.0.0.0/8", "10.0.0.0/8", true),
+            ("10.0.0.0/8", "10.1.0.0/16", true),
+            ("10.0.0.0/8", "10.1.2.3", true),
+            ("10.1.0.0/16", "10.0.0.0/8", false),
+            ("10.0.0.0/8", "11.0.0.0/16", false),
+            ("0.0.0.0/0", "fd00::/8", false),
+            ("fd00::/8", "fd00:1::/32", true),
+        ] {
+            let [network_of, other_of]: [Network; 2] =
+                [network, other].map(|text| text.parse().expect(text));
+            assert_eq!(network_of.covers(&other_of), covered, "{network} {other}");
         }
     }
 

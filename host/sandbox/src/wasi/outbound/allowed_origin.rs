@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::address;
 use super::origin::{Origin, OriginHost, default_port, parse_host, port_number, split_port};
 
 /// A pattern of origins that a handler may send requests to, such as `https://api.example.com`,
@@ -39,6 +40,28 @@ impl AllowedOrigin {
                 }
                 (HostPattern::Subdomains(_), OriginHost::Address(_)) => false,
                 (HostPattern::Exact(allowed), host) => allowed == host,
+            }
+    }
+
+    /// Whether a handler with `other` may reach nothing that a handler with this pattern may not.
+    ///
+    /// A pattern that names `localhost` or a private address also permits that address. So no wildcard covers it.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.tls == other.tls
+            && (self.port.is_none() || self.port == other.port)
+            && match (&self.host, &other.host) {
+                (HostPattern::Any, HostPattern::Exact(OriginHost::Name(name))) => name != LOCALHOST,
+                (HostPattern::Any, HostPattern::Exact(OriginHost::Address(address))) => {
+                    address::is_public(*address)
+                }
+                (HostPattern::Any, _) => true,
+                (
+                    HostPattern::Subdomains(end),
+                    HostPattern::Subdomains(name) | HostPattern::Exact(OriginHost::Name(name)),
+                ) => name.ends_with(end.as_str()),
+                (HostPattern::Subdomains(_), _) => false,
+                (HostPattern::Exact(host), HostPattern::Exact(other)) => host == other,
+                (HostPattern::Exact(_), _) => false,
             }
     }
 
@@ -98,6 +121,9 @@ impl FromStr for AllowedOrigin {
         Ok(Self { tls, host, port })
     }
 }
+
+/// The name that stands for the loopback addresses.
+const LOCALHOST: &str = "localhost";
 
 #[cfg(test)]
 mod tests {
@@ -174,6 +200,41 @@ mod tests {
             let pattern: AllowedOrigin = allowed.parse().expect(allowed);
             let origin = Origin::of(&url.parse().expect(url)).expect(url);
             assert_eq!(pattern.allows(&origin), expected, "{allowed} and {url}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_only_what_it_allows_itself() {
+        for (pattern, other, expected) in [
+            ("https://a.example", "https://a.example", true),
+            ("https://a.example", "https://A.example:443/", true),
+            ("https://a.example", "http://a.example", false),
+            ("https://a.example", "https://a.example:*", false),
+            ("https://a.example:*", "https://a.example:8443", true),
+            ("https://a.example", "https://*.a.example", false),
+            ("https://*.a.example", "https://b.a.example", true),
+            ("https://*.a.example", "https://*.b.a.example", true),
+            ("https://*.a.example", "https://*.a.example", true),
+            ("https://*.b.a.example", "https://*.a.example", false),
+            ("https://*.a.example", "https://a.example", false),
+            ("https://*.a.example", "https://bada.example", false),
+            ("https://*.a.example", "https://*", false),
+            ("https://*", "https://*", true),
+            ("https://*", "https://*:*", false),
+            ("https://*", "https://*.a.example", true),
+            ("https://*", "https://a.example", true),
+            ("https://*", "https://1.1.1.1", true),
+            ("https://*", "https://127.0.0.1", false),
+            ("https://*", "https://[::1]", false),
+            ("https://*", "https://169.254.169.254", false),
+            ("https://*", "https://localhost", false),
+            ("https://localhost", "https://localhost", true),
+            ("https://10.0.0.1", "https://10.0.0.1", true),
+            ("https://10.0.0.1", "https://10.0.0.2", false),
+        ] {
+            let [covering, covered]: [AllowedOrigin; 2] =
+                [pattern, other].map(|text| text.parse().expect(text));
+            assert_eq!(covering.covers(&covered), expected, "{pattern} and {other}");
         }
     }
 
