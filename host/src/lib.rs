@@ -12,9 +12,11 @@
 //! - [`server`] connects the two: it calls handlers and sends their responses.
 //! - [`config`] reads the configuration, which maps routes to handlers.
 //! - [`deploy`] loads the handlers and replaces them when they change.
+//! - [`regular_file`] reads the files of operators.
 //! - [`routing`] finds the route of a request.
 
 pub mod config;
 pub mod deploy;
+pub mod regular_file;
 pub mod routing;
 pub mod server;

@@ -31,7 +31,7 @@ use super::limits::LimitFlags;
 /// "missing"), `effect` (what an "empty" import gives, else null) and `flag` (the flag that grants more, or null).
 ///
 /// The fields with --config: `file`, `sound` (true or false), `problems`, a list of objects with `file`, `line`, `column`
-/// and `message`, and `handlers`, a list of objects with `name`, `place` (file and line), `component`, `contract` and
+/// and `message`, `unreadable`, a list of texts about folders of handlers, and `handlers`, a list of objects with `name`, `place` (file and line), `component`, `contract` and
 /// `error` (why the handler does not run, or null).
 #[derive(Args)]
 #[command(after_help = VALUES)]

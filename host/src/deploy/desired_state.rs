@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::fingerprint::FolderId;
+use super::granted_folders::GrantedFolders;
 use super::scan::{FolderScan, ScannedFile};
 use super::source::HandlerSource;
-use crate::config::{Action, Config, HandlerConfig, HandlersFolder, Site};
+use crate::config::{Action, Ceiling, Config, HandlerConfig, HandlersFolder, Site};
 
 /// Identifies a handler while its file changes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +33,12 @@ pub(super) fn configured_handlers(config: &Config) -> BTreeMap<HandlerKey, Arc<H
 }
 
 /// The folders of handlers. Sites with the same folder share its handlers.
-pub(super) struct WatchedFolders(Vec<WatchedFolder>);
+pub(super) struct WatchedFolders {
+    folders: Vec<WatchedFolder>,
+    ceiling: Arc<Ceiling>,
+    /// Maximum number of handlers in all folders.
+    pub max_handlers: usize,
+}
 
 struct WatchedFolder {
     path: PathBuf,
@@ -44,8 +51,10 @@ struct WatchedFolder {
 #[derive(Default)]
 pub(super) struct ScannedHandlers {
     pub handlers: Vec<ScannedHandler>,
-    /// Folders that cannot be read, and why.
+    /// Files and folders that were not read, or not as a whole, each with the problem.
     pub unreadable: BTreeMap<PathBuf, String>,
+    /// The folders that were read.
+    pub folders: BTreeMap<PathBuf, FolderId>,
 }
 
 /// A handler in a folder.
@@ -71,27 +80,40 @@ impl WatchedFolders {
                 }),
             }
         }
-        Self(folders)
+        Self {
+            folders,
+            ceiling: config.ceiling.clone(),
+            max_handlers: config.server.limits.max_handlers,
+        }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.folders.is_empty()
     }
 
     pub fn scan(&self) -> ScannedHandlers {
         let mut scanned = ScannedHandlers::default();
-        for folder in &self.0 {
-            let scan = FolderScan::of(&folder.path);
+        for folder in &self.folders {
+            let left = self.max_handlers.saturating_sub(scanned.handlers.len());
+            let scan = FolderScan::of(&folder.path, left);
             scanned.unreadable.extend(scan.unreadable);
+            scanned.folders.extend(scan.folders);
+            let granted = GrantedFolders::of(&folder.defaults);
             for file in scan.handlers {
                 // The log and the stores tell handlers apart by name, so a name must be unique in the server.
-                let name = match self.0.len() {
+                let name = match self.folders.len() {
                     1 => file.name.clone(),
                     _ => folder.path.join(&file.name).display().to_string(),
                 };
                 scanned.handlers.push(ScannedHandler {
                     key: HandlerKey::InFolder(folder.path.clone(), file.name.clone()),
-                    source: HandlerSource::in_folder(&file, name, &folder.defaults),
+                    source: HandlerSource::in_folder(
+                        &file,
+                        name,
+                        folder.defaults.clone(),
+                        self.ceiling.clone(),
+                        granted.clone(),
+                    ),
                     file,
                 });
             }
@@ -142,7 +164,7 @@ impl WatchedFolders {
         let HandlerKey::InFolder(folder, _) = &handler.key else {
             return None;
         };
-        let folder = self.0.iter().find(|known| known.path == *folder)?;
+        let folder = self.folders.iter().find(|known| known.path == *folder)?;
         let sites = folder
             .sites
             .iter()

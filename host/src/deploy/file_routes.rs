@@ -12,7 +12,7 @@ use crate::routing::{PathPattern, Segment};
 ///
 /// # Errors
 ///
-/// Fails if the name of a parameter is invalid or occurs twice.
+/// Fails if the name of a parameter is invalid or occurs twice, or if a name has a control character.
 pub(super) fn routes(folders: &[String], stem: &str) -> Result<Vec<PathPattern>, String> {
     let mut segments = folders
         .iter()
@@ -43,6 +43,9 @@ pub(super) fn address(folders: &[String], stem: &str) -> String {
 }
 
 fn segment(name: &str) -> Result<Segment, String> {
+    if name.chars().any(char::is_control) {
+        return Err("its path has a control character; rename it".into());
+    }
     match parameter(name) {
         Some(parameter) => Segment::parameter(parameter),
         None => Ok(Segment::literal(name)),
@@ -87,8 +90,15 @@ mod tests {
     }
 
     #[test]
-    fn rejects_invalid_and_repeated_parameters() {
-        for file in ["[Id].wasm", "[id]/[id].wasm", "[].wasm"] {
+    fn rejects_invalid_names_and_repeated_parameters() {
+        for file in [
+            "[Id].wasm",
+            "[id]/[id].wasm",
+            "[].wasm",
+            "a\nb.wasm",
+            "\u{1b}[31m/index.wasm",
+            "\u{85}.wasm",
+        ] {
             let (folders, stem) = split(file);
             assert!(routes(&folders, stem).is_err(), "{file}");
         }

@@ -1,6 +1,7 @@
 //! The configuration in use, and every handler that belongs to it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::desired_state::{HandlerKey, ScannedHandlers, WatchedFolders, configured_handlers};
 use super::load::LoadOutcome;
@@ -52,14 +53,18 @@ impl HandlerSet {
         scanned: &ScannedHandlers,
         at_once: bool,
     ) -> ScanChanges {
+        let mut count = self.count_in_folders();
         for found in &scanned.handlers {
             let source = found.source.clone();
             match self.handlers.get_mut(&found.key) {
                 Some(handler) => handler.observe(source),
+                // Those that are missing may be live still, so that more may be found than fit.
+                None if count >= folders.max_handlers => {}
                 None => {
                     let routes = found.file.routes.clone().unwrap_or_default();
                     let handler = ManagedHandler::new(source, routes, at_once);
                     self.handlers.insert(found.key.clone(), handler);
+                    count += 1;
                 }
             }
         }
@@ -67,6 +72,20 @@ impl HandlerSet {
         self.remove_missing(scanned, at_once, &mut changes);
         self.hold_conflicts(folders, scanned, &mut changes);
         changes
+    }
+
+    fn count_in_folders(&self) -> usize {
+        let keys = self.handlers.keys();
+        keys.filter(|key| matches!(key, HandlerKey::InFolder(..)))
+            .count()
+    }
+
+    /// The handlers of folders that are live, each with its file.
+    pub fn live_in_folders(&self) -> impl Iterator<Item = (&HandlerKey, &Path)> {
+        self.handlers.iter().filter_map(|(key, handler)| {
+            let is_live = handler.live.is_some() && matches!(key, HandlerKey::InFolder(..));
+            is_live.then_some((key, handler.source().file()?))
+        })
     }
 
     /// Removes the handlers whose files two scans in a row did not find.
@@ -156,10 +175,10 @@ impl HandlerSet {
         self.handlers.values().any(ManagedHandler::is_loading)
     }
 
-    /// Whether any handler comes from a file, which can change.
-    pub fn has_files(&self) -> bool {
+    /// Whether any handler comes from a file or has a folder, which can change.
+    pub fn can_change(&self) -> bool {
         let mut handlers = self.handlers.values();
-        handlers.any(|handler| handler.source().file().is_some())
+        handlers.any(|handler| handler.source().can_change())
     }
 
     /// Replaces the configuration. `loaded` are the handlers that are new in it or have other settings.

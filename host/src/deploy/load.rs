@@ -7,6 +7,7 @@ use tokio::runtime;
 
 use super::compile::Compiler;
 use super::content_hash::{ContentHash, ContentHasher};
+use super::granted_folders::GrantedFolders;
 use super::source::{ComponentSource, HandlerSource, SourceError};
 use crate::config::HandlerConfig;
 use belljar_sandbox::{Databases, Engine, Handler, LoadError};
@@ -31,6 +32,8 @@ pub(super) struct HandlerVersion {
     /// How long the load took.
     pub took: Duration,
     config: HandlerConfig,
+    /// The folders that the handler holds open.
+    folders: GrantedFolders,
     content: ContentHash,
 }
 
@@ -80,8 +83,13 @@ impl Loader {
         })?;
         let config = source.config().map_err(LoadOutcome::Refused)?;
         let content = self.hasher.hash(&bytes);
-        if live.is_some_and(|live| live.content == content && live.config == config) {
-            return Ok(LoadOutcome::Same);
+        let folders = source.folders();
+        if let Some(live) = live {
+            folders.check(&live.folders).map_err(LoadOutcome::Refused)?;
+            let is_same = live.content == content && live.config == config;
+            if is_same && live.folders == *folders {
+                return Ok(LoadOutcome::Same);
+            }
         }
         // The built-in handler is trusted.
         let is_trusted = source.component == ComponentSource::Files;
@@ -107,6 +115,7 @@ impl Loader {
             size: bytes.len(),
             took: began.elapsed(),
             config,
+            folders: folders.clone(),
             content,
         })))
     }

@@ -1,9 +1,17 @@
 //! Lists the handlers in folders without loading them, for `belljar check`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::desired_state::WatchedFolders;
 use crate::config::{Config, HandlerConfig};
+
+/// The handlers in all folders of a configuration.
+pub struct FoundHandlers {
+    pub handlers: Vec<FoundHandler>,
+    /// Files and folders that cannot be read, or not as a whole, each with the problem.
+    pub unreadable: BTreeMap<PathBuf, String>,
+}
 
 /// A handler in a folder of handlers.
 pub struct FoundHandler {
@@ -13,15 +21,15 @@ pub struct FoundHandler {
     pub config: Result<HandlerConfig, String>,
 }
 
-impl FoundHandler {
+impl FoundHandlers {
     /// Scans all folders of handlers in a configuration.
-    pub fn all(config: &Config) -> Vec<Self> {
+    pub fn of(config: &Config) -> Self {
         let folders = WatchedFolders::of(config);
         let scanned = folders.scan();
         let mut conflicts = folders.conflicts(config, &scanned, |_| false);
         let handlers = scanned.handlers.into_iter();
-        handlers
-            .map(|handler| Self {
+        let handlers = handlers
+            .map(|handler| FoundHandler {
                 config: match conflicts.remove(&handler.key) {
                     Some(conflict) => Err(conflict),
                     None => handler.source.config(),
@@ -29,6 +37,10 @@ impl FoundHandler {
                 name: handler.source.name,
                 file: handler.file.file,
             })
-            .collect()
+            .collect();
+        Self {
+            handlers,
+            unreadable: scanned.unreadable,
+        }
     }
 }

@@ -72,8 +72,14 @@ impl<'a> Report<'a> {
     }
 
     fn live(&self, change: &str, version: &HandlerVersion) -> Option<LogLine> {
-        // The built-in handler is part of the program, so its load is not reported.
-        let file = self.file()?;
+        let Some(file) = self.file() else {
+            // The built-in handler is part of the program. It is only replaced to open its folder again.
+            let replaced = format!(
+                "{change}: {}, to open another folder at its path",
+                self.routes()
+            );
+            return (change == "replaced").then_some(LogLine::Info(replaced));
+        };
         Some(LogLine::Info(format!(
             "{change}: {} from {file} ({}, loaded in {:.0?})",
             self.routes(),

@@ -8,9 +8,10 @@ use bytesize::ByteSize;
 
 use super::embedded::FILES;
 use super::fingerprint::Fingerprint;
+use super::granted_folders::GrantedFolders;
 use super::scan::ScannedFile;
 use super::truncation::is_truncated;
-use crate::config::{Component, HandlerConfig};
+use crate::config::{Ceiling, Component, HandlerConfig};
 
 /// The inputs of a load, as the last scan found them. Two equal sources need no second load.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,9 @@ pub(super) struct HandlerSource {
     pub defaults: Arc<HandlerConfig>,
     /// The settings file beside a component in a folder of handlers.
     settings: Option<(PathBuf, Fingerprint)>,
+    /// The most that the settings file may grant.
+    ceiling: Arc<Ceiling>,
+    folders: GrantedFolders,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -49,17 +53,27 @@ impl HandlerSource {
             },
             defaults: config.clone(),
             settings: None,
+            ceiling: Arc::default(),
+            folders: GrantedFolders::of(config),
         }
     }
 
     /// The source of a handler in a folder of handlers.
-    pub fn in_folder(scanned: &ScannedFile, name: String, defaults: &Arc<HandlerConfig>) -> Self {
+    pub fn in_folder(
+        scanned: &ScannedFile,
+        name: String,
+        defaults: Arc<HandlerConfig>,
+        ceiling: Arc<Ceiling>,
+        folders: GrantedFolders,
+    ) -> Self {
         let fingerprint = Some(scanned.fingerprint.clone());
         Self {
             name,
             component: ComponentSource::File(scanned.file.clone(), fingerprint),
-            defaults: defaults.clone(),
+            defaults,
             settings: scanned.settings.clone(),
+            ceiling,
+            folders,
         }
     }
 
@@ -71,39 +85,28 @@ impl HandlerSource {
         }
     }
 
+    /// The folders that the configuration grants to the handler.
+    pub fn folders(&self) -> &GrantedFolders {
+        &self.folders
+    }
+
+    /// Whether a file or a folder of the handler can change.
+    pub fn can_change(&self) -> bool {
+        self.file().is_some() || !self.folders.is_empty()
+    }
+
     /// Reads the component.
     ///
     /// # Errors
     ///
     /// Fails if the file does not exist, is too large, cannot be read, or is not complete.
     pub fn read(&self) -> Result<Cow<'static, [u8]>, SourceError> {
-        let (path, fingerprint) = match &self.component {
-            ComponentSource::Files => return Ok(FILES.into()),
-            ComponentSource::File(path, fingerprint) => (path, fingerprint),
-        };
-        let Some(fingerprint) = fingerprint else {
-            return Err(SourceError::Incomplete("the file does not exist".into()));
-        };
-        if fingerprint.size > MAX_COMPONENT {
-            return Err(SourceError::Invalid(format!(
-                "the file is too large: it has {}, more than the maximum of {}",
-                ByteSize::b(fingerprint.size),
-                ByteSize::b(MAX_COMPONENT)
-            )));
+        match &self.component {
+            ComponentSource::Files => Ok(FILES.into()),
+            ComponentSource::File(path, fingerprint) => {
+                read(path, fingerprint.as_ref()).map(Cow::Owned)
+            }
         }
-        let bytes = fingerprint
-            .read(path)
-            .map_err(|error| SourceError::Invalid(format!("cannot read the file: {error}")))?
-            .ok_or_else(|| {
-                SourceError::Incomplete("the file changed while it was being read".into())
-            })?;
-        if is_truncated(&bytes) {
-            return Err(SourceError::Incomplete(format!(
-                "the file is incomplete: it ends early, after {}; copy it again",
-                ByteSize::b(fingerprint.size)
-            )));
-        }
-        Ok(bytes.into())
     }
 
     /// Reads the settings file, if there is one, on top of the defaults.
@@ -113,7 +116,7 @@ impl HandlerSource {
     /// Fails with all problems of the settings file, on one line.
     pub fn config(&self) -> Result<HandlerConfig, String> {
         let mut config = match &self.settings {
-            Some((path, _)) => HandlerConfig::read(path, &self.defaults)
+            Some((path, _)) => HandlerConfig::read(path, &self.defaults, &self.ceiling)
                 .map_err(|problems| problems.to_string().trim_end().replace('\n', "; "))?,
             None => HandlerConfig::clone(&self.defaults),
         };
@@ -123,6 +126,43 @@ impl HandlerSource {
         }
         Ok(config)
     }
+}
+
+/// Reads the file of a component as the server does, for `belljar check`.
+///
+/// # Errors
+///
+/// What the log of the server would say.
+pub fn read_component(path: &Path) -> Result<Vec<u8>, String> {
+    read(path, Fingerprint::of(path).as_ref()).map_err(|error| match error {
+        SourceError::Incomplete(problem) | SourceError::Invalid(problem) => problem,
+    })
+}
+
+fn read(path: &Path, fingerprint: Option<&Fingerprint>) -> Result<Vec<u8>, SourceError> {
+    let Some(fingerprint) = fingerprint else {
+        return Err(SourceError::Incomplete("the file does not exist".into()));
+    };
+    if fingerprint.size > MAX_COMPONENT {
+        return Err(SourceError::Invalid(format!(
+            "the file is too large: it has {}, more than the maximum of {}",
+            ByteSize::b(fingerprint.size),
+            ByteSize::b(MAX_COMPONENT)
+        )));
+    }
+    let bytes = fingerprint
+        .read(path)
+        .map_err(|error| SourceError::Invalid(format!("cannot read the file: {error}")))?
+        .ok_or_else(|| {
+            SourceError::Incomplete("the file changed while it was being read".into())
+        })?;
+    if is_truncated(&bytes) {
+        return Err(SourceError::Incomplete(format!(
+            "the file is incomplete: it ends early, after {}; copy it again",
+            ByteSize::b(fingerprint.size)
+        )));
+    }
+    Ok(bytes)
 }
 
 /// Maximum size of a component's file, in bytes. A component with a Python interpreter has about 40 MB.

@@ -14,13 +14,16 @@ use super::managed_handler::Change;
 use super::report::LogLine;
 use super::staged_config::StagedConfig;
 use super::swap::LiveRoutes;
+use super::vanished::KnownFolders;
 use crate::config::Config;
+use crate::server::sanitized;
 
 /// Owns all handlers. It runs on a thread of its own, because a scan blocks on the file system.
 pub(super) struct Watcher {
     set: HandlerSet,
     folders: WatchedFolders,
-    /// The folders that the last scan could not read, and why.
+    known: KnownFolders,
+    /// The files and folders that the last scan could not read, each with the problem.
     unreadable: BTreeMap<PathBuf, String>,
     config_file: Option<ConfigFile>,
     /// A changed configuration whose handlers are being loaded.
@@ -47,6 +50,7 @@ impl Watcher {
         Self {
             folders: WatchedFolders::of(&config),
             set: HandlerSet::new(config),
+            known: KnownFolders::default(),
             unreadable: BTreeMap::new(),
             config_file: file.map(ConfigFile::new),
             staged: None,
@@ -141,7 +145,7 @@ impl Watcher {
 
     /// Whether there is any file that can change.
     fn must_poll(&self) -> bool {
-        self.config_file.is_some() || !self.folders.is_empty() || self.set.has_files()
+        self.config_file.is_some() || !self.folders.is_empty() || self.set.can_change()
     }
 
     fn poll(&mut self) {
@@ -169,7 +173,9 @@ impl Watcher {
 
     /// Returns whether a route was added or removed. With `at_once` a file is added or removed without a second scan.
     fn scan_folders(&mut self, at_once: bool) -> bool {
-        let scanned = self.folders.scan();
+        let mut scanned = self.folders.scan();
+        self.known
+            .compare(&mut scanned, self.set.live_in_folders(), at_once);
         self.log_unreadable(&scanned);
         let changes = self.set.apply_scan(&self.folders, &scanned, at_once);
         self.log.extend(changes.log);
@@ -177,17 +183,15 @@ impl Watcher {
     }
 
     fn log_unreadable(&mut self, scanned: &ScannedHandlers) {
-        for (folder, reason) in &scanned.unreadable {
-            if !self.unreadable.contains_key(folder) {
-                tracing::error!(
-                    "cannot read the folder {}: {reason}; its handlers keep serving",
-                    folder.display()
-                );
+        for (path, problem) in &scanned.unreadable {
+            if !self.unreadable.contains_key(path) {
+                tracing::error!("{}; its handlers keep serving", sanitized(problem));
             }
         }
-        for folder in self.unreadable.keys() {
-            if !scanned.unreadable.contains_key(folder) {
-                tracing::info!("the folder {} can be read again", folder.display());
+        for path in self.unreadable.keys() {
+            if !scanned.unreadable.contains_key(path) {
+                let path = path.display().to_string();
+                tracing::info!("{} can be read again", sanitized(&path));
             }
         }
         self.unreadable.clone_from(&scanned.unreadable);

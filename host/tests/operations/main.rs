@@ -3,12 +3,17 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ceiling;
 mod check;
 mod command_line;
 #[cfg(unix)]
 mod compile;
 mod configuration;
 mod dev_pages;
+#[cfg(target_os = "linux")]
+mod faults;
+#[cfg(unix)]
+mod folder_faults;
 mod get;
 mod handlers_folder;
 mod routes;

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use belljar::config::{Action, Component, Config, GrantConfig, HandlerConfig, Problem};
-use belljar::deploy::FoundHandler;
+use belljar::config::{Action, Component, Config, GrantConfig, HandlerConfig, MAX_FILE, Problem};
+use belljar::deploy::{FoundHandlers, read_component};
+use belljar::regular_file;
 use belljar_sandbox::{Engine, Grants, Inspection, StoreInUse};
 use serde::Serialize;
 
@@ -16,6 +17,8 @@ pub struct ConfigReport {
     file: String,
     pub sound: bool,
     problems: Vec<Problem>,
+    /// Files and folders of handlers that cannot be read, or not as a whole.
+    unreadable: Vec<String>,
     handlers: Vec<ReportedHandler>,
 }
 
@@ -36,21 +39,31 @@ impl ConfigReport {
     /// The file cannot be read. Errors in it are part of the report.
     pub fn of(file: &Path) -> anyhow::Result<Self> {
         let shown = file.display().to_string();
-        let bytes = std::fs::read(file).with_context(|| format!("{shown} cannot be read"))?;
-        let (problems, handlers) = match Config::parse_bytes(bytes, file) {
-            Ok(config) => (Vec::new(), Self::handlers(&config)?),
-            Err(problems) => (problems.iter().cloned().collect(), Vec::new()),
-        };
-        Ok(Self {
+        let bytes = regular_file::read(file, MAX_FILE)
+            .with_context(|| format!("{shown} cannot be read"))?;
+        let mut report = Self {
             file: shown,
-            sound: problems.is_empty() && handlers.iter().all(|handler| handler.error.is_none()),
-            problems,
-            handlers,
-        })
+            sound: false,
+            problems: Vec::new(),
+            unreadable: Vec::new(),
+            handlers: Vec::new(),
+        };
+        match Config::parse_bytes(bytes, file) {
+            Ok(config) => {
+                let found = FoundHandlers::of(&config);
+                report.handlers = Self::handlers(&config, &found)?;
+                report.unreadable = found.unreadable.into_values().collect();
+            }
+            Err(problems) => report.problems = problems.iter().cloned().collect(),
+        }
+        report.sound = report.problems.is_empty()
+            && report.unreadable.is_empty()
+            && report.handlers.iter().all(|one| one.error.is_none());
+        Ok(report)
     }
 
     /// Loads each handler like the server.
-    fn handlers(config: &Config) -> anyhow::Result<Vec<ReportedHandler>> {
+    fn handlers(config: &Config, found: &FoundHandlers) -> anyhow::Result<Vec<ReportedHandler>> {
         let engine = Arc::new(Engine::new(config.server.limits.max_instances, 1)?);
         let mut seen = Vec::new();
         let mut reported = Vec::new();
@@ -62,12 +75,12 @@ impl ConfigReport {
                 reported.push(ReportedHandler::of(handler, &route.place, &engine));
             }
         }
-        for found in FoundHandler::all(config) {
+        for found in &found.handlers {
             let place = found.file.display().to_string();
             reported.push(match &found.config {
                 Ok(handler) => ReportedHandler::of(handler, &place, &engine),
                 Err(wrong) => ReportedHandler {
-                    name: found.name,
+                    name: found.name.clone(),
                     component: Some(place.clone()),
                     place,
                     contract: None,
@@ -83,6 +96,9 @@ impl ConfigReport {
         let mut text = String::new();
         // Writing to a string does not fail.
         for problem in &self.problems {
+            let _ = writeln!(text, "{problem}");
+        }
+        for problem in &self.unreadable {
             let _ = writeln!(text, "{problem}");
         }
         for handler in &self.handlers {
@@ -128,8 +144,7 @@ fn inspection(handler: &HandlerConfig, engine: &Arc<Engine>) -> anyhow::Result<O
     let Component::File(file) = &handler.component else {
         return Ok(None);
     };
-    let component =
-        std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let component = read_component(file).map_err(anyhow::Error::msg)?;
     let limits = handler.limits.clone();
     Ok(Some(Inspection::of(
         engine.clone(),
