@@ -39,7 +39,7 @@ pub mod settings;
 pub mod single_page;
 pub mod text;
 
-#[cfg(target_family = "wasm")]
+#[cfg(any(target_family = "wasm", test))]
 mod bump_allocator;
 #[cfg(target_family = "wasm")]
 mod wasi;
