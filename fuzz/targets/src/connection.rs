@@ -8,7 +8,7 @@ pub fn run(data: &[u8]) {
     let whole = with_belljar(split::whole(data), Reading::Bodies);
     let split = with_belljar(split::pieces(data), Reading::Bodies);
     assert_eq!(split, whole, "the split matters: {}", data.escape_ascii());
-    compare(data, &whole, &with_hyper(split::whole(data)));
+    compare(data, &whole, with_hyper(split::whole(data)));
     ignored_bodies_hide_no_requests(data, &whole);
 }
 

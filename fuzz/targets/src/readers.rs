@@ -40,14 +40,21 @@ pub fn with_belljar(pieces: Vec<Bytes>, reading: Reading) -> Outcome {
     block_on(belljar::read(pieces, reading))
 }
 
-/// Reads all requests of a connection with hyper.
-pub fn with_hyper(pieces: Vec<Bytes>) -> Vec<Request> {
+/// Reads all requests of a connection with hyper. Also returns whether it refused none.
+pub fn with_hyper(pieces: Vec<Bytes>) -> (Vec<Request>, bool) {
     block_on(by_hyper::read(pieces))
 }
 
-/// Panics if belljar and hyper both accept a request, but understand it differently.
-pub fn compare(data: &[u8], ours: &Outcome, theirs: &[Request]) {
-    for (our, their) in ours.requests.iter().zip(theirs) {
+/// Panics if belljar and hyper both accept a request, but understand it differently; or if both refuse nothing, but one of them
+/// finds more requests.
+pub fn compare(data: &[u8], ours: &Outcome, (theirs, is_sound): (Vec<Request>, bool)) {
+    let refuses_nothing = is_sound && ours.reject.is_none();
+    assert!(
+        !refuses_nothing || ours.requests.len() == theirs.len(),
+        "another number of requests: {}\nby belljar: {ours:?}\nby hyper: {theirs:?}",
+        data.escape_ascii()
+    );
+    for (our, their) in ours.requests.iter().zip(&theirs) {
         let same_head = our.method == their.method
             && our.version == their.version
             && our.fields == their.fields

@@ -15,8 +15,8 @@ use hyper_util::rt::TokioIo;
 use super::{Request, Target, sorted};
 use crate::transport::Client;
 
-/// The requests that hyper accepts, up to the first one that it refuses.
-pub async fn read(pieces: Vec<Bytes>) -> Vec<Request> {
+/// The requests that hyper accepts, up to the first one that it refuses; and whether it refused none.
+pub async fn read(pieces: Vec<Bytes>) -> (Vec<Request>, bool) {
     let requests = Arc::new(Mutex::new(Vec::new()));
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let requests = requests.clone();
@@ -42,10 +42,9 @@ pub async fn read(pieces: Vec<Bytes>) -> Vec<Request> {
         .half_close(true)
         .max_headers(256)
         .serve_connection(TokioIo::new(client), service);
-    // An error means that hyper refuses the next request.
-    let _ = connection.await;
+    let is_sound = connection.await.is_ok();
     let mut requests = requests.lock().unwrap_or_else(PoisonError::into_inner);
-    std::mem::take(&mut requests)
+    (std::mem::take(&mut requests), is_sound)
 }
 
 fn understood(
