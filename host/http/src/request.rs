@@ -3,6 +3,7 @@
 pub(crate) mod authority;
 pub(crate) mod body;
 pub(crate) mod body_sender;
+mod chunk_extensions;
 pub(crate) mod chunked_decoder;
 pub(crate) mod framing;
 pub(crate) mod head;

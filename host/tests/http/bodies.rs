@@ -52,6 +52,40 @@ fn decodes_well_formed_chunks() {
     }
 }
 
+/// An extension has a name, and a value that is a token or a quoted string (RFC 9112, section 7.1.1).
+#[test]
+fn rejects_malformed_chunk_extensions() {
+    for extension in [
+        ";", ";;a", ";a;", "; ", ";=b", ";a=", ";a=\"b", ";a b", ";a=b c",
+    ] {
+        let coded = format!("5{extension}\r\nhello\r\n0\r\n\r\n");
+        let answer = Server::shared().exchange(&post_chunked("/echo", coded.as_bytes()));
+        assert_eq!((answer.status, answer.closes()), (400, true), "{extension}");
+    }
+}
+
+/// The size is known from the head, but the client first sends everything and then reads, as proxies do.
+#[test]
+fn the_client_of_a_refused_upload_reads_the_413() {
+    let server = Server::of_untrusted("--max-body 1MiB");
+    let length = 100_000_000;
+    for target in ["/echo", "/ignore-body"] {
+        let mut client = server.connect();
+        client.send(head(
+            "POST",
+            target,
+            &[("Content-Length", &length.to_string())],
+        ));
+        let part = vec![b'x'; 1_000_000];
+        for sent in 0..length / part.len() {
+            let outcome = client.try_send(&part);
+            outcome.unwrap_or_else(|error| panic!("{target}: {error} after {sent} MB"));
+        }
+        let answer = client.response();
+        assert_eq!((answer.status, answer.closes()), (413, true), "{target}");
+    }
+}
+
 /// The handler answers 200 to each of these requests. The server sends 400 instead and closes the connection.
 #[test]
 fn rejects_malformed_chunks_whatever_the_handler_answers() {

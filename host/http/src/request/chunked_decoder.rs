@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 
+use super::chunk_extensions;
 use crate::syntax::{is_token_byte, is_value_byte, trim};
 use crate::trailers::{self, Trailers};
 
@@ -39,7 +40,7 @@ enum DecoderState {
 pub enum ChunkError {
     /// The size is not `1*HEXDIG`, or does not fit 64 bits.
     Size,
-    /// An extension contains a control byte.
+    /// An extension is not `;name` or `;name=value`.
     Extension,
     /// The extensions are too long.
     ExtensionTooLong,
@@ -154,7 +155,7 @@ fn parse_size(line: &[u8]) -> Result<(u64, usize), ChunkError> {
     if digits.is_empty() || !matches!(extensions, [] | [b';', ..]) {
         return Err(ChunkError::Size);
     }
-    if extensions.iter().any(u8::is_ascii_control) {
+    if !chunk_extensions::are_well_formed(extensions) {
         return Err(ChunkError::Extension);
     }
     let size = digits.iter().try_fold(0u64, |size, &digit| {
@@ -177,7 +178,7 @@ impl fmt::Display for ChunkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Size => "the size of a chunk is not a hexadecimal number",
-            Self::Extension => "an extension of a chunk contains a control byte",
+            Self::Extension => "an extension of a chunk is malformed",
             Self::ExtensionTooLong => "the extensions of the chunks are too long",
             Self::LineEnd => "a line or a chunk does not end in CRLF",
             Self::Trailer => "a trailer is malformed",
@@ -294,6 +295,8 @@ mod tests {
             ("1;a\0b\r\nx\r\n", Extension),
             ("1;a\rb\r\nx\r\n", Extension),
             ("1;\x7f\r\nx\r\n", Extension),
+            ("5;\r\nhello\r\n", Extension),
+            ("5;a=\r\nhello\r\n", Extension),
             (&extension(300), ExtensionTooLong),
             (&many, ExtensionTooLong),
             (&zeros, ExtensionTooLong),
