@@ -9,6 +9,7 @@ mod read_request;
 mod respond;
 mod send_body;
 pub(crate) mod send_error;
+mod send_pace;
 mod send_stream;
 mod write;
 
@@ -17,7 +18,9 @@ use std::sync::Arc;
 
 use self::body_feeder::BodyFeeder;
 use self::read_buffer::ReadBuffer;
+use self::send_pace::SendPace;
 use crate::limits::Limits;
+use crate::request::head::Head;
 use crate::request::reject::Reject;
 use crate::timer::Timer;
 use crate::transport::Transport;
@@ -38,8 +41,11 @@ pub struct Connection<S> {
     timer: Timer,
     /// Limits how long a streamed body produces nothing. It runs at the same time as `timer`.
     stream_timer: Timer,
+    send_pace: SendPace,
     feeder: Option<BodyFeeder>,
     current: CurrentRequest,
+    /// The head of a request that was refused although its head was well-formed.
+    refused_head: Option<Box<Head>>,
     state: ConnectionState,
     /// Whether the current request is the last one.
     finishing: bool,
@@ -76,6 +82,7 @@ impl<S: Transport> Connection<S> {
             sent_head: 0..0,
             timer: Timer::default(),
             stream_timer: Timer::default(),
+            send_pace: SendPace::default(),
             feeder: None,
             current: CurrentRequest {
                 version: Version::Http11,
@@ -83,6 +90,7 @@ impl<S: Transport> Connection<S> {
                 persistent: false,
                 accepts_trailers: false,
             },
+            refused_head: None,
             state: ConnectionState::Persistent,
             finishing: false,
         }
@@ -92,6 +100,11 @@ impl<S: Transport> Connection<S> {
     /// whatever the handler answered.
     pub fn body_failure(&self) -> Option<Reject> {
         self.feeder.as_ref()?.failure()
+    }
+
+    /// The head of the request that [`next_request`](Self::next_request) refused. None if the head was not well-formed.
+    pub fn refused_head(&self) -> Option<&Head> {
+        self.refused_head.as_deref()
     }
 
     /// Whether another request may follow the last response.

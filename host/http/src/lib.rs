@@ -23,6 +23,7 @@
 mod connection;
 mod date;
 mod limits;
+mod pace;
 mod rate;
 mod request;
 mod response;

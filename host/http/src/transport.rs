@@ -1,5 +1,8 @@
 //! What a connection runs over: TCP, or a pipe in memory for tests.
 
+#[cfg(target_os = "linux")]
+mod unacknowledged;
+
 use std::fs::File;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -33,6 +36,12 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.poll_write(cx, bytes)
+    }
+
+    /// The number of bytes that this side accepted for sending, and that the other side has not acknowledged. Zero where
+    /// the transport does not know.
+    fn unacknowledged(&self) -> u64 {
+        0
     }
 
     /// Makes the other side see a failure when the stream is dropped, where the transport can. Otherwise a response
@@ -84,6 +93,11 @@ impl Transport for TcpStream {
                 written => return Poll::Ready(written),
             }
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn unacknowledged(&self) -> u64 {
+        unacknowledged::of(self)
     }
 
     fn abort(&mut self) {

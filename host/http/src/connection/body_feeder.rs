@@ -3,18 +3,18 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
 
 use super::body_decoder::BodyDecoder;
 use super::read_buffer::{Peer, READ_AHEAD, ReadBuffer};
+use crate::limits::Limits;
+use crate::pace::Pace;
 use crate::request::body::{BodyChannel, BodyError, RequestBody};
 use crate::request::framing::BodyLength;
 use crate::request::reject::Reject;
-use crate::timer::{Timer, deadline};
+use crate::timer::Timer;
 
 /// The body of the current request on the side of the connection. It feeds a [`RequestBody`], or discards what the
 /// handler did not read.
@@ -26,9 +26,8 @@ pub(crate) struct BodyFeeder {
     /// Whether the interim response that is still owed is sent just before the final one.
     interim_ahead: bool,
     discarded: u64,
-    /// How long the reader has waited for the client, without the current wait.
-    waited: Duration,
-    waiting_since: Option<Instant>,
+    /// How long the reader has waited for the client.
+    pace: Pace,
 }
 
 /// The interim response `100 Continue` (RFC 9110, section 10.1.1).
@@ -71,8 +70,7 @@ impl BodyFeeder {
             },
             interim_ahead: false,
             discarded: 0,
-            waited: Duration::ZERO,
-            waiting_since: None,
+            pace: Pace::default(),
         };
         if !expects_continue {
             feeder.deliver(input, None);
@@ -90,7 +88,7 @@ impl BodyFeeder {
     pub(crate) fn poll_feed<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         source: ClientStream<'_, S>,
-        timeout: Duration,
+        limits: &Limits,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let ClientStream {
@@ -111,15 +109,19 @@ impl BodyFeeder {
                 Poll::Pending => Poll::Pending,
             };
             match more {
-                Poll::Ready(Peer::Open) => self.stop_waiting(),
+                Poll::Ready(Peer::Open) => self.pace.stop(),
                 Poll::Ready(Peer::HalfClosed | Peer::Gone) => {
                     self.fail(BodyError::CutShort, cx);
                     return Poll::Ready(());
                 }
                 Poll::Pending => {
-                    ready!(timer.poll(self.deadline(timeout), cx));
-                    self.fail(BodyError::TooSlow, cx);
-                    return Poll::Ready(());
+                    let allowance = limits.body_timeout;
+                    ready!(timer.poll(self.pace.deadline(allowance), cx));
+                    let (received, rate) = (self.decoder.received(), limits.min_data_rate);
+                    if self.pace.is_too_slow(received, rate, allowance) {
+                        self.fail(BodyError::TooSlow, cx);
+                        return Poll::Ready(());
+                    }
                 }
             }
         }
@@ -208,7 +210,7 @@ impl BodyFeeder {
         };
         let anything = !content.is_empty() || end.is_some();
         if anything {
-            self.stop_waiting();
+            self.pace.stop();
             self.channel.deliver(content, end, cx.map(|cx| cx.waker()));
         }
         anything
@@ -236,23 +238,6 @@ impl BodyFeeder {
             };
         }
         Poll::Ready(())
-    }
-
-    /// The moment at which the current wait becomes too long. All waits together count, so that a client gains nothing
-    /// by sending single bytes now and then.
-    fn deadline(&mut self, timeout: Duration) -> Instant {
-        let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        let allowance = timeout.saturating_add(Duration::from_secs(self.decoder.received() >> 10));
-        let left = allowance
-            .saturating_sub(self.waited)
-            .saturating_sub(since.elapsed());
-        deadline(left)
-    }
-
-    fn stop_waiting(&mut self) {
-        if let Some(since) = self.waiting_since.take() {
-            self.waited += since.elapsed();
-        }
     }
 
     fn fail(&mut self, error: BodyError, cx: &mut Context<'_>) {

@@ -81,7 +81,7 @@ impl<S: Transport> Connection<S> {
             input: &mut self.read_buffer,
             timer: &mut self.timer,
         };
-        feeder.poll_feed(source, self.limits.body_timeout, cx)
+        feeder.poll_feed(source, &self.limits, cx)
     }
 }
 

@@ -120,6 +120,7 @@ impl<S: Transport> Connection<S> {
             Head::parse(self.read_buffer.bytes.get(..length).unwrap_or_default())?;
         let max_body = self.limits.max_body;
         if matches!(framing.length, BodyLength::Known(length) if length > max_body) {
+            self.refused_head = Some(Box::new(head));
             return Err(Reject::BodyTooLarge);
         }
         self.read_buffer.take_head(length);

@@ -10,7 +10,6 @@ use super::send_error::{Cut, SendError};
 use super::write::{COPIED, Next};
 use crate::response::body::Body;
 use crate::response::framing::ResponseFraming;
-use crate::timer::deadline;
 use crate::transport::{Transport, read_at, size_of};
 
 impl<S: Transport> Connection<S> {
@@ -75,19 +74,25 @@ impl<S: Transport> Connection<S> {
     async fn send_file(&mut self, file: &File, offset: u64, length: u64) -> Result<(), SendError> {
         let mut sent = 0;
         while sent < length {
-            let mut sending = pin!(self.stream.send_file(file, offset + sent, length - sent));
-            let (timer, timeout) = (&mut self.timer, self.limits.send_timeout);
-            let mut until = None;
-            let progress = poll_fn(|cx| match sending.as_mut().poll(cx) {
-                Poll::Ready(progress) => Poll::Ready(progress.map_err(SendError::Io)),
-                Poll::Pending => {
-                    let until = *until.get_or_insert_with(|| deadline(timeout));
-                    timer.poll(until, cx).map(|()| Err(SendError::Timeout))
+            let progress = {
+                let mut sending = pin!(self.stream.send_file(file, offset + sent, length - sent));
+                let (timer, pace, limits) = (&mut self.timer, &mut self.send_pace, &self.limits);
+                poll_fn(|cx| match sending.as_mut().poll(cx) {
+                    Poll::Ready(progress) => Poll::Ready(Some(progress)),
+                    Poll::Pending => timer.poll(pace.deadline(limits), cx).map(|()| None),
+                })
+                .await
+            };
+            match progress.transpose().map_err(SendError::Io)? {
+                Some(0) => return Err(SendError::Cut(Cut::FileShrank)),
+                Some(more) => {
+                    sent += more;
+                    self.send_pace.sent(more);
                 }
-            });
-            match progress.await? {
-                0 => return Err(SendError::Cut(Cut::FileShrank)),
-                more => sent += more,
+                None if self.send_pace.is_too_slow(&self.stream, &self.limits) => {
+                    return Err(SendError::TooSlow);
+                }
+                None => {}
             }
         }
         Ok(())

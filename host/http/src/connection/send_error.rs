@@ -30,8 +30,8 @@ pub enum SendError {
     Cut(Cut),
     /// The connection failed.
     Io(io::Error),
-    /// The client accepted nothing for too long.
-    Timeout,
+    /// The client took less than the minimum rate for too long.
+    TooSlow,
 }
 
 /// Why a response was cut.
@@ -62,6 +62,14 @@ impl SendError {
         )
     }
 
+    /// Whether the client or its network is the reason, and neither the server nor the handler.
+    pub fn is_of_client(&self) -> bool {
+        matches!(
+            self,
+            Self::Io(_) | Self::TooSlow | Self::Cut(Cut::ClientGone | Cut::RequestBody(_))
+        )
+    }
+
     /// Whether the streamed body closed without its end.
     pub fn is_unfinished(&self) -> bool {
         matches!(
@@ -80,9 +88,9 @@ impl fmt::Display for SendError {
             Self::Unreadable(error) => write!(f, "the file cannot be read: {error}"),
             Self::Cut(cut) => write!(f, "{cut}"),
             Self::Io(error) => write!(f, "the connection failed: {error}"),
-            Self::Timeout => {
-                f.write_str("the client accepted nothing for too long (--send-timeout)")
-            }
+            Self::TooSlow => f.write_str(
+                "the client took its response too slowly for too long (--min-data-rate, --send-timeout)",
+            ),
         }
     }
 }

@@ -1,13 +1,12 @@
-//! Writing bytes to the client within the send timeout.
+//! Writing bytes to the client, as long as it takes them.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use super::Connection;
 use super::send_error::SendError;
-use crate::timer::deadline;
 use crate::transport::Transport;
 
 impl<S: Transport> Connection<S> {
@@ -15,7 +14,7 @@ impl<S: Transport> Connection<S> {
     ///
     /// # Errors
     ///
-    /// If the connection fails, or the client accepts nothing within `Limits::send_timeout`.
+    /// If the connection fails, or the client takes less than `Limits::min_data_rate` for `Limits::send_timeout`.
     pub(super) async fn write(
         &mut self,
         start: usize,
@@ -32,7 +31,6 @@ impl<S: Transport> Connection<S> {
         let mut parts = &mut parts[..];
         // Removes empty parts.
         IoSlice::advance_slices(&mut parts, 0);
-        let mut until = None;
         poll_fn(|cx| {
             while let [first, rest @ ..] = &*parts {
                 let stream = Pin::new(&mut self.stream);
@@ -47,14 +45,15 @@ impl<S: Transport> Connection<S> {
                     }
                     Poll::Ready(Ok(sent)) => {
                         IoSlice::advance_slices(&mut parts, sent);
-                        until = None;
+                        self.send_pace.sent(sent as u64);
                     }
                     Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(SendError::Io(error))),
                     Poll::Pending => {
-                        let until =
-                            *until.get_or_insert_with(|| deadline(self.limits.send_timeout));
-                        return self.timer.poll(until, cx).map(|()| Err(SendError::Timeout));
+                        ready!(self.timer.poll(self.send_pace.deadline(&self.limits), cx));
+                        if self.send_pace.is_too_slow(&self.stream, &self.limits) {
+                            return Poll::Ready(Err(SendError::TooSlow));
+                        }
                     }
                 }
             }

@@ -118,20 +118,126 @@ async fn reads_a_slow_but_steady_body_to_its_end() {
     server.await.unwrap();
 }
 
-#[tokio::test(start_paused = true)]
-async fn closes_when_a_client_does_not_read() {
-    let (mut client, server) = duplex(1000);
+/// Requests `targets`, one after the other, and then takes `bytes` of the responses each second. Returns how many bytes
+/// it got, and the seconds until the server closed the connection.
+async fn reading(targets: &[&str], bytes: usize) -> (usize, u64) {
+    let (client, server) = duplex(1000);
     let server = tokio::spawn(serve(server, Arc::new(Limits::default())));
+    let (mut reader, mut writer) = tokio::io::split(client);
     let start = Instant::now();
+    let requests = targets.iter();
+    let requests: String = requests
+        .map(|target| format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n"))
+        .collect();
+    // The server reads no further request while it cannot send.
+    let sender = tokio::spawn(async move {
+        let _ = writer.write_all(requests.as_bytes()).await;
+        writer
+    });
+    let mut received = 0;
+    while !server.is_finished() {
+        sleep(Duration::from_secs(1)).await;
+        let mut buffer = vec![0; bytes];
+        let mut read = 0;
+        while read < bytes {
+            match timeout(Duration::from_millis(1), reader.read(&mut buffer[read..])).await {
+                Ok(Ok(more @ 1..)) => read += more,
+                _ => break,
+            }
+        }
+        received += read;
+        assert!(start.elapsed() < HANGING, "the server hangs");
+    }
+    sender.abort();
+    (received, start.elapsed().as_secs())
+}
+
+/// Without a bound on the rate, such a client holds its connection and the response for days.
+#[tokio::test(start_paused = true)]
+async fn cuts_a_client_that_takes_less_than_the_minimum_rate() {
+    for (targets, bytes) in [
+        (&["/many-bytes"][..], 0),
+        (&["/many-bytes"], 1),
+        (&["/many-bytes"], 100),
+        // Many small responses count as one large response does.
+        (&["/"; 100], 10),
+    ] {
+        let (received, seconds) = reading(targets, bytes).await;
+        assert!(received < 3000, "{targets:?} {bytes}: {received}");
+        assert!(
+            (10..=13).contains(&seconds),
+            "{targets:?} {bytes}: {seconds}"
+        );
+    }
+    let (_, seconds) = reading(&["/many-bytes"], 900).await;
+    assert!((14..100).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn keeps_a_client_that_takes_the_minimum_rate() {
+    let (received, seconds) = reading(&["/many-bytes"], 1100).await;
+    assert!(received > 300_000, "{received} in {seconds} s");
+}
+
+/// A handler that sends nothing is not the client's fault.
+#[tokio::test(start_paused = true)]
+async fn counts_only_the_time_in_which_bytes_wait_for_the_client() {
+    let (mut client, server) = start();
     client
-        .write_all(b"GET /many-bytes HTTP/1.1\r\nHost: h\r\n\r\n")
+        .write_all(b"GET /events HTTP/1.1\r\nHost: h\r\n\r\n")
         .await
         .unwrap();
-    timeout(HANGING, server)
+    let events = read_until(&mut client, "0\r\n\r\n").await;
+    assert_eq!(events.matches("event").count(), 10);
+    drop(client);
+    server.await.unwrap();
+}
+
+/// The time that a fast client did not need is not left for later.
+#[tokio::test(start_paused = true)]
+async fn times_out_a_body_that_stops_after_a_fast_start() {
+    let (client, server) = duplex(1 << 20);
+    let server = tokio::spawn(serve(server, Arc::new(Limits::default())));
+    let (mut reader, mut writer) = tokio::io::split(client);
+    let start = Instant::now();
+    writer
+        .write_all(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10000000\r\n\r\n")
         .await
-        .expect("the server hangs")
         .unwrap();
-    assert_eq!(start.elapsed().as_secs(), 30);
+    writer.write_all(&vec![b'x'; 900_000]).await.unwrap();
+    let mut answer = vec![0; 12];
+    reader.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 408");
+    assert!((30..=60).contains(&start.elapsed().as_secs()));
+    drop((reader, writer));
+    server.await.unwrap();
+}
+
+/// The server discards the rest of a refused request, but not for ever.
+#[tokio::test(start_paused = true)]
+async fn ends_the_discarding_of_a_refused_request() {
+    for (pause, expected) in [(1, 30..=31), (4, 30..=34), (6, 5..=6)] {
+        let (client, server) = start();
+        let (mut reader, mut writer) = tokio::io::split(client);
+        let start = Instant::now();
+        let head = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n";
+        writer.write_all(head.as_bytes()).await.unwrap();
+        let sender = tokio::spawn(async move {
+            while writer.write_all(&[b'x'; 1000]).await.is_ok() {
+                sleep(Duration::from_secs(pause)).await;
+            }
+        });
+        let mut answer = Vec::new();
+        reader.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(summarise(&parse_all(&answer, head)), "413 close");
+        timeout(HANGING, server)
+            .await
+            .expect("the server hangs")
+            .unwrap();
+        let seconds = start.elapsed().as_secs();
+        assert!(expected.contains(&seconds), "{pause}: {seconds}");
+        sender.abort();
+    }
 }
 
 /// Runs a handler for 5 s while the client does `act`. Returns the outcome, and the milliseconds until it.

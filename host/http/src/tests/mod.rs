@@ -261,6 +261,12 @@ async fn handle(mut request: Request) -> Response {
                 Frame::End,
             ],
         )),
+        // Longer than the send timeout lies between two events.
+        "/events" => ok(stream_with_pauses(
+            Duration::from_secs(50),
+            None,
+            (0..10).map(|_| data("event")).chain([Frame::End]).collect(),
+        )),
         "/stream-nothing" => ok(stream(None, vec![Frame::End])),
         "/stream-known" => ok(stream(Some(5), vec![data("he"), data("llo"), Frame::End])),
         "/stream-cut" => ok(stream(None, vec![data("part")])),
@@ -288,12 +294,16 @@ fn data(text: &str) -> Frame {
     Frame::Data(Bytes::copy_from_slice(text.as_bytes()))
 }
 
-/// A stream with a pause before each frame, so that the head is sent first.
+/// A stream with a short pause before each frame, so that the head is sent first.
 fn stream(length: Option<u64>, source: Vec<Frame>) -> Body {
+    stream_with_pauses(Duration::from_millis(1), length, source)
+}
+
+fn stream_with_pauses(pause: Duration, length: Option<u64>, source: Vec<Frame>) -> Body {
     let (sender, frames) = mpsc::channel(1);
     tokio::spawn(async move {
         for frame in source {
-            sleep(Duration::from_millis(1)).await;
+            sleep(pause).await;
             if sender.send(frame).await.is_err() {
                 return;
             }
