@@ -632,6 +632,11 @@ fn tcp_reaches_only_granted_addresses() {
     ] {
         let answer = server.get(&format!("/tcp?to={address}"));
         assert_eq!((answer.status, &*answer.text()), expected, "{address}");
+        if expected.0 != 200 {
+            server.wait_for_log("the flag that would allow it", |line| {
+                line.contains(&format!("--allow-tcp {address}"))
+            });
+        }
     }
     greeter.join().expect("the handler was greeted");
 }

@@ -13,6 +13,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfig;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::denial_log::DenialLog;
 #[cfg(target_os = "linux")]
 use super::filesystem::last_opened::LastOpened;
 #[cfg(target_os = "linux")]
@@ -144,6 +145,7 @@ impl WasiView for HostState {
         let (grants, request, recorder) = (&self.grants, &self.request, &self.recorder);
         let wasi = self.wasi.get_or_insert_with(|| {
             let tcp = grants.tcp.clone();
+            let denials = DenialLog::new(&grants.name, &self.account, request);
             let log = |stream| GuestLog::new(stream, &grants.name, request, recorder.clone());
             let mut builder = WasiCtx::builder();
             // The builder's default forbids looking up names.
@@ -151,7 +153,15 @@ impl WasiView for HostState {
                 .allow_tcp(!tcp.is_empty())
                 .socket_addr_check(move |address, purpose| {
                     let allowed = match purpose {
-                        SocketAddrUse::TcpConnect => tcp.contains(&address),
+                        SocketAddrUse::TcpConnect => {
+                            let granted = tcp.contains(&address);
+                            if !granted {
+                                denials.denied(&format!(
+                                    "a TCP connection to {address} was denied; add --allow-tcp {address} to allow it"
+                                ));
+                            }
+                            granted
+                        }
                         // A connecting socket is bound to any free port first.
                         SocketAddrUse::TcpBind => {
                             address.ip().is_unspecified() && address.port() == 0
@@ -180,11 +190,11 @@ impl WasiHttpView for HostState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         let (grants, account, request) = (&self.grants, &self.account, &self.request);
         let client = self.client.get_or_insert_with(|| {
+            let denials = DenialLog::new(&grants.name, account, request);
             Box::new(outbound::Client::new(
-                grants.name.clone(),
                 grants.outbound.clone(),
-                account.clone(),
-                request.clone(),
+                account,
+                denials,
             ))
         });
         WasiHttpCtxView {

@@ -6,6 +6,7 @@
 //! - [`filesystem`], [`stdio`], [`outbound`] and [`keyvalue`] are the interfaces that belljar implements or bounds itself;
 //!   wasmtime-wasi implements the rest.
 
+mod denial_log;
 pub(crate) mod filesystem;
 pub(crate) mod grants;
 pub(crate) mod host_state;

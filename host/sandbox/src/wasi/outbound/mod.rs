@@ -20,7 +20,6 @@ mod trust;
 
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -33,8 +32,8 @@ use self::connect::ConnectError;
 use self::connections::Connections;
 use self::exchange::Bounds;
 use self::origin::{Origin, OriginHost};
+use super::denial_log::DenialLog;
 use crate::account::ledger::Account;
-use crate::account::resource::Resource;
 
 pub use self::address::Network;
 pub use self::allowed_origin::AllowedOrigin;
@@ -125,22 +124,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// `handler` is the name of the handler, `account` the account of the instance, and `request` holds the number of the
-    /// current request.
-    pub fn new(
-        handler: Arc<str>,
-        egress: Arc<Egress>,
-        account: Arc<Account>,
-        request: Arc<AtomicU64>,
-    ) -> Self {
+    /// `account` is the account of the instance.
+    pub fn new(egress: Arc<Egress>, account: &Arc<Account>, log: DenialLog) -> Self {
         Self {
             egress,
             connections: Connections::new(account.clone()),
-            log: DenialLog {
-                handler,
-                account,
-                request,
-            },
+            log,
         }
     }
 
@@ -215,23 +204,6 @@ impl WasiHttpHooks for Client {
 
 type ConnectionFuture = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type SendResult = Result<(Response<WasiBody>, ConnectionFuture), Error>;
-
-/// Logs the denied requests of an instance, up to [`Resource::DeniedLines`].
-#[derive(Clone)]
-struct DenialLog {
-    handler: Arc<str>,
-    account: Arc<Account>,
-    request: Arc<AtomicU64>,
-}
-
-impl DenialLog {
-    fn denied(&self, message: &str) {
-        if self.account.charge(Resource::DeniedLines, 1).is_ok() {
-            let request = self.request.load(Ordering::Relaxed);
-            tracing::warn!(target: "guest", handler = %self.handler, request, "{message}");
-        }
-    }
-}
 
 /// The most bytes of a body that a guest can write at once. The host buffers two or three such chunks.
 const MAX_FRAME: usize = 64 << 10;
