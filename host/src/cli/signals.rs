@@ -1,4 +1,4 @@
-//! Signals that stop or reload a running server.
+//! Signals that stop or reload a running server, or have no effect.
 
 #[cfg(not(unix))]
 use std::future::Future;
@@ -13,6 +13,10 @@ pub struct Signals;
 impl Signals {
     pub fn listen() -> anyhow::Result<Self> {
         Ok(Self)
+    }
+
+    pub fn explain_log_signals() -> anyhow::Result<()> {
+        Ok(())
     }
 
     /// Completes at Ctrl-C.
@@ -47,6 +51,30 @@ mod unix {
                 terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
                 hang_up: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
             })
+        }
+
+        /// Explains SIGUSR1 and SIGUSR2, which make other servers open their log files again and would end this one.
+        ///
+        /// # Errors
+        ///
+        /// If the system does not deliver the signals.
+        pub fn explain_log_signals() -> anyhow::Result<()> {
+            for (name, kind) in [
+                ("SIGUSR1", SignalKind::user_defined1()),
+                ("SIGUSR2", SignalKind::user_defined2()),
+            ] {
+                let mut signals =
+                    signal(kind).with_context(|| format!("cannot listen for {name}"))?;
+                tokio::spawn(async move {
+                    while signals.recv().await.is_some() {
+                        tracing::info!(
+                            "{name} has no effect: the log goes to standard error, so there is no file to open again; \
+                             SIGHUP reloads the configuration"
+                        );
+                    }
+                });
+            }
+            Ok(())
         }
 
         /// Completes at Ctrl-C or SIGTERM. A second one of them ends the process at once. SIGHUP calls `reload`, unless

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Server, Site, WAIT_LIMIT, component, head, run};
+use crate::support::{Client, Server, Site, WAIT_LIMIT, component, head, run, run_command};
 
 #[test]
 fn prints_its_address_first() {
@@ -569,6 +569,59 @@ fn exits_at_once_after_a_second_signal() {
             client.try_response(false).is_err(),
             "an answer after the end"
         );
+    }
+}
+
+/// Other servers open their log files again. Whoever sends these signals to this server must not end it.
+#[cfg(unix)]
+#[test]
+fn signals_to_open_log_files_again_end_nothing() {
+    use rustix::process::Signal;
+    let site = Site::new(&[("index.html", "page")]);
+    let server = Server::of_site(&site);
+    for (signal, name) in [(Signal::USR1, "SIGUSR1"), (Signal::USR2, "SIGUSR2")] {
+        send_signal(&server, signal);
+        server.wait_for_log("the answer", |line| {
+            line.contains(name) && line.contains("standard error")
+        });
+    }
+    send_signal(&server, Signal::PIPE);
+    assert_eq!(server.get("/").text(), "page");
+}
+
+/// The server ends with an error, and neither panics nor hangs. The limit holds for a user other than root, who has no
+/// other processes here.
+#[cfg(target_os = "linux")]
+#[test]
+fn ends_with_an_error_if_it_may_start_no_threads() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not tested: only root can start the server as another user");
+        return;
+    }
+    let site = Site::new(&[]);
+    for most in [1, 2, 3, 4, 6] {
+        // The program is opened before the user changes, who need not reach its folder.
+        let script = format!(
+            "exec 9<\"$0\" && exec setpriv --reuid=54321 --clear-groups prlimit --nproc={most} /proc/self/fd/9 \"$@\""
+        );
+        let mut command = std::process::Command::new("sh");
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--threads", "2"];
+        command.arg("-c").arg(script).arg(crate::support::program());
+        let ended = run_command(command.args(arguments).arg(site.path()));
+        if ["setpriv", "prlimit"]
+            .iter()
+            .any(|name| ended.stderr.contains(name))
+        {
+            eprintln!("not tested: {}", ended.stderr);
+            return;
+        }
+        assert_eq!(ended.code, Some(2), "{most}: {ended:?}");
+        let message = &ended.stderr;
+        assert!(
+            message.contains("thread") && !message.contains("panicked"),
+            "{most}: {message}"
+        );
+        assert!(message.contains("ulimit -u"), "{most}: {message}");
     }
 }
 

@@ -44,6 +44,30 @@ fn file_paths_become_routes() {
     assert_eq!(server.get("/api/none").status, 404);
 }
 
+/// Who may write into the folder chooses the names, and must not write lines of the log by them.
+#[test]
+#[cfg(unix)]
+fn names_of_files_cannot_forge_log_lines() {
+    let site = Site::new(&[]);
+    let forged = "127.0.0.1 - - [01/Jan/2026:00:00:00 +0000] forged";
+    site.write(&format!("handlers/a\n{forged}.wasm"), &answering("a"));
+    site.write(&format!("handlers/b\n{forged}\u{1b}[2J.wasm"), b"broken");
+    let server = serve(&site, "");
+    site.write("handlers/c.wasm", &answering("c"));
+    server.wait_for_text("/c", "c");
+    site.write(&format!("handlers/d\n{forged}.wasm"), &answering("d"));
+    site.write("handlers/e.wasm", &answering("e"));
+    server.wait_for_text("/e", "e");
+    server.wait_for_log("a name", |line| line.contains(&format!("d\\n{forged}")));
+    let log = server.log();
+    assert!(
+        !log.lines()
+            .any(|line| line.starts_with("127.0.0.1") && line.contains("forged")),
+        "{log}"
+    );
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
+
 #[test]
 fn follows_added_changed_renamed_and_removed_files() {
     let site = Site::new(&[]);

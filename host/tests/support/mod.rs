@@ -18,6 +18,7 @@ pub use client::{Broken, Client, Response, WAIT_LIMIT};
 pub use peer::Peer;
 pub use program::{
     Ended, answering, belljar, component, component_for, handler_of, handler_that, program, run,
+    run_command,
 };
 pub use server::{Server, ServerOptions, start_unread};
 pub use site::{Site, past};

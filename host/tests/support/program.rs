@@ -99,8 +99,12 @@ pub struct Ended {
 
 /// Runs the program to its end.
 pub fn run<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Ended {
-    let mut child = belljar()
-        .args(arguments)
+    run_command(belljar().args(arguments))
+}
+
+/// Runs a command to its end.
+pub fn run_command(command: &mut Command) -> Ended {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
