@@ -3,6 +3,7 @@
 mod process;
 mod site;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub struct Serve {
 impl Serve {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let stderr = Stderr::start().context("the thread for the log cannot be started")?;
-        process::log_to(stderr.clone());
+        server::log_to(stderr.clone(), std::io::stderr().is_terminal());
         let outcome = self.serve(&stderr);
         stderr.flush();
         outcome.map(|()| ExitCode::SUCCESS)
@@ -60,6 +61,8 @@ impl Serve {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
+        stderr.limit(server.limits.log_rate, server.limits.log_output);
+        process::check_threads(2 * threads + OTHER_THREADS)?;
         let open_files = process::raise_open_files();
         let detail = match self.verbose {
             true => Detail::Heads,
@@ -72,6 +75,8 @@ impl Serve {
             .enable_all()
             .build()
             .context("the threads of the server cannot be started")?;
+        // Before the handlers are loaded, which may take a while.
+        runtime.block_on(async { Signals::explain_log_signals() })?;
         let deployment = Deployment::start(
             engine.clone(),
             runtime.handle().clone(),
@@ -83,10 +88,12 @@ impl Serve {
                 compile: self.compile.settings,
             },
         )?;
+        let max_connections = process::max_connections(server.limits.max_connections, open_files);
         let served = server::ServerConfig {
             routes: deployment.routes(),
             http: server.http,
-            max_connections: process::max_connections(server.limits.max_connections, open_files),
+            max_connections,
+            max_connections_per_client: server.limits.connections_per_client(max_connections),
             grace: server.limits.grace,
             log: AccessLog::new(detail, stderr.clone()),
         };
@@ -108,3 +115,7 @@ impl Serve {
         Ok(())
     }
 }
+
+/// The threads of a server besides those of its two lanes: the epoch clock, the compile cache, the watcher of handlers, and
+/// one of the blocking pool.
+const OTHER_THREADS: usize = 4;

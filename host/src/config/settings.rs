@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use belljar_http::settings;
 use belljar_http::settings::{Kind, Setting, Settings};
-use belljar_sandbox::Limits;
+use belljar_sandbox::{Limits, Rate};
 
 use super::units;
 
@@ -22,6 +22,18 @@ settings! {
         /// Maximum number of connections at once.
         pub max_connections: usize = 10_000, Kind::Count { least: 1, most: 1_000_000 },
             beyond "the connection that has been idle longest is closed";
+        // A proxy that forwards all requests is one client.
+        /// Maximum number of connections at once of each client, by its IPv4 address or its /64 network of IPv6.
+        pub max_connections_per_client: Option<usize> = None, Kind::Count { least: 1, most: 1_000_000 },
+            beyond "the client's connection that has been idle longest is closed; 429 if none is idle",
+            default "half of max-connections, and at least 8";
+        /// Maximum rate of log lines of one kind about one handler, or about clients.
+        pub log_rate: Rate = Rate { requests: 10, per: Duration::from_secs(1), burst: 100 }, Kind::Rate,
+            beyond "lines are left out, and the log tells their number";
+        /// Number of bytes per second that a handler's standard output and error may take of the log. A burst may have
+        /// 16 times as many.
+        pub log_output: u32 = 64 << 10, Kind::Size { least: 1, most: 1 << 28 },
+            beyond "lines are left out, and the log tells their number";
         /// Maximum number of instances of all handlers at once.
         pub max_instances: u32 = 1000, Kind::Count { least: 1, most: Limits::MOST_INSTANCES },
             beyond "requests wait";
@@ -38,6 +50,16 @@ settings! {
         pub reuse: u32 = 1, Kind::Count { least: 1, most: u32::MAX as u64 };
         /// Number of requests that an instance of wasi:http 0.3 answers at once, out of those that `reuse` allows.
         pub concurrency: u32 = 1, Kind::Count { least: 1, most: u32::MAX as u64 };
+    }
+}
+
+impl ServerLimits {
+    /// The maximum number of connections of one client, if the server may have `max_connections`. None if a client may
+    /// have all of them.
+    pub fn connections_per_client(&self, max_connections: usize) -> Option<usize> {
+        let by_default = (max_connections / 2).max(LEAST_OF_A_CLIENT);
+        let most = self.max_connections_per_client.unwrap_or(by_default);
+        (most < max_connections).then_some(most)
     }
 }
 
@@ -93,6 +115,9 @@ pub fn defaults<S: Settings>() -> impl Iterator<Item = (&'static Setting, Option
     })
 }
 
+/// A browser opens six connections to a server.
+const LEAST_OF_A_CLIENT: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use belljar_http as http;
@@ -134,6 +159,24 @@ mod tests {
         check_table::<OutboundLimits>();
         check_table::<StoreLimits>();
         check_table::<CompileLimits>();
+    }
+
+    #[test]
+    fn a_client_gets_half_of_the_connections() {
+        for (given, max_connections, expected) in [
+            (None, 10_000, Some(5000)),
+            (None, 60, Some(30)),
+            (None, 10, Some(8)),
+            (None, 2, None),
+            (Some(100), 10_000, Some(100)),
+            (Some(100), 60, None),
+        ] {
+            let limits = ServerLimits {
+                max_connections_per_client: given,
+                ..ServerLimits::default()
+            };
+            assert_eq!(limits.connections_per_client(max_connections), expected);
+        }
     }
 
     #[test]

@@ -111,6 +111,7 @@ fn reads_every_kind_of_key() {
             max_connections: 5,
             max_instances: 100,
             max_handlers: 7,
+            ..ServerLimits::default()
         }
     );
     assert_eq!(

@@ -1,8 +1,9 @@
-//! The access log: one line for each request, or with `-v` the heads of the request and the response.
+//! The access log: one line for each request, with a reason if the server refused it or cut the response, or with `-v` the heads of the request and the response.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::log_rates::{LineCost, LineKind};
 use super::stderr::Stderr;
 
 /// How much the log shows of each request.
@@ -32,6 +33,8 @@ pub(super) struct Entry<'a> {
     pub body_bytes: Option<u64>,
     /// From the request's first byte to the end of the response.
     pub taken: Duration,
+    /// Why the server refused the request, or why the response is incomplete.
+    pub reason: Option<&'a str>,
 }
 
 /// Which message a head belongs to.
@@ -81,8 +84,30 @@ impl AccessLog {
         for digit in [taken / 100, taken / 10, taken] {
             text.push(b'0' + (digit % 10) as u8);
         }
-        text.extend_from_slice(b"ms\n");
+        text.extend_from_slice(b"ms");
+        if let Some(reason) = entry.reason {
+            text.extend_from_slice(b" \"");
+            quoted(&mut text, reason);
+            text.push(b'"');
+        }
+        text.push(b'\n');
         self.stderr.push(&text);
+    }
+
+    /// Whether the line of a refused request may be written. If not, the log tells the number of such lines later: a
+    /// client can send malformed requests faster than others.
+    pub(super) fn admits_refused(&self, reason: &str) -> bool {
+        let kind = LineKind {
+            message: reason.to_owned().into(),
+            handler: None,
+        };
+        let example = || format!("request refused: {reason}");
+        self.stderr.admit(kind, LineCost::Lines(1), example)
+    }
+
+    /// Writes why a request has no complete response, if the log [shows heads](Self::shows_heads).
+    pub(super) fn reason(&self, reason: &str) {
+        self.stderr.push(format!("* {reason}\n").as_bytes());
     }
 
     /// Writes a head if the log [shows heads](Self::shows_heads): each line behind `>` for a request, `<` for a

@@ -17,6 +17,9 @@ pub struct ServerConfig {
     /// The maximum number of open connections. Beyond it, a new connection replaces the one that has been idle for
     /// longest.
     pub max_connections: usize,
+    /// The maximum number of open connections of one client. Beyond it, a new connection replaces the client's own that
+    /// has been idle for longest, or is refused. None: a client may have all connections.
+    pub max_connections_per_client: Option<usize>,
     /// How long requests in flight may continue after the server begins to stop.
     pub grace: Duration,
     /// Where requests are logged.

@@ -7,11 +7,17 @@ use belljar_http::{Connection, Transport};
 
 use super::answer::answer;
 use super::exchange::Exchange;
+use super::open_connections::OpenConnection;
 use super::send_response::reject;
 use super::shared::Shared;
 
 /// Serves a connection until it closes.
-pub(super) async fn serve<S: Transport>(stream: S, peer: SocketAddr, shared: &Shared) {
+pub(super) async fn serve<S: Transport>(
+    stream: S,
+    peer: SocketAddr,
+    open: &OpenConnection,
+    shared: &Shared,
+) {
     let mut connection = Connection::new(stream, shared.http.clone());
     let client: Arc<str> = peer.to_string().into();
     loop {
@@ -19,7 +25,7 @@ pub(super) async fn serve<S: Transport>(stream: S, peer: SocketAddr, shared: &Sh
             biased;
             another = connection.idle() => another,
             () = shared.stop.cancelled() => false,
-            () = shared.eviction.requested() => false,
+            () = open.idle() => false,
         };
         if !another {
             break;
@@ -31,11 +37,21 @@ pub(super) async fn serve<S: Transport>(stream: S, peer: SocketAddr, shared: &Sh
                 answer(&mut connection, request, &client, shared, &mut exchange).await;
             }
             Ok(None) => break,
-            Err(reason) => reject(&mut connection, &reason, &mut exchange).await,
+            Err(reason) => {
+                if let Some(head) = connection.refused_head() {
+                    exchange.request(head);
+                }
+                reject(&mut connection, &reason, &mut exchange).await;
+            }
         }
         if !connection.is_persistent() {
             break;
         }
     }
-    connection.close().await;
+    // A client whose last request is being discarded has its response already, so its place may go to another client.
+    tokio::select! {
+        biased;
+        () = connection.close() => {}
+        () = open.idle() => {}
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use belljar_http::{ClientGone, Head, SendError, Sent};
+use belljar_http::{ClientGone, Head, Reject, SendError, Sent};
 
 use super::access_log::{AccessLog, Direction, Entry};
 
@@ -14,6 +14,8 @@ pub(super) struct Exchange<'a> {
     started: Instant,
     /// `GET /path HTTP/1.1`. Empty until a head was parsed.
     line: String,
+    /// Why the server refuses the request.
+    refused: Option<Reject>,
 }
 
 impl<'a> Exchange<'a> {
@@ -23,6 +25,7 @@ impl<'a> Exchange<'a> {
             client,
             started: Instant::now(),
             line: String::new(),
+            refused: None,
         }
     }
 
@@ -37,6 +40,11 @@ impl<'a> Exchange<'a> {
         self.log.head(Direction::Request, head.raw());
     }
 
+    /// The server refuses the request, because it is malformed or exceeds a limit. No handler sees it to its end.
+    pub fn refused(&mut self, reason: Reject) {
+        self.refused = Some(reason);
+    }
+
     pub fn client(&self) -> &str {
         self.client
     }
@@ -48,39 +56,59 @@ impl<'a> Exchange<'a> {
 
     /// The response was sent completely. `head` is its head as sent.
     pub fn sent(&self, sent: &Sent, head: &[u8]) {
-        self.finish(sent.status, Some(sent.body_bytes), head);
+        match self.refused {
+            Some(refused) => {
+                let reason = refused.to_string();
+                if self.log.admits_refused(&reason) {
+                    self.finish(sent.status, Some(sent.body_bytes), head, Some(&reason));
+                }
+            }
+            None => self.finish(sent.status, Some(sent.body_bytes), head, None),
+        }
     }
 
     /// The client closed the connection before the handler answered.
     pub fn client_gone(&self, gone: &ClientGone) {
         tracing::debug!(client = self.client, request = self.line, "{gone}");
-        self.log.entry(&self.entry(CLIENT_CLOSED_REQUEST, None));
+        self.log
+            .entry(&self.entry(CLIENT_CLOSED_REQUEST, None, None));
     }
 
     /// The connection ended before the response was sent completely. `head` is what was sent of its head.
     pub fn cut(&self, error: &SendError, head: &[u8]) {
-        tracing::warn!(
-            client = self.client,
-            request = self.line,
-            "connection cut: {error}"
-        );
-        self.finish(CLIENT_CLOSED_REQUEST, None, head);
-    }
-
-    fn finish(&self, status: u16, body_bytes: Option<u64>, head: &[u8]) {
-        match self.log.shows_heads() {
-            true => self.log.head(Direction::Response, head),
-            false => self.log.entry(&self.entry(status, body_bytes)),
+        let reason = format!("connection cut: {error}");
+        if !error.is_of_client() {
+            tracing::warn!(client = self.client, request = self.line, "{reason}");
+            return self.finish(CLIENT_CLOSED_REQUEST, None, head, None);
+        }
+        if self.refused.is_none() || self.log.admits_refused(&reason) {
+            self.finish(CLIENT_CLOSED_REQUEST, None, head, Some(&reason));
         }
     }
 
-    fn entry(&self, status: u16, body_bytes: Option<u64>) -> Entry<'_> {
+    fn finish(&self, status: u16, body_bytes: Option<u64>, head: &[u8], reason: Option<&str>) {
+        if !self.log.shows_heads() {
+            return self.log.entry(&self.entry(status, body_bytes, reason));
+        }
+        if let Some(reason) = reason {
+            self.log.reason(reason);
+        }
+        self.log.head(Direction::Response, head);
+    }
+
+    fn entry<'b>(
+        &'b self,
+        status: u16,
+        body_bytes: Option<u64>,
+        reason: Option<&'b str>,
+    ) -> Entry<'b> {
         Entry {
             client: self.client,
             line: &self.line,
             status,
             body_bytes,
             taken: self.started.elapsed(),
+            reason,
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The log lines of requests that were refused, or that a handler failed to answer.
+//! The log lines of requests that a handler failed to answer.
 
-use belljar_http::{Reject, SendError};
+use belljar_http::SendError;
 use belljar_sandbox::Failure;
 
 use super::exchange::Exchange;
@@ -8,15 +8,6 @@ use super::log_text::sanitized;
 use super::route_target::{ActiveHandler, MissingHandler};
 
 impl Exchange<'_> {
-    /// The request was malformed or exceeded a limit, so that no handler saw it to its end.
-    pub fn log_rejected(&self, reason: &Reject) {
-        tracing::info!(
-            client = self.client(),
-            "request refused with status {}: {reason}",
-            reason.status()
-        );
-    }
-
     /// The handler trapped, exceeded a limit, or could not be called.
     pub fn log_failure(&self, failure: &Failure, active: &ActiveHandler) {
         let reason = sanitized(&failure.to_string());

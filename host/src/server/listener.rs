@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::TaskTracker;
 
+use super::client_network::client_network;
 use super::connection;
 use super::shared::Shared;
 
@@ -62,11 +63,15 @@ impl Listener {
     pub async fn run(self) {
         loop {
             let (stream, peer) = self.accept().await;
+            let Some(open) = self.shared.connections.open(client_network(peer.ip())) else {
+                refuse(&stream, peer);
+                continue;
+            };
             let permit = self.permit().await;
             let shared = self.shared.clone();
             self.connections.spawn(async move {
-                connection::serve(stream, peer, &shared).await;
-                drop(permit);
+                connection::serve(stream, peer, &open, &shared).await;
+                drop((open, permit));
             });
         }
     }
@@ -78,9 +83,9 @@ impl Listener {
         if let Ok(permit) = permits.clone().try_acquire_owned() {
             return permit;
         }
-        self.shared.eviction.request();
+        self.shared.connections.request_room();
         let permit = permits.acquire_owned().await;
-        self.shared.eviction.finish();
+        self.shared.connections.finish();
         match permit {
             Ok(permit) => permit,
             // The semaphore is never closed.
@@ -109,14 +114,28 @@ impl Listener {
                         "cannot accept a connection: {error}; trying again in {pause:?}; if the server has too many open files, raise `ulimit -n`"
                     );
                     // An idle connection may hold the file descriptor that is missing.
-                    self.shared.eviction.request();
+                    self.shared.connections.request_room();
                     tokio::time::sleep(pause).await;
-                    self.shared.eviction.finish();
+                    self.shared.connections.finish();
                     pause = (pause * 2).min(LAST_PAUSE);
                 }
             }
         }
     }
+}
+
+/// Answers a client that has too many connections, none of them idle. That costs no task and no wait: the answer fits into
+/// the buffer of a new connection.
+fn refuse(stream: &TcpStream, peer: SocketAddr) {
+    tracing::warn!(
+        client = %peer,
+        "connection refused with status 429: this client already has as many connections as allowed \
+         (--max-connections-per-client)"
+    );
+    let date = belljar_http::now();
+    let answer = [TOO_MANY, &date, b"\r\n\r\n"].concat();
+    // If this fails, the client sees only that the connection is closed.
+    let _ = socket2::SockRef::from(stream).send(&answer);
 }
 
 fn set_options(stream: &TcpStream) -> io::Result<()> {
@@ -132,6 +151,10 @@ fn set_options(stream: &TcpStream) -> io::Result<()> {
 /// The maximum number of unsent bytes in the kernel before a socket stops being writable.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT: u32 = 256 << 10;
+
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 429 Too Many Requests\r\nServer: belljar\r\nConnection: close\r\n\
+    Content-Length: 0\r\nRetry-After: 1\r\nDate: ";
 
 /// The maximum number of connections that wait in the kernel to be accepted.
 const BACKLOG: u32 = 4096;

@@ -12,20 +12,34 @@
 //! ```
 //!
 //! When a handler fails, `failure_response` maps the failure to a status and `failure_log` writes the log line.
+//!
+//! A line of the log passes through these files:
+//!
+//! ```text
+//! log_format        writes an event as a line, and escapes the text of others
+//! log_limit         asks log_rates whether the line may be written, and log_left_out tells what was not
+//! stderr            writes the lines, and those of access_log
+//! ```
 
 mod access_log;
 mod answer;
+mod client_network;
 mod config;
 mod connection;
 mod dispatch;
 mod error_page;
-mod eviction;
 mod exchange;
 mod failure_log;
 mod failure_response;
+mod idle_list;
 mod lifecycle;
 mod listener;
+mod log_format;
+mod log_left_out;
+mod log_limit;
+mod log_rates;
 mod log_text;
+mod open_connections;
 mod route_fields;
 mod route_target;
 mod send_response;
@@ -37,6 +51,7 @@ pub use access_log::{AccessLog, Detail};
 pub use config::ServerConfig;
 pub use lifecycle::run;
 pub use listener::bind;
+pub use log_format::log_to;
 pub(crate) use log_text::sanitized;
 pub use route_target::{ActiveHandler, FixedResponse, MissingHandler, RouteTarget, Routes};
 pub use stderr::Stderr;

@@ -85,7 +85,7 @@ pub(super) async fn reject<S: Transport>(
     reason: &Reject,
     exchange: &mut Exchange<'_>,
 ) {
-    exchange.log_rejected(reason);
+    exchange.refused(*reason);
     match connection.reject(reason).await {
         Ok(sent) => exchange.sent(&sent, connection.sent_head()),
         Err(error) => exchange.cut(&error, connection.sent_head()),

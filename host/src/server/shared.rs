@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access_log::AccessLog;
 use super::config::ServerConfig;
-use super::eviction::Eviction;
+use super::open_connections::OpenConnections;
 use super::route_target::Routes;
 
 /// What all connections of one server share.
@@ -18,7 +18,7 @@ pub(super) struct Shared {
     pub log: AccessLog,
     /// One permit for each connection that may be open.
     pub connection_permits: Arc<Semaphore>,
-    pub eviction: Eviction,
+    pub connections: Arc<OpenConnections>,
     /// Cancelled when the server is to stop.
     pub stop: CancellationToken,
 }
@@ -30,7 +30,9 @@ impl Shared {
             http: Arc::new(config.http),
             log: config.log,
             connection_permits: Arc::new(Semaphore::new(config.max_connections)),
-            eviction: Eviction::default(),
+            connections: OpenConnections::new(
+                config.max_connections_per_client.unwrap_or(usize::MAX),
+            ),
             stop: CancellationToken::new(),
         }
     }

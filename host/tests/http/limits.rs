@@ -284,6 +284,83 @@ fn send_timeout_cuts_off_a_client_that_does_not_read() {
     }
 }
 
+/// The client reads all the time, but slowly. A slow machine makes it only slower.
+#[test]
+fn min_data_rate_cuts_off_a_client_that_reads_slowly() {
+    let site = Site::new(&[]);
+    let length = 256 * 1024 * 1024;
+    site.sparse("big.bin", length);
+    let server = Server::options()
+        .arg(site.path())
+        .args("--min-data-rate 1GiB --send-timeout 500ms")
+        .start();
+    let mut slow = server.connect();
+    slow.send(head("GET", "/big.bin", &[]));
+    slow.try_head().expect("the head arrives");
+    let mut received = 0;
+    loop {
+        let count = slow.skip(64 * 1024);
+        received += count;
+        if count == 0 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(received < length, "the response was not cut");
+    server.wait_for_log("the reason", |line| {
+        line.contains("GET /big.bin") && line.contains("--min-data-rate")
+    });
+}
+
+/// One client holds as many connections as it may. It gets no further one, and other clients are served.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_client_cannot_take_the_last_connection() {
+    for (arguments, most) in [
+        ("--max-connections 20", 10),
+        ("--max-connections 20 --max-connections-per-client 3", 3),
+    ] {
+        let server = Server::of_untrusted(arguments);
+        let mut busy: Vec<Client> = (0..most).map(|_| reading(&server)).collect();
+        let mut refused = server.connect();
+        let answer = refused.response();
+        assert_eq!((answer.status, answer.closes()), (429, true));
+        refused.assert_closed("the refusal");
+        server.wait_for_log("the limit", |line| {
+            line.contains("--max-connections-per-client")
+        });
+        for other in [[127, 0, 0, 2], [127, 1, 2, 3]] {
+            let mut other = Client::connect_from(other, server.address);
+            assert_eq!(other.get("/hello").text(), "hello\n");
+        }
+        finish(&mut busy[0]);
+        assert_eq!(busy[0].get("/hello").text(), "hello\n");
+        // This connection is idle now, and gives way to a new one of the same client.
+        assert_eq!(server.get("/hello").text(), "hello\n");
+        busy[0].assert_closed("a new connection");
+    }
+}
+
+/// The idle connections of other clients stay open.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_client_beyond_its_bound_loses_its_own_idle_connections() {
+    let arguments = "--max-connections-per-client 2 --idle-timeout 10m";
+    let server = Server::of_untrusted(arguments);
+    let mut other = Client::connect_from([127, 0, 0, 2], server.address);
+    assert_eq!(other.get("/hello").text(), "hello\n");
+    let mut first = server.connect();
+    assert_eq!(first.get("/hello").text(), "hello\n");
+    for _ in 0..10 {
+        let mut next = server.connect();
+        assert_eq!(next.get("/hello").text(), "hello\n");
+        let mut after = server.connect();
+        assert_eq!(after.get("/hello").text(), "hello\n");
+    }
+    first.assert_closed("further connections");
+    assert_eq!(other.get("/hello").text(), "hello\n");
+}
+
 /// The component has two memories. Together they may use 8 MiB, not each.
 #[test]
 fn memory_limits_all_memories_together() {

@@ -9,6 +9,7 @@ mod failures;
 #[cfg(target_os = "linux")]
 mod hostile_clients;
 mod limits;
+mod log;
 mod persistence;
 mod rates;
 mod request_syntax;

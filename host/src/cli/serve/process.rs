@@ -1,11 +1,9 @@
 //! The process of `serve`: its log, its limit of open files, and the file of its program.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use belljar::server::Stderr;
-use tracing_subscriber::EnvFilter;
 
 /// The maximum number of connections, if the process may have this many open files.
 ///
@@ -48,15 +46,38 @@ pub fn announce(listeners: &[tokio::net::TcpListener]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts the program's log, at the level `info` unless RUST_LOG sets another.
-pub fn log_to(stderr: Stderr) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let ansi = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(move || stderr.clone())
-        .with_ansi(ansi)
-        .init();
+/// Starts threads and ends them, to see that the system allows as many as the server needs. A runtime that cannot start
+/// its threads panics, and then waits for the threads that did start.
+///
+/// # Errors
+///
+/// If the system does not allow them. The message says what to do.
+pub fn check_threads(count: usize) -> anyhow::Result<()> {
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let ended = std::sync::Arc::new(std::sync::Mutex::new(ended));
+    let started = (0..count).map(|_| {
+        let ended = ended.clone();
+        std::thread::Builder::new().spawn(move || {
+            // Returns an error once `end` is dropped.
+            let _ = ended.lock().map(|ended| ended.recv());
+        })
+    });
+    let started: Vec<_> = started.collect();
+    drop(end);
+    let threads = started.into_iter().map(|thread| {
+        let thread = thread?;
+        // The thread cannot panic.
+        let _ = thread.join();
+        Ok(())
+    });
+    let outcomes: Vec<std::io::Result<()>> = threads.collect();
+    let outcome: std::io::Result<()> = outcomes.into_iter().collect();
+    outcome.map_err(|error| {
+        anyhow::anyhow!(
+            "cannot start the {count} threads of the server: {error}; raise the limit of processes (`ulimit -u`, or \
+             pids.max of the cgroup), or lower --threads"
+        )
+    })
 }
 
 /// Raises the limit of open files, since every connection is an open file. The usual soft limit of 1,024 is for programs
