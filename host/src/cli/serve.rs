@@ -44,7 +44,7 @@ pub struct Serve {
 
 impl Serve {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let stderr = Stderr::start().context("the thread for the log cannot be started")?;
+        let stderr = Stderr::start().map_err(|error| process::no_threads("1 thread", &error))?;
         server::log_to(stderr.clone(), std::io::stderr().is_terminal());
         let outcome = self.serve(&stderr);
         stderr.flush();

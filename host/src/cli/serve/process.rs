@@ -72,12 +72,15 @@ pub fn check_threads(count: usize) -> anyhow::Result<()> {
     });
     let outcomes: Vec<std::io::Result<()>> = threads.collect();
     let outcome: std::io::Result<()> = outcomes.into_iter().collect();
-    outcome.map_err(|error| {
-        anyhow::anyhow!(
-            "cannot start the {count} threads of the server: {error}; raise the limit of processes (`ulimit -u`, or \
-             pids.max of the cgroup), or lower --threads"
-        )
-    })
+    outcome.map_err(|error| no_threads(&format!("{count} threads"), &error))
+}
+
+/// The error for threads that the system does not allow.
+pub fn no_threads(threads: &str, error: &std::io::Error) -> anyhow::Error {
+    anyhow::anyhow!(
+        "cannot start {threads} of the server: {error}; raise the limit of processes (`ulimit -u`, or pids.max of the \
+         cgroup), or lower --threads"
+    )
 }
 
 /// Raises the limit of open files, since every connection is an open file. The usual soft limit of 1,024 is for programs
