@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::support::{Server, ServerOptions, Site, WAIT_LIMIT, answering, head};
+use crate::support::{Server, ServerOptions, Site, WAIT_LIMIT, answering, head, past};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 /// A server of the test handler with a store in this file.
@@ -128,6 +128,26 @@ fn a_kill_in_the_middle_of_writes_loses_no_confirmed_value() {
     let confirmed = confirmed.into_inner();
     assert!(value >= confirmed, "{value} of {confirmed} were kept");
     assert_eq!(kv(&server, "increment?key=n"), (value + 1).to_string());
+}
+
+/// What changes is noticed whatever the clock says: nothing is compared with the time of day.
+#[test]
+fn a_clock_that_was_set_back_hides_no_change() {
+    let site = Site::new(&[]);
+    site.write("handlers/a.wasm", &answering("1"));
+    let server = Server::options()
+        .arg("--handlers")
+        .arg(site.at("handlers"))
+        .start();
+    for (text, time) in [
+        ("2", past()),
+        ("3", SystemTime::now() + Duration::from_secs(1_000_000)),
+        ("4", past() - Duration::from_secs(1_000_000)),
+    ] {
+        site.write("handlers/a.wasm", &answering(text));
+        site.set_modified("handlers/a.wasm", time);
+        server.wait_for_text("/a", text);
+    }
 }
 
 #[test]
