@@ -51,7 +51,7 @@ impl FolderScan {
             scan: &mut scan,
             root: folder,
             max_handlers,
-            entries: 0,
+            effort: 0,
             links: 0,
             ended: false,
             ancestors: Vec::new(),
@@ -68,8 +68,8 @@ struct Walk<'a> {
     scan: &'a mut FolderScan,
     root: &'a Path,
     max_handlers: usize,
-    /// The number of entries so far, in all folders.
-    entries: usize,
+    /// The effort so far, in entries that cost no system call.
+    effort: usize,
     /// The number of links to folders so far.
     links: usize,
     /// Whether a bound ended the walk.
@@ -133,17 +133,10 @@ impl Walk<'_> {
     ) -> io::Result<()> {
         for entry in entries {
             let entry = entry?;
-            self.entries += 1;
-            if self.entries > MAX_ENTRIES {
-                let root = self.root.display();
-                self.end(format!(
-                    "the folder {root} has more than {MAX_ENTRIES} files, and the server does not look at the rest; \
-                     keep only handlers in it"
-                ));
-            }
             if self.ended {
                 break;
             }
+            self.effort(1);
             self.visit(&entry, names, folders)?;
         }
         Ok(())
@@ -165,6 +158,7 @@ impl Walk<'_> {
         if is_hidden || stem.is_none() && entry.file_type()?.is_file() {
             return Ok(());
         }
+        self.effort(SYSTEM_CALL);
         let path = entry.path();
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
@@ -192,6 +186,17 @@ impl Walk<'_> {
             self.component(path, names, stem, &metadata);
         }
         Ok(())
+    }
+
+    /// Counts the effort of the walk, and ends it at the bound.
+    fn effort(&mut self, effort: usize) {
+        self.effort += effort;
+        if self.effort > MAX_EFFORT {
+            let root = self.root.display();
+            self.end(format!(
+                "the folder {root} has more files than the server looks at; keep only handlers in it"
+            ));
+        }
     }
 
     fn component(&mut self, file: PathBuf, names: &[String], stem: &str, metadata: &Metadata) {
@@ -263,8 +268,12 @@ impl ScannedFile {
 /// Maximum number of nested folders.
 const MAX_DEPTH: usize = 16;
 
-/// Maximum number of entries of a folder and of all folders below it. To list so many takes a tenth of a second.
-const MAX_ENTRIES: usize = 100_000;
+/// Maximum effort of a scan: two million entries that are only listed, which takes a second, or fewer of which each takes a
+/// system call.
+const MAX_EFFORT: usize = 2_000_000;
+
+/// The effort of a system call.
+const SYSTEM_CALL: usize = 10;
 
 /// Maximum number of folders below a folder.
 const MAX_FOLDERS: usize = 10_000;
