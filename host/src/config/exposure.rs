@@ -2,13 +2,21 @@
 
 use std::path::{Component as Part, Path, PathBuf};
 
-use super::model::{Action, Component, HandlerConfig, Site};
+use super::model::{Action, Ceiling, Component, HandlerConfig, Site};
 
 /// A message for each private file of the server in the folder that `served` serves. `file` is the configuration
 /// file.
-pub(super) fn of(served: &HandlerConfig, sites: &[Site], file: &Path) -> Vec<String> {
+pub(super) fn of(
+    served: &HandlerConfig,
+    sites: &[Site],
+    ceiling: &Ceiling,
+    file: &Path,
+) -> Vec<String> {
     let file = std::iter::once(("the configuration", file.to_owned()));
+    let stores = ceiling.stores.iter();
+    let stores = stores.map(|folder| ("the folder of stores", folder.clone()));
     let mut messages: Vec<_> = file
+        .chain(stores)
         .chain(secrets(sites))
         .filter_map(|(what, path)| exposed(served, what, &path))
         .collect();

@@ -64,7 +64,9 @@ impl Reader<'_> {
             .collect();
         for (number, at) in context.file_handlers {
             let handlers = handlers.get(number).into_iter();
-            for message in handlers.flat_map(|handler| exposure::of(handler, &sites, self.path)) {
+            for message in
+                handlers.flat_map(|handler| exposure::of(handler, &sites, ceiling, self.path))
+            {
                 self.report(at, message);
             }
         }
