@@ -7,6 +7,8 @@
 pub const HANDLERS: &[&str] = &[
     "hello",
     "sse",
+    "test-attacker",
+    "test-attacker-async",
     "test-grants",
     "test-proxy",
     "test-service",
