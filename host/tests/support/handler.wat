@@ -1,4 +1,4 @@
-;; A handler around core modules, which take the place of the comment below. They end in the core instance $main: its
+;; A handler around core modules, which take the place of the first comment below. They end in the core instance $main: its
 ;; `handle` gets the request in its memory, which nothing here looks at, and gives the address of a response.
 (component
   (import "wasi:io/streams@0.2.12" (instance $streams
@@ -51,7 +51,9 @@
   (func $handle (param "request" $request) (result $response)
     (canon lift (core func $main "handle")
       (memory (core memory $main "memory"))
-      (realloc (core func $main "realloc")))
+      (realloc (core func $main "realloc"))
+      ;; the options
+    )
   )
   (export "handle" (func $handle))
 )

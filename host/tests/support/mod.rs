@@ -17,8 +17,8 @@ pub use browser::Browser;
 pub use client::{Broken, Client, Response, WAIT_LIMIT};
 pub use peer::Peer;
 pub use program::{
-    Ended, answering, belljar, component, component_for, handler_of, handler_that, program, run,
-    run_command,
+    Ended, answering, belljar, component, component_for, handler_of, handler_of_options,
+    handler_that, program, run, run_command,
 };
 pub use server::{Server, ServerOptions, start_unread};
 pub use site::{Site, past};

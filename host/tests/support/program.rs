@@ -54,7 +54,14 @@ pub fn component_for(target_name: &str, name: &str) -> PathBuf {
 
 /// A handler with these core modules, which are in WebAssembly's text format (see `handler.wat`).
 pub fn handler_of(core_modules: &str) -> Vec<u8> {
-    let text = include_str!("handler.wat").replace(";; the core modules", core_modules);
+    handler_of_options(core_modules, "")
+}
+
+/// The same with further options of the lifted function, such as `(post-return ...)`.
+pub fn handler_of_options(core_modules: &str, options: &str) -> Vec<u8> {
+    let text = include_str!("handler.wat")
+        .replace(";; the core modules", core_modules)
+        .replace(";; the options", options);
     wat::parse_str(text).expect("the text is a component")
 }
 

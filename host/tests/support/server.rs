@@ -278,6 +278,15 @@ impl Server {
         }
     }
 
+    /// The number of threads of the process.
+    #[cfg(target_os = "linux")]
+    pub fn threads(&self) -> usize {
+        let folder = format!("/proc/{}/task", self.process_id());
+        std::fs::read_dir(folder)
+            .expect("the process is there")
+            .count()
+    }
+
     #[cfg(target_os = "linux")]
     pub fn open_files(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.process_id());
