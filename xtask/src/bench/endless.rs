@@ -108,7 +108,7 @@ fn under(peer: Peer, loops: usize, server: Server, options: &Options) -> Endless
 
 /// Returns the latencies of requests that are due every [`PACE`], whether the previous one is answered or not. A slow
 /// answer delays the requests after it, and their latencies include the delay.
-fn ask_at_a_pace(port: u16, length: Duration) -> Vec<Option<f64>> {
+pub fn ask_at_a_pace(port: u16, length: Duration) -> Vec<Option<f64>> {
     let (begun, mut latencies) = (Instant::now(), Vec::new());
     let mut client = Client::connect(port, PATIENCE);
     for turn in 0.. {
@@ -134,7 +134,8 @@ fn get(client: &mut std::io::Result<Client>, path: &str) -> bool {
 const CLIENTS: usize = 4;
 const PACE: Duration = Duration::from_millis(10);
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest that a client waits for an answer.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longer than the whole measurement.
 const LONG: Duration = Duration::from_secs(600);

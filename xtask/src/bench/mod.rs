@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measures belljar and its peers in one run. `bench/README.md` describes what is measured and how.
 //! No figure makes the command fail.
 
+mod attacks;
 mod client;
 pub mod count;
 mod endless;
@@ -49,6 +50,9 @@ pub fn run(args: &[String]) -> Result<()> {
     }
     if options.wants("endless") {
         report.endless = endless::measure(&options, &scratch);
+    }
+    if options.wants("attacks") {
+        report.attacks = attacks::measure(&options, &scratch);
     }
     if options.wants("memory") {
         report.memory = memory::measure(&options, &scratch);

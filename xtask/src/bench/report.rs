@@ -1,5 +1,6 @@
 //! All results of a run.
 
+use super::attacks::Attacked;
 use super::endless::Endless;
 use super::machine;
 use super::memory::Memory;
@@ -19,6 +20,7 @@ pub struct Report {
     pub rates: Vec<Rates>,
     pub syscalls: Vec<Calls>,
     pub endless: Vec<Endless>,
+    pub attacks: Vec<Attacked>,
     pub memory: Vec<Memory>,
     pub start: Vec<Start>,
 }
@@ -64,6 +66,7 @@ impl Report {
             rates: Vec::new(),
             syscalls: Vec::new(),
             endless: Vec::new(),
+            attacks: Vec::new(),
             memory: Vec::new(),
             start: Vec::new(),
         }

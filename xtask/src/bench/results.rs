@@ -25,6 +25,7 @@ pub fn markdown(report: &Report) -> String {
             "A hello while eight handlers loop for ever",
             endless(report),
         ),
+        ("A hello beside attacks", attacks(report)),
         ("Resident memory", memory_table(report)),
         ("From start to first answer", start(report)),
         ("Not measured", not_measured(report)),
@@ -99,6 +100,37 @@ fn endless(report: &Report) -> String {
             time(endless.p999),
             endless.requests.to_string(),
             endless.failed.to_string(),
+        ]);
+    }
+    if table.is_empty() {
+        String::new()
+    } else {
+        table.text()
+    }
+}
+
+fn attacks(report: &Report) -> String {
+    let mut table = Table::new(&[
+        "attack",
+        "server",
+        "p50",
+        "p99",
+        "p99.9",
+        "requests",
+        "failed",
+        "attacks/s",
+    ])
+    .with_text(&[1]);
+    for attacked in &report.attacks {
+        table.row([
+            attacked.attack.to_owned(),
+            attacked.peer.title().to_owned(),
+            time(attacked.p50),
+            time(attacked.p99),
+            time(attacked.p999),
+            attacked.requests.to_string(),
+            attacked.failed.to_string(),
+            attacked.rate.map_or("-".into(), whole),
         ]);
     }
     if table.is_empty() {

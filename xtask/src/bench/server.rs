@@ -50,7 +50,8 @@ impl Server {
         )
     }
 
-    fn run(mut command: Command, port: u16, path: &str) -> Result<Self> {
+    /// Runs the command and waits for the answer to its first request, for `path`.
+    pub fn run(mut command: Command, port: u16, path: &str) -> Result<Self> {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -116,7 +117,7 @@ fn get(port: u16, path: &str) -> std::io::Result<()> {
     Client::connect(port, Duration::from_secs(10))?.get(path)
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0));
     listener
         .and_then(|listener| listener.local_addr())
