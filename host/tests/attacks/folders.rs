@@ -44,9 +44,11 @@ fn settings_that_are_no_files_stop_no_deploy() {
         assert_deploys(&server, &site, what);
         let _ = fs::remove_file(site.at("handlers/set.toml"));
     }
-    before.assert_regained(&server, "strange settings");
     before.assert_never_exceeded(&server, 256 << 20, "strange settings");
     assert_no_forgery(&server);
+    clear(&site);
+    assert_deploys(&server, &site, "strange settings were removed");
+    before.assert_regained(&server, "strange settings");
 }
 
 /// Some tens of thousands of entries. A million would take CI minutes to make.
@@ -142,6 +144,8 @@ fn entries() -> Vec<(&'static str, Plant)> {
                 ("passwd", "/etc/passwd"),
                 ("memory", "/proc/self/mem"),
                 ("maps", "/proc/self/maps"),
+                // Reading it waits for a message of the kernel.
+                ("messages", "/proc/kmsg"),
             ] {
                 site.symlink(target, &format!("handlers/{name}.wasm"));
             }
@@ -192,6 +196,14 @@ fn entries() -> Vec<(&'static str, Plant)> {
 fn settings() -> Vec<(&'static str, Plant)> {
     vec![
         ("settings: a FIFO", |site| site.fifo("handlers/set.toml")),
+        // As many as are read at once, and more.
+        ("settings: many FIFOs", |site| {
+            for number in 0..20 {
+                let name = format!("handlers/of-fifo-{number}");
+                site.write(&format!("{name}.wasm"), &answering("fifo\n"));
+                site.fifo(&format!("{name}.toml"));
+            }
+        }),
         ("settings: endless zeros", |site| {
             site.symlink("/dev/zero", "handlers/set.toml");
         }),

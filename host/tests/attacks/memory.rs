@@ -40,6 +40,11 @@ fn memory_of_others_is_out_of_reach() {
         &[
             fails("/read-beyond-memory", 500, "out of bounds memory access"),
             fails("/write-beyond-memory", 500, "out of bounds memory access"),
+            fails(
+                "/call-of-an-inner-component",
+                500,
+                "cannot enter component instance",
+            ),
             fails("/call-beyond-table", 500, "undefined element"),
             fails("/call-of-another-type", 500, "indirect call type mismatch"),
         ],
