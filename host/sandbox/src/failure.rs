@@ -6,7 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::account::ledger::Exceeded;
 use crate::account::limits::Rate;
+use crate::account::resource::Scope;
 
 /// Why a handler gave no response that can be sent.
 #[derive(Debug)]
@@ -38,8 +40,17 @@ pub enum Failure {
         rate: Rate,
         wait: Duration,
     },
-    /// The handler's instances use all the bytes of memory that they may use together.
-    NoMemory(usize),
+    /// There is no memory for the instance or its response: all of it is in use.
+    NoMemory(MemoryLimit),
+}
+
+/// The limit of the memory that is in use, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryLimit {
+    /// What the handler may use.
+    Handler(u64),
+    /// What all handlers together may use.
+    Server(u64),
 }
 
 /// Whose requests a rate limit counts.
@@ -58,6 +69,18 @@ pub struct Failed {
     /// The standard output and error of the guest during this request, at most 64 KiB. None unless the handler captures
     /// output ([`HandlerBuilder::developing`](crate::HandlerBuilder::developing)).
     pub output: Option<String>,
+}
+
+impl Failure {
+    /// A charge for memory was refused.
+    pub(crate) fn no_memory(exceeded: Exceeded) -> Self {
+        Self::NoMemory(match exceeded.scope {
+            Scope::Server => MemoryLimit::Server(exceeded.limit),
+            Scope::Request | Scope::Instance | Scope::Handler => {
+                MemoryLimit::Handler(exceeded.limit)
+            }
+        })
+    }
 }
 
 impl fmt::Display for Failure {
@@ -108,10 +131,16 @@ impl fmt::Display for Failure {
                     "{whose} exceed {rate} ({limit}); the next one is allowed in {wait:.1?}"
                 )
             }
-            Failure::NoMemory(total) => write!(
+            Failure::NoMemory(MemoryLimit::Handler(limit)) => write!(
                 f,
-                "the handler's instances use all of their {total} bytes of memory (total-memory); lower max-instances or \
-                 memory, so that requests wait instead"
+                "the handler uses all of its {limit} bytes of memory (total-memory), for instances and for responses that \
+                 wait for their clients; raise total-memory, or lower max-instances or memory, so that requests wait instead"
+            ),
+            Failure::NoMemory(MemoryLimit::Server(limit)) => write!(
+                f,
+                "the handlers use all of the {limit} bytes of memory that are not guaranteed to others (total-memory of the \
+                 server), for instances and for responses that wait for their clients; raise total-memory, or lower \
+                 max-instances or memory, so that requests wait instead"
             ),
         }
     }

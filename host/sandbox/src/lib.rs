@@ -27,10 +27,10 @@ mod wasi;
 mod worlds;
 
 pub use account::limits::{Limits, Rate};
-pub use failure::{Failed, Failure, Whose};
+pub use failure::{Failed, Failure, MemoryLimit, Whose};
 pub use handler::call::Call;
 pub use handler::compile::CompileTarget;
-pub use handler::engine::Engine;
+pub use handler::engine::{Engine, EngineMemory};
 pub use handler::inspect::{Import, Inspection, Provision};
 pub use handler::lease::{Answer, Lease};
 pub use handler::load_error::LoadError;

@@ -1,5 +1,6 @@
 //! `belljar serve`.
 
+mod memory;
 mod process;
 mod site;
 
@@ -15,6 +16,7 @@ use belljar::server::{self, AccessLog, Detail, Stderr};
 use belljar_sandbox::Engine;
 use clap::Args;
 
+use self::memory::Memory;
 use self::site::SiteFlags;
 use super::flags::{SettingFlags, VALUES, ids};
 use super::signals::Signals;
@@ -68,7 +70,13 @@ impl Serve {
             true => Detail::Heads,
             false => Detail::Line,
         };
-        let engine = Arc::new(Engine::new(server.limits.max_instances, threads)?);
+        let memory = Memory::of_process();
+        let engine = Arc::new(Engine::within(
+            memory.for_handlers(server.limits.total_memory),
+            server.limits.max_instances,
+            threads,
+        )?);
+        process::log_fewer_instances(server.limits.max_instances, engine.max_instances());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .on_thread_park(server::on_thread_park)
@@ -88,7 +96,9 @@ impl Serve {
                 compile: self.compile.settings,
             },
         )?;
-        let max_connections = process::max_connections(server.limits.max_connections, open_files);
+        let max_connections =
+            memory.max_connections(server.limits.max_connections, server.http.max_head);
+        let max_connections = process::max_connections(max_connections, open_files);
         let served = server::ServerConfig {
             routes: deployment.routes(),
             http: server.http,

@@ -48,6 +48,9 @@ impl Config {
             ..Limits::default()
         };
         let limits = reader.limits(top.key("limits"), &defaults, max_instances);
+        if let Err(error) = server.limits.check(&limits) {
+            reader.report(top.key("total-memory"), error);
+        }
         let ceiling = file.ceiling.as_ref();
         let ceiling = reader.ceiling(ceiling, top.key("ceiling"), &limits, max_instances);
         let sites = reader.sites(file, top, &limits, &ceiling, max_instances);

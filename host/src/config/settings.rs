@@ -40,6 +40,11 @@ settings! {
         /// Maximum number of handlers in folders of handlers.
         pub max_handlers: usize = 10_000, Kind::Count { least: 1, most: 1_000_000 },
             beyond "further files are not loaded";
+        /// Maximum memory of all handlers together: memories and tables of instances, and responses that wait for their
+        /// clients.
+        pub total_memory: Option<u64> = None, Kind::Size { least: 64 << 10, most: u64::MAX },
+            beyond "`memory.grow` fails; 503 if an instance cannot start or its response cannot be held",
+            default "three eighths of the memory of the machine, or of its cgroup";
     }
 }
 
@@ -60,6 +65,21 @@ impl ServerLimits {
         let by_default = (max_connections / 2).max(LEAST_OF_A_CLIENT);
         let most = self.max_connections_per_client.unwrap_or(by_default);
         (most < max_connections).then_some(most)
+    }
+
+    /// # Errors
+    ///
+    /// The settings contradict the limits of every handler.
+    pub fn check(&self, limits: &Limits) -> Result<(), String> {
+        let (total, memory) = (self.total_memory.unwrap_or(u64::MAX), limits.memory as u64);
+        if total >= memory {
+            return Ok(());
+        }
+        let [total, memory] = [total, memory].map(units::show_size);
+        Err(format!(
+            "total-memory of the server ({total}) is less than memory ({memory}): no instance could use all of its \
+             memory; raise total-memory or lower memory"
+        ))
     }
 }
 
@@ -189,6 +209,14 @@ mod tests {
         assert_eq!(check_limits(&Limits::default()), Ok(()));
         assert_eq!(check_limits(&limits(1 << 20, 1 << 20)), Ok(()));
         assert!(check_limits(&limits(2 << 20, 1 << 20)).is_err());
+        for (total_memory, sound) in [(None, true), (Some(1 << 20), true), (Some(1 << 10), false)] {
+            let server = ServerLimits {
+                total_memory,
+                ..ServerLimits::default()
+            };
+            let checked = server.check(&limits(1 << 20, 1 << 20));
+            assert_eq!(checked.is_ok(), sound, "{total_memory:?}");
+        }
         for (reuse, concurrency, sound) in [(1, 1, true), (4, 4, true), (3, 4, false)] {
             let limits = InstanceLimits { reuse, concurrency };
             assert_eq!(limits.check().is_ok(), sound, "{limits:?}");

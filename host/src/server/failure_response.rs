@@ -67,7 +67,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use belljar_sandbox::{Rate, Whose};
+    use belljar_sandbox::{MemoryLimit, Rate, Whose};
 
     use super::*;
 
@@ -98,14 +98,14 @@ mod tests {
             (Failure::Timeout(second), (504, None)),
             (Failure::NoInstance(second), (503, Some(1))),
             (Failure::QueueFull(1), (503, Some(1))),
-            (Failure::NoMemory(1), (503, Some(1))),
+            (Failure::NoMemory(MemoryLimit::Handler(1)), (503, Some(1))),
             (rate_exceeded(Duration::ZERO), (429, Some(1))),
             (rate_exceeded(second), (429, Some(1))),
             (rate_exceeded(Duration::from_millis(1001)), (429, Some(2))),
             (Failure::Shared(Arc::new(Failure::NoResponse)), (500, None)),
             (Failure::Shared(Arc::new(Failure::Cpu(second))), (504, None)),
             (
-                Failure::Shared(Arc::new(Failure::NoMemory(1))),
+                Failure::Shared(Arc::new(Failure::NoMemory(MemoryLimit::Server(1)))),
                 (503, Some(1)),
             ),
             (

@@ -8,6 +8,8 @@ mod guestbook;
 mod hello;
 mod hostile_handlers;
 mod keyvalue;
+#[cfg(target_os = "linux")]
+mod memory;
 mod outbound;
 mod reuse;
 mod shared_instances;

@@ -7,6 +7,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod browser;
+mod cgroup;
 mod client;
 mod peer;
 mod program;
@@ -14,6 +15,7 @@ mod server;
 mod site;
 
 pub use browser::Browser;
+pub use cgroup::Cgroup;
 pub use client::{Broken, Client, Response, WAIT_LIMIT};
 pub use peer::Peer;
 pub use program::{

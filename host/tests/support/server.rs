@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::cgroup::Cgroup;
 use super::client::{Client, Response, WAIT_LIMIT};
 use super::program::{belljar, component, program, wait, with_cache};
 use super::{head, site::Site};
@@ -107,6 +108,18 @@ impl Server {
             .arg("-c")
             .arg(script)
             .arg(program())
+    }
+
+    /// Like [`of_config`](Self::of_config), in a cgroup.
+    pub fn of_config_in(cgroup: &Cgroup, file: &Path) -> ServerOptions {
+        let script = "echo $$ > \"$0\" && exec \"$@\"";
+        ServerOptions::of(with_cache("sh"))
+            .arg("-c")
+            .arg(script)
+            .arg(cgroup.processes())
+            .arg(program())
+            .args("serve --config")
+            .arg(file)
     }
 
     /// The options of a server with a config file, which also sets the address.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::resource::{Resource, Scope, UNLIMITED};
+use super::share::Share;
 
 /// What a request, an instance, a handler or the server uses, and may use at most.
 ///
@@ -12,6 +13,8 @@ use super::resource::{Resource, Scope, UNLIMITED};
 pub(crate) struct Account {
     scope: Scope,
     entries: [Entry; Resource::ALL.len()],
+    /// Counts the memory of an account that its parent guarantees a part to, instead of the entry.
+    share: Option<Share>,
     parent: Option<Arc<Account>>,
 }
 
@@ -26,6 +29,7 @@ struct Entry {
 pub(crate) struct Exceeded {
     /// The owner of the account whose limit it would have exceeded.
     pub scope: Scope,
+    pub limit: u64,
 }
 
 impl Account {
@@ -39,8 +43,16 @@ impl Account {
         Self::new(scope, Some(self.clone()))
     }
 
+    /// An account below this one whose memory is partly guaranteed, see [`guarantee`](Self::guarantee).
+    pub fn sharing_child(self: &Arc<Self>, scope: Scope) -> Self {
+        let mut account = self.child(scope);
+        account.share = Some(Share::default());
+        account
+    }
+
     fn new(scope: Scope, parent: Option<Arc<Self>>) -> Self {
         Self {
+            share: None,
             scope,
             entries: [const {
                 Entry {
@@ -73,16 +85,54 @@ impl Account {
     ///
     /// If that exceeds the limit of one of them. Nothing is charged then.
     pub fn charge(&self, resource: Resource, amount: u64) -> Result<(), Exceeded> {
-        if !self.entry(resource).add(amount) {
-            return Err(Exceeded { scope: self.scope });
-        }
+        let Some(more) = self.add(resource, amount) else {
+            return Err(Exceeded {
+                scope: self.scope,
+                limit: self.limit_of(resource),
+            });
+        };
         if let Some(parent) = &self.parent
-            && let Err(exceeded) = parent.charge(resource, amount)
+            && more > 0
+            && let Err(exceeded) = parent.charge(resource, more)
         {
-            self.entry(resource).subtract(amount);
+            let less = self.subtract(resource, amount);
+            // They differ if the guaranteed part, or what the account uses, changed in between.
+            parent.adjust(resource, less, more);
             return Err(exceeded);
         }
         Ok(())
+    }
+
+    /// Charges an amount until the result is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As for [`charge`](Self::charge).
+    pub fn hold(self: &Arc<Self>, resource: Resource, amount: u64) -> Result<Held, Exceeded> {
+        self.charge(resource, amount)?;
+        Ok(Held {
+            account: self.clone(),
+            resource,
+            amount,
+        })
+    }
+
+    /// Guarantees a part of the parent's memory to a [sharing](Self::sharing_child) account. The parent counts that part as
+    /// used from now on, so that it is free when the account needs it.
+    pub fn guarantee(&self, amount: u64) {
+        if let (Some(share), Some(parent)) = (&self.share, &self.parent) {
+            let (before, after) = share.guarantee(amount);
+            parent.adjust(Resource::Memory, before, after);
+        }
+    }
+
+    /// The limit of this account.
+    pub fn limit_of(&self, resource: Resource) -> u64 {
+        self.entry(resource).limit.load(Ordering::Relaxed)
+    }
+
+    pub fn parent(&self) -> Option<&Arc<Self>> {
+        self.parent.as_ref()
     }
 
     /// Records an amount that has been used already, whatever the limits are.
@@ -98,16 +148,53 @@ impl Account {
 
     /// Gives back an amount that was charged to this account and its parents.
     pub fn release(&self, resource: Resource, amount: u64) {
-        let mut account = Some(self);
-        while let Some(this) = account {
-            this.entry(resource).subtract(amount);
+        let (mut account, mut amount) = (Some(self), amount);
+        while let Some(this) = account
+            && amount > 0
+        {
+            amount = this.subtract(resource, amount);
             account = this.parent.as_deref();
         }
     }
 
+    /// Replaces a part of what is used, whatever the limits are.
+    fn adjust(&self, resource: Resource, before: u64, after: u64) {
+        match after.checked_sub(before) {
+            Some(more) => self.record(resource, more),
+            None => self.release(resource, before - after),
+        }
+    }
+
+    /// Adds an amount, unless that exceeds the limit. Returns the amount to charge to the parent.
+    fn add(&self, resource: Resource, amount: u64) -> Option<u64> {
+        let entry = self.entry(resource);
+        match self.share_of(resource) {
+            Some(share) => share.add(amount, entry.limit.load(Ordering::Relaxed)),
+            None => entry.add(amount).then_some(amount),
+        }
+    }
+
+    /// Subtracts an amount. Returns the amount to give back to the parent.
+    fn subtract(&self, resource: Resource, amount: u64) -> u64 {
+        match self.share_of(resource) {
+            Some(share) => share.subtract(amount),
+            None => {
+                self.entry(resource).subtract(amount);
+                amount
+            }
+        }
+    }
+
+    fn share_of(&self, resource: Resource) -> Option<&Share> {
+        self.share.as_ref().filter(|_| resource == Resource::Memory)
+    }
+
     #[cfg(test)]
     pub fn used(&self, resource: Resource) -> u64 {
-        self.entry(resource).used.load(Ordering::Relaxed)
+        match self.share_of(resource) {
+            Some(share) => share.used(),
+            None => self.entry(resource).used.load(Ordering::Relaxed),
+        }
     }
 
     fn entry(&self, resource: Resource) -> &Entry {
@@ -129,9 +216,26 @@ impl Entry {
     }
 }
 
+/// A charge that is given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    account: Arc<Account>,
+    resource: Resource,
+    amount: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.account.release(self.resource, self.amount);
+    }
+}
+
 impl Drop for Account {
     fn drop(&mut self) {
         let Some(parent) = &self.parent else { return };
+        if let Some(share) = &self.share {
+            parent.release(Resource::Memory, share.counted());
+        }
         for resource in Resource::ALL.into_iter().filter(|one| one.is_held()) {
             let held = *self.entries[resource as usize].used.get_mut();
             if held > 0 {

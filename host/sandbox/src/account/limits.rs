@@ -16,9 +16,12 @@ settings! {
         pub cpu: Duration = Duration::from_secs(10), Kind::TIME, beyond "504";
         /// Maximum size of all memories and tables of an instance together.
         pub memory: usize = 64 << 20, MEMORY, beyond "`memory.grow` fails";
-        /// Maximum size of all memories and tables of all instances of a handler together.
+        // Handlers also share what the engine may use. Half of it is guaranteed to them in equal parts; any handler may use
+        // the rest.
+        /// Maximum memory of a handler: all memories and tables of its instances, and responses that wait for their clients.
         pub total_memory: usize = usize::MAX, MEMORY,
-            beyond "`memory.grow` fails; 503 if an instance cannot even start", default "no limit";
+            beyond "`memory.grow` fails; 503 if an instance cannot start or its response cannot be held",
+            default "as much as all handlers may have";
         /// Maximum number of files, streams and other handles of an instance.
         pub max_handles: usize = 256, Kind::Count { least: 1, most: 1_000_000 }, beyond "500";
         // Requests also wait if all handlers together have as many instances as the engine allows. Half of the engine's

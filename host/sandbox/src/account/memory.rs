@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::ledger::Account;
+use super::ledger::{Account, Exceeded};
 use super::resource::{Resource, Scope};
 
 /// Refuses growth past the limits of an instance's account and of its parents.
 pub(crate) struct MemoryLimiter {
     account: Arc<Account>,
-    /// Whether the limit of a parent refused growth.
-    pub exhausted: bool,
+    /// The limit of a parent that refused growth last.
+    pub exhausted: Option<Exceeded>,
     /// The bytes of the last permitted growth, to be released if the growth itself fails.
     last: u64,
 }
@@ -18,7 +18,7 @@ impl MemoryLimiter {
     pub fn new(account: Arc<Account>) -> Self {
         Self {
             account,
-            exhausted: false,
+            exhausted: None,
             last: 0,
         }
     }
@@ -31,7 +31,9 @@ impl MemoryLimiter {
                 true
             }
             Err(exceeded) => {
-                self.exhausted |= exceeded.scope != Scope::Instance;
+                if exceeded.scope != Scope::Instance {
+                    self.exhausted = Some(exceeded);
+                }
                 false
             }
         }
@@ -123,7 +125,11 @@ mod tests {
         let mut second = instance(&handler, 100);
         assert!(first.memory_growing(0, 100, None).unwrap());
         assert!(!second.memory_growing(0, 51, None).unwrap());
-        assert!(second.exhausted);
+        let expected = Exceeded {
+            scope: Scope::Handler,
+            limit: 150,
+        };
+        assert_eq!(second.exhausted, Some(expected));
         assert!(second.memory_growing(0, 50, None).unwrap());
         second
             .memory_grow_failed(wasmtime::format_err!("no slot"))
@@ -134,7 +140,7 @@ mod tests {
         // Growth beyond the instance's own limit does not exhaust the handler.
         let mut third = instance(&handler, 100);
         assert!(!third.memory_growing(0, 101, None).unwrap());
-        assert!(!third.exhausted);
+        assert_eq!(third.exhausted, None);
         drop((second, third));
         assert_eq!(handler.used(Resource::Memory), 0);
     }

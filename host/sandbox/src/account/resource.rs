@@ -3,7 +3,8 @@
 /// A resource. Its amounts are whole numbers of the unit given here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resource {
-    /// Bytes of linear memories and tables. Limits: `memory` for an instance, `total-memory` for a handler.
+    /// Bytes of linear memories and tables, and of what the host holds for a guest. Limits: `memory` for an instance,
+    /// `total-memory` for a handler and for the server.
     Memory,
     /// Nanoseconds of CPU time. Limit: `cpu` for a request. Consumed: it is never given back.
     Cpu,

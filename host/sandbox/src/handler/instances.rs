@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use wasmtime::Store;
 
 use super::engine::Engine;
-use crate::account::ledger::Account;
+use crate::account::held_bytes::UNCHARGED;
+use crate::account::ledger::{Account, Exceeded};
 use crate::account::limits::Limits;
 use crate::account::resource::{Resource, Scope};
-use crate::failure::{CpuExceeded, Failure};
+use crate::failure::{CpuExceeded, Failure, MemoryLimit};
+use crate::runtime::components::CompiledComponent;
 use crate::runtime::idle_pool::IdlePool;
 use crate::runtime::instance::Instance;
 use crate::runtime::scheduler::execution::Execution;
@@ -31,6 +34,7 @@ pub(crate) struct Instances {
     pub engine: Arc<Engine>,
     pub wasmtime: wasmtime::Engine,
     pub component: LinkedComponent,
+    pub compiled: Arc<CompiledComponent>,
     pub grants: Arc<Grants>,
     pub limits: Limits,
     /// The account of the handler, shared by all its versions.
@@ -53,8 +57,25 @@ impl Instances {
     pub async fn make(&self, output: Option<CapturedOutput>) -> Result<Instance<Exports>, Failure> {
         let limit = u64::try_from(self.limits.total_memory).unwrap_or(u64::MAX);
         self.account.limit(Resource::Memory, limit);
-        let instance = self.instantiate(&self.account, output.clone()).await?;
-        Ok(self.begin(instance, output))
+        let mut until = None;
+        loop {
+            match self.instantiate(&self.account, output.clone()).await {
+                Ok(instance) => return Ok(self.begin(instance, output)),
+                Err(Failure::NoMemory(MemoryLimit::Server(_))) if self.engine.free_memory() => {}
+                // Other instances end soon. So the request waits for a moment, as it waits for a permit.
+                Err(Failure::NoMemory(_)) if self.may_wait(&mut until) => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Whether a request may still wait for memory. `until` is set when it begins to wait.
+    fn may_wait(&self, until: &mut Option<Instant>) -> bool {
+        let longest = self.limits.queue_timeout.min(LONGEST_WAIT);
+        let until = until.get_or_insert_with(|| Instant::now() + longest);
+        self.limits.max_queue > 0 && Instant::now() + PAUSE < *until
     }
 
     /// Makes an instance whose memory is charged below `account`.
@@ -65,22 +86,27 @@ impl Instances {
     ) -> Result<Instance<Exports>, Failure> {
         self.engine.make_room();
         let limits = &self.limits;
+        // Most components need little, which costs less than charging it.
+        let size = self.compiled.instance_size;
+        let context = (size > UNCHARGED as u64).then(|| account.hold(Resource::Memory, size));
+        let context = context.transpose().map_err(Failure::no_memory)?;
         let state = HostState::new(self.grants.clone(), limits, account, output);
         let mut store = Store::new(&self.wasmtime, state);
         store.limiter(|state| &mut state.memory);
         // Bounds what the host copies from the guest in one call, even if the guest lists the same bytes many times.
-        store.set_hostcall_fuel(limits.memory);
+        store.set_hostcall_fuel(self.engine.most_copied(limits.memory));
         store.set_epoch_deadline(DEADLINE);
         store.epoch_deadline_callback(|_| on_tick());
         let exports = self.component.instantiate(&mut store).await;
         let exports = exports.map_err(|error| match store.data().memory.exhausted {
-            true => Failure::NoMemory(limits.total_memory),
-            false => self.failure_of(error),
+            Some(exceeded) => Failure::no_memory(exceeded),
+            None => self.failure_of(error),
         });
         Ok(Instance {
             exports: exports?,
             store,
             served: 0,
+            _context: context,
         })
     }
 
@@ -107,11 +133,13 @@ impl Instances {
         instance.served += 1;
         let early = early.map(|response| Early {
             response,
+            account: self.account.clone(),
             timeout: self.limits.timeout,
         });
         let Instance { store, exports, .. } = instance;
         let answered = exports.answer(store, request, client, early).await;
-        answered.map_err(|failure| self.classified(failure))
+        let refused = store.data().refused_handles();
+        answered.map_err(|failure| self.classified(failure, refused))
     }
 
     /// Runs the requests of a shared instance to the end of them all. Returns whether the instance can be used again.
@@ -123,7 +151,8 @@ impl Instances {
         let Instance { store, exports, .. } = instance;
         let timeout = self.limits.timeout;
         let answered = exports.answer_all(store, shared, timeout).await;
-        answered.map_err(|failure| self.classified(failure))
+        let refused = store.data().refused_handles();
+        answered.map_err(|failure| self.classified(failure, refused))
     }
 
     /// Executes a guest with the CPU time of one request.
@@ -147,10 +176,12 @@ impl Instances {
         (self.engine.slow_lane().clone(), account, self.limits.cpu)
     }
 
-    fn classified(&self, failure: Failure) -> Failure {
-        match failure {
-            Failure::Trap(error) => self.failure_of(error),
-            failure => failure,
+    /// The failure of a guest. `refused` is the limit that refused it memory for handles.
+    fn classified(&self, failure: Failure, refused: Option<Exceeded>) -> Failure {
+        match (failure, refused) {
+            (Failure::Trap(_), Some(exceeded)) => Failure::no_memory(exceeded),
+            (Failure::Trap(error), None) => self.failure_of(error),
+            (failure, _) => failure,
         }
     }
 
@@ -165,3 +196,9 @@ impl Instances {
 
 /// In ticks. The first tick ends the one that is under way, so the second one is the first whole tick.
 const DEADLINE: u64 = 2;
+
+/// How long a request waits before it tries again to get memory for its instance.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The longest time that a request waits for memory. It holds a permit meanwhile.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);

@@ -1,9 +1,13 @@
 //! Loading a component: what it imports and exports, compiling it, and linking it with its grants.
 
+use std::sync::Arc;
+
 use wasmtime::component::{Component, Linker};
 
 use super::engine::Engine;
 use super::load_error::LoadError;
+use crate::account::ledger::Exceeded;
+use crate::runtime::components::CompiledComponent;
 use crate::runtime::copy_on_write_image;
 use crate::wasi::grants::Grants;
 use crate::wasi::host_state::HostState;
@@ -14,6 +18,7 @@ use crate::worlds::{ImportsAndExports, LinkedComponent, World};
 pub(super) struct Loaded {
     pub wasmtime: wasmtime::Engine,
     pub component: LinkedComponent,
+    pub compiled: Arc<CompiledComponent>,
 }
 
 /// Compiles a component, or takes it from the compile cache, and links it with its grants.
@@ -21,16 +26,23 @@ pub(super) fn load(engine: &Engine, bytes: &[u8], grants: &Grants) -> Result<Loa
     let names = imports_and_exports(bytes)?;
     let wasmtime = engine.wasmtime(names.is_concurrent());
     let wasmtime = wasmtime.map_err(LoadError::NoEngine)?.clone();
-    let component = Component::from_binary(&wasmtime, bytes).map_err(LoadError::NotAComponent)?;
+    let compile = || {
+        let component =
+            Component::from_binary(&wasmtime, bytes).map_err(LoadError::NotAComponent)?;
+        copy_on_write_image::create(&component).map_err(LoadError::NoImage)?;
+        Ok(component)
+    };
+    let no_memory = |exceeded: Exceeded| LoadError::NoMemory(exceeded.limit);
+    let compiled = engine.components().get(bytes, compile, no_memory)?;
     let world = check(&names)?;
     let linker = link(&wasmtime, &names, grants).map_err(LoadError::Mismatch)?;
     let linked = world
-        .link(&component, &linker)
+        .link(&compiled.component, &linker)
         .map_err(LoadError::Mismatch)?;
-    copy_on_write_image::create(&component).map_err(LoadError::NoImage)?;
     Ok(Loaded {
         wasmtime,
         component: linked,
+        compiled,
     })
 }
 

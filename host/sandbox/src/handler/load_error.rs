@@ -19,6 +19,8 @@ pub enum LoadError {
     Mismatch(wasmtime::Error),
     /// The copy-on-write images of the component's memories cannot be created.
     NoImage(wasmtime::Error),
+    /// The compiled component does not fit into the memory for compiled components, of this many bytes.
+    NoMemory(u64),
 }
 
 impl fmt::Display for LoadError {
@@ -70,6 +72,11 @@ impl fmt::Display for LoadError {
                     causes.join(": ")
                 )
             }
+            LoadError::NoMemory(limit) => write!(
+                f,
+                "its compiled code does not fit into the {limit} bytes of memory for the code of all handlers; raise \
+                 total-memory, half of which is for code, or remove other handlers"
+            ),
         }
     }
 }

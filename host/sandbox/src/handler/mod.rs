@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::account::limits::Limits;
-use crate::account::resource::Resource;
+use crate::account::resource::{Resource, Scope};
 use crate::admission::rates::Rates;
 use crate::admission::{Admission, Limiter};
 use crate::failure::Failure;
@@ -124,7 +124,7 @@ impl Handler {
         let guest = Box::pin(async move {
             // Dropped last, so that the memory of the instance is free when its permit is.
             let _permit = permit;
-            let account = probed.engine.account();
+            let account = Arc::new(probed.engine.probing().child(Scope::Handler));
             account.limit(Resource::Memory, probed.limits.total_memory as u64);
             probed.instantiate(&account, None).await.map(drop)
         });
@@ -202,7 +202,7 @@ impl<'a> HandlerBuilder<'a> {
                 rates.succeed(&old.rates);
                 (old.limiter.clone(), old.instances.account.clone())
             }
-            None => (engine.limiter(&limits), engine.account()),
+            None => (engine.limiter(&limits), engine.account(&limits)),
         };
         Handler {
             limiter,
@@ -215,6 +215,7 @@ impl<'a> HandlerBuilder<'a> {
                 engine,
                 wasmtime: loaded.wasmtime,
                 component: loaded.component,
+                compiled: loaded.compiled,
                 grants: Arc::new(grants),
                 limits,
                 account,

@@ -34,10 +34,14 @@ pub(super) fn start(
         }
     };
     let (response, ahead) = oneshot::channel();
-    let timeout = instances.limits.timeout;
     let output = shared.output.clone();
+    let early = Early {
+        response,
+        account: instances.account.clone(),
+        timeout: instances.limits.timeout,
+    };
     let relay = async move {
-        let response = answered.relay(shared, Early { response, timeout }).await?;
+        let response = answered.relay(shared, early).await?;
         let lease = Lease::shared();
         Ok(match response {
             Some(response) => Ended::Answered(Answer { response, lease }),

@@ -7,6 +7,7 @@ use wasmtime::Cache;
 
 use super::compile_cache::CompileCache;
 use super::engine_config::{Allocation, Tasks, config};
+use super::pool_size::{PoolSize, STACKS};
 
 /// The wasmtime engines, and the compile cache that they share.
 pub(crate) struct Engines {
@@ -19,23 +20,26 @@ pub(crate) struct Engines {
     /// None if there is no folder for it.
     cache: Option<CompileCache>,
     max_instances: u32,
+    resident: u64,
 }
 
 impl Engines {
-    /// Starts the synchronous engine, with room for `max_instances`.
+    /// Starts the synchronous engine, with room for `max_instances`. Of the pool of each engine, at most `resident` bytes stay
+    /// resident when no instance runs.
     ///
     /// # Errors
     ///
     /// If the system lacks the memory or address space that even on-demand allocation needs.
-    pub fn start(max_instances: u32) -> wasmtime::Result<Self> {
+    pub fn start(max_instances: u32, resident: u64) -> wasmtime::Result<Self> {
         let cache = CompileCache::open();
         let wasmtime_cache = cache.as_ref().map(CompileCache::cache);
         Ok(Self {
-            synchronous: start(max_instances, Tasks::One, wasmtime_cache)?,
+            synchronous: start(max_instances, resident, Tasks::One, wasmtime_cache)?,
             concurrent: OnceLock::new(),
             starting: Mutex::new(()),
             cache,
             max_instances,
+            resident,
         })
     }
 
@@ -61,7 +65,7 @@ impl Engines {
             return Ok(engine);
         }
         let cache = self.cache.as_ref().map(CompileCache::cache);
-        let engine = start(self.max_instances, Tasks::Many, cache)?;
+        let engine = start(self.max_instances, self.resident, Tasks::Many, cache)?;
         let engine = self.concurrent.get_or_init(|| engine);
         started(engine);
         Ok(engine)
@@ -86,10 +90,16 @@ impl Engines {
 
 fn start(
     max_instances: u32,
+    resident: u64,
     tasks: Tasks,
     cache: Option<&Cache>,
 ) -> wasmtime::Result<wasmtime::Engine> {
-    wasmtime::Engine::new(&config(Allocation::Pool(max_instances), tasks, cache)).or_else(|error| {
+    let stacks = match tasks {
+        Tasks::One => 1,
+        Tasks::Many => STACKS,
+    };
+    let size = PoolSize::fit(max_instances, stacks, resident);
+    wasmtime::Engine::new(&config(Allocation::Pool(size), tasks, cache)).or_else(|error| {
         tracing::warn!(
             "instances are allocated on demand, which is slower: the address space has no room for a pool of \
              {max_instances} instances ({error:#}); lower --max-instances, or raise `ulimit -v`"

@@ -52,6 +52,11 @@ impl<E> IdlePools<E> {
         while self.count() > 0 && self.count() > free() && self.remove_one() {}
     }
 
+    /// Takes down an idle instance, because all memory is in use. Returns whether there was one.
+    pub fn free_memory(&self) -> bool {
+        self.count() > 0 && self.remove_one()
+    }
+
     fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }

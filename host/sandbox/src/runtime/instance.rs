@@ -2,6 +2,7 @@
 
 use wasmtime::Store;
 
+use crate::account::ledger::Held;
 use crate::wasi::host_state::HostState;
 
 /// An instance that is ready for a request, with the exports `E` of its world.
@@ -10,4 +11,6 @@ pub(crate) struct Instance<E> {
     pub exports: E,
     /// Requests that it has begun to answer.
     pub served: u32,
+    /// The charge for what wasmtime keeps beside linear memories and tables, if it is much.
+    pub _context: Option<Held>,
 }

@@ -20,11 +20,12 @@ use super::filesystem::last_opened::LastOpened;
 use super::filesystem::lookup::{LookupHost, LookupView};
 use super::filesystem::preopens::PreopensView;
 use super::grants::Grants;
+use super::handle_memory::{FIELDS, HandleMemory};
 use super::keyvalue;
 use super::outbound;
 use super::stdio::captured_output::{CapturedOutput, Recorder};
 use super::stdio::log::GuestLog;
-use crate::account::ledger::Account;
+use crate::account::ledger::{Account, Exceeded};
 use crate::account::limits::Limits;
 use crate::account::memory::MemoryLimiter;
 use crate::account::resource::{DENIED_LINES, Resource, Scope};
@@ -47,6 +48,8 @@ pub(crate) struct HostState {
     /// Standard streams, clocks, random numbers and sockets. Made when the guest first uses one; most guests never do.
     wasi: Option<Box<WasiCtx>>,
     http: WasiHttpCtx,
+    /// Made when the guest first uses wasi:http.
+    handle_memory: Option<HandleMemory>,
     /// The client for requests to other servers. Made when the guest first sends one.
     client: Option<Box<outbound::Client>>,
 }
@@ -83,6 +86,7 @@ impl HostState {
             grants,
             wasi: None,
             http: WasiHttpCtx::new(),
+            handle_memory: None,
             client: None,
         }
     }
@@ -96,6 +100,31 @@ impl HostState {
         #[cfg(target_os = "linux")]
         {
             self.last_opened = None;
+        }
+    }
+
+    /// The account of the handler, for what outlives the instance.
+    pub fn handler_account(&self) -> &Arc<Account> {
+        self.account.parent().unwrap_or(&self.account)
+    }
+
+    /// Why the instance gets no further handles, if it was refused memory for them.
+    pub fn refused_handles(&self) -> Option<Exceeded> {
+        self.handle_memory.as_ref()?.refused
+    }
+
+    /// Charges the memory of the handles of wasi:http.
+    fn charge_handles(&mut self) {
+        if self.handle_memory.is_none() {
+            self.http.set_field_size_limit(FIELDS);
+            let account = self.handler_account().clone();
+            self.handle_memory = Some(HandleMemory::new(account));
+        }
+        if let Some(memory) = &mut self.handle_memory
+            && !memory.before_call(&mut self.table)
+        {
+            // The next handle makes the guest trap.
+            self.table.set_max_capacity(0);
         }
     }
 
@@ -188,6 +217,7 @@ impl WasiView for HostState {
 
 impl WasiHttpView for HostState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.charge_handles();
         let (grants, account, request) = (&self.grants, &self.account, &self.request);
         let client = self.client.get_or_insert_with(|| {
             let denials = DenialLog::new(&grants.name, account, request);

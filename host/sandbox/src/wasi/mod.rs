@@ -2,6 +2,7 @@
 //!
 //! - [`grants`] is what a handler may see and use, [`host_state`] is what the host keeps for one instance.
 //! - [`links`] opens paths that somebody else could change.
+//! - [`handle_memory`] charges what the host keeps for handles of wasi:http.
 //! - [`linker`] links all interfaces. Each folder below links its own through getters, without the host state.
 //! - [`filesystem`], [`stdio`], [`outbound`] and [`keyvalue`] are the interfaces that belljar implements or bounds itself;
 //!   wasmtime-wasi implements the rest.
@@ -9,6 +10,7 @@
 mod denial_log;
 pub(crate) mod filesystem;
 pub(crate) mod grants;
+mod handle_memory;
 pub(crate) mod host_state;
 pub(crate) mod keyvalue;
 pub(crate) mod linker;

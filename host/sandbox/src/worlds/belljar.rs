@@ -1,6 +1,5 @@
 //! belljar's own contract: the world `handler` of `wit/handler.wit`.
 
-use bytes::Bytes;
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, Resource};
 use wasmtime_wasi::OpenMode;
@@ -10,6 +9,7 @@ use wasmtime_wasi::p2::DynInputStream;
 use super::adapter::WorldAdapter;
 use super::body_stream::BodyStream;
 use super::outgoing::Early;
+use crate::account::held_bytes::held;
 use crate::failure::Failure;
 use crate::wasi::host_state::HostState;
 use belljar_http::{Body, Request, Response};
@@ -119,7 +119,10 @@ fn into_response(
 ) -> Result<Response, Failure> {
     let body = match response.body {
         types::Body::Empty => Body::Empty,
-        types::Body::Bytes(bytes) => Body::Bytes(Bytes::from(bytes)),
+        types::Body::Bytes(bytes) => {
+            let account = store.data().handler_account();
+            Body::Bytes(held(bytes.into(), account).map_err(Failure::no_memory)?)
+        }
         types::Body::File(file) => open_file(store, file)?,
     };
     Response::new(response.status, response.headers, body)

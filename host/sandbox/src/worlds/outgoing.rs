@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use tokio::time::{Sleep, sleep};
 use tokio_util::sync::PollSender;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use crate::account::held_bytes::held;
+use crate::account::ledger::Account;
 use crate::failure::Failure;
 use belljar_http::{Body, Frame, Response, Trailers};
 
@@ -36,6 +39,8 @@ pub(super) struct Outgoing<R, E> {
 /// The channel for a response that goes ahead of the end of its guest.
 pub(crate) struct Early {
     pub response: oneshot::Sender<Response>,
+    /// Charged with the bytes of the response while they wait for the client.
+    pub account: Arc<Account>,
     /// How long the guest may go on after the end of its response.
     pub timeout: Duration,
 }
@@ -92,7 +97,7 @@ where
         let (body, mut rest) = if head_only || matches!(status, 204 | 304) {
             (without_body(head_only, &mut run, body).await?, None)
         } else {
-            begin(&mut run, body).await?
+            begin(&mut run, body, &early.account).await?
         };
         let response = Response::new(status, fields(&head.headers), body)
             .map_err(|error| Failure::InvalidResponse(error.to_string()))?;
@@ -156,12 +161,16 @@ impl<R: Future<Output = Result<(), Failure>>> Run<'_, R> {
 }
 
 /// The part of a body that is there at once, and the source of the rest.
-async fn begin<R>(run: &mut Run<'_, R>, mut body: WasiBody) -> Result<(Body, Option<Rest>), Failure>
+async fn begin<R>(
+    run: &mut Run<'_, R>,
+    mut body: WasiBody,
+    account: &Arc<Account>,
+) -> Result<(Body, Option<Rest>), Failure>
 where
     R: Future<Output = Result<(), Failure>>,
 {
     let (gathered, content) = gather(run, &mut body).await?;
-    let content = Bytes::from(content);
+    let content = held(content.into(), account).map_err(Failure::no_memory)?;
     match gathered {
         Gathered::Whole if content.is_empty() => return Ok((Body::Empty, None)),
         Gathered::Whole => return Ok((Body::Bytes(content), None)),
@@ -178,8 +187,11 @@ where
         let _ = sender.try_send(Frame::Trailers(trailers));
         None
     } else {
-        let frames = PollSender::new(sender);
-        Some(Rest { body, frames })
+        Some(Rest {
+            body,
+            frames: PollSender::new(sender),
+            account: account.clone(),
+        })
     };
     let length = None;
     Ok((Body::Stream { frames, length }, rest))
@@ -264,6 +276,7 @@ fn take(
 struct Rest {
     body: WasiBody,
     frames: PollSender<Frame>,
+    account: Arc<Account>,
 }
 
 impl Rest {
@@ -287,7 +300,10 @@ impl Rest {
                 Poll::Ready(None) => Frame::End,
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(&error))),
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => Frame::Data(data),
+                    Ok(data) => match held(data, &self.account) {
+                        Ok(data) => Frame::Data(data),
+                        Err(exceeded) => return Poll::Ready(Err(Failure::no_memory(exceeded))),
+                    },
                     Err(frame) => Frame::Trailers(trailers(frame)),
                 },
             };

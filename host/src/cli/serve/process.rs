@@ -23,6 +23,16 @@ pub fn max_connections(wanted: usize, open_files: Option<u64>) -> usize {
     wanted.min(most)
 }
 
+/// Logs that fewer instances run at once than `max-instances` allows.
+pub fn log_fewer_instances(wanted: u32, most: u32) {
+    if most < wanted {
+        tracing::warn!(
+            "at most {most} instances at once, not {wanted}: the memory of the server has no room for more; give it more \
+             memory, or set --max-instances {most}"
+        );
+    }
+}
+
 /// The path of this program's file. On Linux the path leads to the same file even if an update replaces the program.
 pub fn program() -> anyhow::Result<PathBuf> {
     let itself = Path::new("/proc/self/exe");
