@@ -46,6 +46,10 @@ mod unix {
 
     impl Signals {
         pub fn listen() -> anyhow::Result<Self> {
+            // Without a handler, writing a file beyond the limit of its size (RLIMIT_FSIZE) would end the process. With one
+            // the write fails. The handler stays when this is dropped.
+            let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+            drop(signal(too_large).context("cannot listen for SIGXFSZ")?);
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
                 terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
