@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use belljar::config::name_of;
+use belljar::deploy::{MAX_COMPONENT, truncation};
+use belljar::regular_file;
 use belljar_sandbox::{Engine, Inspection};
 use clap::Args;
 use serde::Serialize;
@@ -75,12 +77,17 @@ impl Check {
 
     fn component(&self, file: &Path) -> anyhow::Result<Report> {
         let shown = file.display().to_string();
-        let component = std::fs::read(file).with_context(|| format!("{shown} cannot be read"))?;
+        let component = regular_file::read(file, MAX_COMPONENT)
+            .with_context(|| format!("{shown} cannot be read"))?;
         let grants = self.grants.config()?.check(&name_of(file))?;
         let limits = self.limits.handler()?;
         let engine = Arc::new(Engine::new(self.limits.server().max_instances, 1)?);
         let inspection = Inspection::of(engine, &component, grants, limits);
-        Ok(Report::new(shown, component.len(), inspection))
+        let report = Report::new(shown, component.len(), inspection);
+        Ok(match truncation(&component) {
+            Some(problem) => report.refused(problem),
+            None => report,
+        })
     }
 
     fn print(&self, report: &impl Serialize, text: String, good: bool) -> anyhow::Result<ExitCode> {

@@ -39,4 +39,4 @@ pub use compile_limits::CompileLimits;
 pub use deployment::{Deployment, Options};
 pub use embedded::FILES;
 pub use preview::{FoundHandler, FoundHandlers};
-pub use source::read_component;
+pub use source::{MAX_COMPONENT, read_component, truncation};

@@ -156,14 +156,21 @@ fn read(path: &Path, fingerprint: Option<&Fingerprint>) -> Result<Vec<u8>, Sourc
         .ok_or_else(|| {
             SourceError::Incomplete("the file changed while it was being read".into())
         })?;
-    if is_truncated(&bytes) {
-        return Err(SourceError::Incomplete(format!(
-            "the file is incomplete: it ends early, after {}; copy it again",
-            ByteSize::b(fingerprint.size)
-        )));
+    match truncation(&bytes) {
+        Some(problem) => Err(SourceError::Incomplete(problem)),
+        None => Ok(bytes),
     }
-    Ok(bytes)
+}
+
+/// The problem of a file that ends within a component. None: it does not.
+pub fn truncation(bytes: &[u8]) -> Option<String> {
+    is_truncated(bytes).then(|| {
+        format!(
+            "the file is incomplete: it ends early, after {}; copy it again",
+            ByteSize::b(bytes.len() as u64)
+        )
+    })
 }
 
 /// Maximum size of a component's file, in bytes. A component with a Python interpreter has about 40 MB.
-const MAX_COMPONENT: u64 = 512 << 20;
+pub const MAX_COMPONENT: u64 = 512 << 20;

@@ -128,7 +128,7 @@ fn reports_why_a_component_does_not_run() {
             "cut.wasm",
             &hello[..hello.len() / 2],
             Value::Null,
-            "not a WebAssembly component",
+            "the file is incomplete: it ends early",
         ),
         ("empty.wasm", &empty, Value::Null, "it exports nothing"),
         ("command.wasm", &command, Value::Null, "it exports nothing"),

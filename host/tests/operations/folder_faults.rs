@@ -230,6 +230,11 @@ fn check_tells_what_the_server_would_tell() {
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stderr.contains("it is a FIFO"), "{ended:?}");
 
+    let fifo = site.at("fifo.toml");
+    let ended = run(["check".as_ref(), fifo.as_os_str()]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("it is a FIFO"), "{ended:?}");
+
     let whole = answering("1");
     site.write("half.wasm", &whole[..whole.len() / 2]);
     site.write("handlers/half.wasm", &whole[..whole.len() / 2]);

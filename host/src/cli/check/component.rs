@@ -51,6 +51,15 @@ impl Report {
         }
     }
 
+    /// The report on a component that the server refuses before it looks into it.
+    pub fn refused(self, problem: String) -> Self {
+        Self {
+            runs: false,
+            error: Some(problem),
+            ..self
+        }
+    }
+
     /// The report as text.
     pub fn text(&self) -> String {
         let mut text = format!("{}\n\n", self.file);
