@@ -19,12 +19,14 @@ use crate::process::output;
 pub fn run() -> Result<()> {
     let rules = Rules::read()?;
     let mut faults = Vec::new();
-    for folder in WORKSPACES {
+    for (folder, has_licences) in WORKSPACES {
         let folder = workspace::root().join(folder);
         println!("== {}", folder.display());
         let lock = table(&folder.join("Cargo.lock"))?;
         faults.extend(rules.sources(&lock));
-        faults.extend(rules.licences(&licences(&folder)?));
+        if has_licences {
+            faults.extend(rules.licences(&licences(&folder)?));
+        }
         for (name, versions) in rules.duplicates(&lock) {
             println!("warning: {name} has the versions {versions:?}; deny.toml gives no reason");
         }
@@ -147,5 +149,6 @@ fn table(path: &Path) -> Result<Table> {
         .with_context(|| format!("{} is not TOML", path.display()))
 }
 
-/// The folders with a lock file of their own.
-const WORKSPACES: [&str; 3] = [".", "bench", "fuzz"];
+/// The folders with a lock file of their own, and whether the licences are checked too. The packages of `fuzz` are those of the
+/// server, and the fuzzer; its lock file may lag behind a change of the server's dependencies, and cargo then lists nothing.
+const WORKSPACES: [(&str, bool); 3] = [(".", true), ("bench", true), ("fuzz", false)];
