@@ -34,6 +34,9 @@ pub enum Failure {
     NoInstance(Duration),
     /// As many requests are queued as the limit allows.
     QueueFull(u32),
+    /// The request took long, and its instance was recalled: the client's address had more than half of the handler's
+    /// instances, while another client waited and had none.
+    Recalled,
     /// The requests exceed a rate limit; the next one is allowed after `wait`.
     RateExceeded {
         whose: Whose,
@@ -120,6 +123,10 @@ impl fmt::Display for Failure {
                 f,
                 "{max} requests already wait for an instance of the handler (max-queue); raise max-instances to allow \
                  more at once"
+            ),
+            Failure::Recalled => f.write_str(
+                "the client's address had more than half of the handler's instances, and another client waited for one; \
+                 raise max-instances to allow more at once",
             ),
             Failure::RateExceeded { whose, rate, wait } => {
                 let (whose, limit) = match whose {

@@ -20,6 +20,7 @@
 
 mod account;
 mod admission;
+mod client_network;
 mod failure;
 mod handler;
 mod runtime;

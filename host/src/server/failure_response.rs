@@ -38,7 +38,10 @@ fn status(failure: &Failure) -> u16 {
         | Failure::Body(_) => 500,
         Failure::Shared(failure) => status(failure),
         Failure::RateExceeded { .. } => 429,
-        Failure::NoInstance(_) | Failure::QueueFull(_) | Failure::NoMemory(_) => 503,
+        Failure::NoInstance(_)
+        | Failure::QueueFull(_)
+        | Failure::Recalled
+        | Failure::NoMemory(_) => 503,
         Failure::Cpu(_) | Failure::Timeout(_) => 504,
     }
 }
@@ -50,7 +53,10 @@ fn retry_after(failure: &Failure) -> Option<u64> {
             let rounded_up = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             Some(rounded_up.max(1))
         }
-        Failure::NoInstance(_) | Failure::QueueFull(_) | Failure::NoMemory(_) => Some(1),
+        Failure::NoInstance(_)
+        | Failure::QueueFull(_)
+        | Failure::Recalled
+        | Failure::NoMemory(_) => Some(1),
         Failure::Shared(failure) => retry_after(failure),
         Failure::Trap(_)
         | Failure::InvalidResponse(_)
@@ -98,6 +104,7 @@ mod tests {
             (Failure::Timeout(second), (504, None)),
             (Failure::NoInstance(second), (503, Some(1))),
             (Failure::QueueFull(1), (503, Some(1))),
+            (Failure::Recalled, (503, Some(1))),
             (Failure::NoMemory(MemoryLimit::Handler(1)), (503, Some(1))),
             (rate_exceeded(Duration::ZERO), (429, Some(1))),
             (rate_exceeded(second), (429, Some(1))),

@@ -3,6 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(target_os = "linux")]
+mod client_fairness;
+#[cfg(target_os = "linux")]
+mod cpu_fairness;
 mod fairness;
 mod guestbook;
 mod hello;

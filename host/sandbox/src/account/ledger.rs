@@ -189,7 +189,7 @@ impl Account {
         self.share.as_ref().filter(|_| resource == Resource::Memory)
     }
 
-    #[cfg(test)]
+    /// The amount used now, or consumed so far.
     pub fn used(&self, resource: Resource) -> u64 {
         match self.share_of(resource) {
             Some(share) => share.used(),

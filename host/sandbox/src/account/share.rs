@@ -47,7 +47,7 @@ impl Share {
         counted(self.0.load(Ordering::Relaxed))
     }
 
-    #[cfg(test)]
+    /// The amount used now.
     pub fn used(&self) -> u64 {
         used(self.0.load(Ordering::Relaxed))
     }

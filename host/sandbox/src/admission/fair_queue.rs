@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 
+use super::clients::Clients;
+use crate::client_network::ClientNetwork;
+
 /// The permits that handlers hold, and the requests that are queued for one.
 ///
 /// Call [`grant`](Self::grant) after every change but [`request`](Self::request), which frees no permit.
@@ -26,8 +29,8 @@ struct Share {
     max: u32,
     guaranteed: u32,
     taken: u32,
-    /// The queued requests, by ticket.
-    queue: BTreeMap<u64, Waker>,
+    /// What its clients hold and wait for.
+    clients: Clients,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -98,14 +101,14 @@ impl FairQueue {
         }
     }
 
-    /// Takes a permit, or a ticket if fewer than `max_queue` requests of the handler are queued.
-    pub fn request(&mut self, handler: u64, max_queue: u32) -> Requested {
+    /// Takes a permit for a request of a client, or a ticket if fewer than `max_queue` requests of the handler are queued.
+    pub fn request(&mut self, handler: u64, client: ClientNetwork, max_queue: u32) -> Requested {
         let Some(share) = self.handlers.get(&handler) else {
             return Requested::Refused;
         };
-        let waiting = share.queue.len();
+        let waiting = share.clients.queued();
         if waiting == 0 && self.may_take(share) {
-            self.take(handler);
+            self.take(handler, client);
             return Requested::Granted;
         }
         if waiting >= usize::try_from(max_queue).unwrap_or(usize::MAX) {
@@ -113,7 +116,7 @@ impl FairQueue {
         }
         let ticket = self.number();
         if let Some(share) = self.handlers.get_mut(&handler) {
-            share.queue.insert(ticket, Waker::noop().clone());
+            share.clients.push(client, ticket);
         }
         if waiting == 0 {
             self.waiting.push_back(handler);
@@ -121,37 +124,37 @@ impl FairQueue {
         Requested::Queued(ticket)
     }
 
-    /// Gives back a permit of the handler.
-    pub fn release(&mut self, handler: u64) {
+    /// Gives back a permit that the handler held for a request of the client.
+    pub fn release(&mut self, handler: u64, client: ClientNetwork) {
         if let Some(share) = self.handlers.get_mut(&handler) {
             self.extra -= u32::from(share.taken > share.guaranteed);
             share.taken -= 1;
+            share.clients.release(client);
             self.free += 1;
         }
     }
 
     /// Whether the request is still queued. If so, its grant wakes the waker.
-    pub fn is_queued(&mut self, handler: u64, ticket: u64, waker: &Waker) -> bool {
+    pub fn is_queued(
+        &mut self,
+        handler: u64,
+        client: ClientNetwork,
+        ticket: u64,
+        waker: &Waker,
+    ) -> bool {
         let share = self.handlers.get_mut(&handler);
-        let waits = share.and_then(|share| share.queue.get_mut(&ticket));
-        match waits {
-            Some(known) => {
-                known.clone_from(waker);
-                true
-            }
-            None => false,
-        }
+        share.is_some_and(|share| share.clients.is_queued(client, ticket, waker))
     }
 
     /// Removes a request from the queue, or gives back its permit if that has been granted meanwhile.
-    pub fn withdraw(&mut self, handler: u64, ticket: u64) {
+    pub fn withdraw(&mut self, handler: u64, client: ClientNetwork, ticket: u64) {
         let Some(share) = self.handlers.get_mut(&handler) else {
             return;
         };
-        match share.queue.remove(&ticket) {
-            None => self.release(handler),
-            Some(_) if share.queue.is_empty() => self.waiting.retain(|other| *other != handler),
-            Some(_) => {}
+        if !share.clients.withdraw(client, ticket) {
+            self.release(handler, client);
+        } else if share.clients.queued() == 0 {
+            self.waiting.retain(|other| *other != handler);
         }
     }
 
@@ -162,15 +165,25 @@ impl FairQueue {
             let Some(handler) = self.waiting.remove(next) else {
                 break;
             };
-            self.take(handler);
-            if let Some(share) = self.handlers.get_mut(&handler) {
-                granted.extend(share.queue.pop_first().map(|(_, waker)| waker));
-                if !share.queue.is_empty() {
-                    self.waiting.push_back(handler);
-                }
+            let share = self.handlers.get_mut(&handler);
+            let Some((client, waker)) = share.and_then(|share| share.clients.pop()) else {
+                continue;
+            };
+            granted.push(waker);
+            self.take(handler, client);
+            let share = self.handlers.get(&handler);
+            if share.is_some_and(|share| share.clients.queued() > 0) {
+                self.waiting.push_back(handler);
             }
         }
         granted
+    }
+
+    /// What the clients of a handler hold and wait for.
+    pub fn clients(&mut self, handler: u64) -> Option<&mut Clients> {
+        self.handlers
+            .get_mut(&handler)
+            .map(|share| &mut share.clients)
     }
 
     fn next_in_turn(&self) -> Option<usize> {
@@ -188,15 +201,17 @@ impl FairQueue {
         self.free > 0 && share.taken < share.max && (is_guaranteed || self.extra < self.shared)
     }
 
-    fn take(&mut self, handler: u64) {
+    fn take(&mut self, handler: u64, client: ClientNetwork) {
         if let Some(share) = self.handlers.get_mut(&handler) {
             self.extra += u32::from(share.taken >= share.guaranteed);
             share.taken += 1;
+            share.clients.take(client);
             self.free -= 1;
         }
     }
 
-    fn number(&mut self) -> u64 {
+    /// A number that was not given out before.
+    pub fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
@@ -205,6 +220,8 @@ impl FairQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ONE: ClientNetwork = ClientNetwork::NONE;
 
     impl FairQueue {
         /// Checks the invariants that hold between any two changes.
@@ -224,10 +241,10 @@ mod tests {
             );
             for (handler, share) in &self.handlers {
                 let is_listed = self.waiting.iter().filter(|other| *other == handler);
-                assert_eq!(is_listed.count(), usize::from(!share.queue.is_empty()));
+                assert_eq!(is_listed.count(), usize::from(share.clients.queued() > 0));
                 // Once the others hold no more than they may, a guaranteed permit is granted at once.
                 if self.extra <= self.shared && share.taken < share.guaranteed {
-                    assert!(self.free > 0 && share.queue.is_empty());
+                    assert!(self.free > 0 && share.clients.queued() == 0);
                 }
             }
         }
@@ -235,11 +252,20 @@ mod tests {
         fn taken(&self, handler: u64) -> u32 {
             self.handlers[&handler].taken
         }
+
+        /// A client that holds a permit of the handler.
+        fn holder(&self, handler: u64) -> Option<ClientNetwork> {
+            self.handlers[&handler].clients.holder()
+        }
+    }
+
+    fn client(number: u64) -> ClientNetwork {
+        ClientNetwork::of(&format!("192.0.2.{number}:1"))
     }
 
     /// Takes as many permits as the handler can get.
     fn take_all(queue: &mut FairQueue, handler: u64) -> u32 {
-        while queue.request(handler, 0) == Requested::Granted {}
+        while queue.request(handler, ONE, 0) == Requested::Granted {}
         queue.taken(handler)
     }
 
@@ -274,23 +300,23 @@ mod tests {
         let mut queue = FairQueue::new(10);
         let busy = queue.add(10);
         assert_eq!(take_all(&mut queue, busy), 10);
-        assert!(matches!(queue.request(busy, 9), Requested::Queued(_)));
+        assert!(matches!(queue.request(busy, ONE, 9), Requested::Queued(_)));
         let other = queue.add(10);
         for expected in 1..=2 {
-            assert!(matches!(queue.request(other, 9), Requested::Queued(_)));
-            queue.release(busy);
+            assert!(matches!(queue.request(other, ONE, 9), Requested::Queued(_)));
+            queue.release(busy, ONE);
             assert_eq!(queue.grant().len(), 1);
             assert_eq!(queue.taken(other), expected);
             queue.assert_sound();
         }
         // Once it holds its guaranteed permits, both handlers get the rest in turn.
-        assert!(matches!(queue.request(other, 9), Requested::Queued(_)));
-        queue.release(busy);
+        assert!(matches!(queue.request(other, ONE, 9), Requested::Queued(_)));
+        queue.release(busy, ONE);
         assert_eq!(queue.grant().len(), 1);
         assert_eq!((queue.taken(busy), queue.taken(other)), (8, 2));
         // After it is removed, its guaranteed permits are shared again.
         while queue.taken(other) > 0 {
-            queue.release(other);
+            queue.release(other, ONE);
             queue.grant();
         }
         queue.remove(other);
@@ -302,9 +328,9 @@ mod tests {
     fn grants_in_turn_between_handlers_and_in_order_within_one() {
         let mut queue = FairQueue::new(1);
         let holder = queue.add(1);
-        assert_eq!(queue.request(holder, 0), Requested::Granted);
+        assert_eq!(queue.request(holder, ONE, 0), Requested::Granted);
         let (first, second) = (queue.add(1), queue.add(1));
-        let mut wait = |handler| match queue.request(handler, 9) {
+        let mut wait = |handler| match queue.request(handler, ONE, 9) {
             Requested::Queued(ticket) => (handler, ticket),
             requested => panic!("{requested:?}"),
         };
@@ -313,10 +339,10 @@ mod tests {
         let mut last = holder;
         for (handler, ticket) in [a[0], b[0], a[1], b[1], a[2]] {
             let waker = Waker::noop();
-            assert!(queue.is_queued(handler, ticket, waker));
-            queue.release(last);
+            assert!(queue.is_queued(handler, ONE, ticket, waker));
+            queue.release(last, ONE);
             assert_eq!(queue.grant().len(), 1);
-            assert!(!queue.is_queued(handler, ticket, waker));
+            assert!(!queue.is_queued(handler, ONE, ticket, waker));
             last = handler;
             queue.assert_sound();
         }
@@ -327,14 +353,14 @@ mod tests {
         for max_queue in 0..3 {
             let mut queue = FairQueue::new(1);
             let handler = queue.add(1);
-            assert_eq!(queue.request(handler, max_queue), Requested::Granted);
+            assert_eq!(queue.request(handler, ONE, max_queue), Requested::Granted);
             for _ in 0..max_queue {
                 assert!(matches!(
-                    queue.request(handler, max_queue),
+                    queue.request(handler, ONE, max_queue),
                     Requested::Queued(_)
                 ));
             }
-            assert_eq!(queue.request(handler, max_queue), Requested::Refused);
+            assert_eq!(queue.request(handler, ONE, max_queue), Requested::Refused);
         }
     }
 
@@ -345,7 +371,7 @@ mod tests {
             let mut random = Random(seed);
             let mut queue = FairQueue::new(random.below(12) as u32);
             // The tickets of each handler that may still be queued.
-            let mut live: Vec<(u64, Vec<u64>)> = Vec::new();
+            let mut live: Vec<(u64, Vec<(ClientNetwork, u64)>)> = Vec::new();
             for _ in 0..1_000 {
                 let pick = random.below(live.len().max(1) as u64) as usize;
                 let step = random.below(16);
@@ -355,14 +381,14 @@ mod tests {
                     }
                     (1, Some((handler, _))) => queue.resize(*handler, random.below(8) as u32),
                     (2, Some((handler, tickets))) => {
-                        for ticket in tickets.drain(..) {
-                            if queue.is_queued(*handler, ticket, Waker::noop()) {
-                                queue.withdraw(*handler, ticket);
+                        for (client, ticket) in tickets.drain(..) {
+                            if queue.is_queued(*handler, client, ticket, Waker::noop()) {
+                                queue.withdraw(*handler, client, ticket);
                                 queue.grant();
                             }
                         }
-                        while queue.taken(*handler) > 0 {
-                            queue.release(*handler);
+                        while let Some(holder) = queue.holder(*handler) {
+                            queue.release(*handler, holder);
                             queue.grant();
                         }
                         queue.remove(*handler);
@@ -370,25 +396,27 @@ mod tests {
                     }
                     (3..=8, Some((handler, tickets))) => {
                         let before = queue.taken(*handler);
-                        let requested = queue.request(*handler, 5);
+                        let client = client(random.below(4));
+                        let requested = queue.request(*handler, client, 5);
                         if let Requested::Queued(ticket) = requested {
-                            tickets.push(ticket);
+                            tickets.push((client, ticket));
                         }
                         let share = &queue.handlers[handler];
                         let took = requested == Requested::Granted;
                         assert_eq!(share.taken, before + u32::from(took));
                         assert!(!took || share.taken <= share.max);
-                        assert!(share.queue.len() <= 5);
+                        assert!(share.clients.queued() <= 5);
                     }
                     (9, Some((handler, tickets))) if !tickets.is_empty() => {
-                        let ticket = tickets.remove(random.below(tickets.len() as u64) as usize);
-                        if queue.is_queued(*handler, ticket, Waker::noop()) {
-                            queue.withdraw(*handler, ticket);
+                        let picked = random.below(tickets.len() as u64) as usize;
+                        let (client, ticket) = tickets.remove(picked);
+                        if queue.is_queued(*handler, client, ticket, Waker::noop()) {
+                            queue.withdraw(*handler, client, ticket);
                         }
                     }
                     (_, Some((handler, _))) => {
-                        if queue.taken(*handler) > 0 {
-                            queue.release(*handler);
+                        if let Some(holder) = queue.holder(*handler) {
+                            queue.release(*handler, holder);
                         }
                     }
                 }
@@ -399,8 +427,8 @@ mod tests {
             for _ in 0..10_000 {
                 let holders: Vec<u64> = live.iter().map(|(handler, _)| *handler).collect();
                 for handler in holders {
-                    if queue.taken(handler) > 0 {
-                        queue.release(handler);
+                    if let Some(holder) = queue.holder(handler) {
+                        queue.release(handler, holder);
                         queue.grant();
                     }
                 }
@@ -408,7 +436,7 @@ mod tests {
             let starved = queue
                 .handlers
                 .values()
-                .filter(|share| share.max > 0 && queue.total > 0 && !share.queue.is_empty());
+                .filter(|share| share.max > 0 && queue.total > 0 && (share.clients.queued() > 0));
             assert_eq!(starved.count(), 0, "seed {seed}");
         }
     }

@@ -1,7 +1,6 @@
 //! Rate limits: how many requests a handler and each client may send in a time (`rate`, `client-rate`).
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use governor::state::{InMemoryState, StateStore};
 use governor::{Quota, RateLimiter};
 
 use crate::account::limits::{Limits, Rate};
+use crate::client_network::ClientNetwork;
 use crate::failure::{Failure, Whose};
 
 /// The token buckets of a handler.
@@ -54,7 +54,7 @@ impl<C: Clock + Clone> Rates<C> {
     pub fn check(&self, client: &str) -> Result<(), Failure> {
         // The client's own bucket comes first, so that its excess takes no tokens from other clients.
         if let Some(buckets) = &self.clients {
-            let taken = buckets.limiter.check_key(&network(client));
+            let taken = buckets.limiter.check_key(&ClientNetwork::of(client));
             taken.map_err(|refused| buckets.failure(Whose::Client, &refused))?;
         }
         if let Some(buckets) = &self.all {
@@ -101,26 +101,14 @@ fn quota(rate: Rate) -> Quota {
     quota.allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN))
 }
 
-/// The address that identifies a client. For IPv6 it is the /64 network: a site has at least one (RFC 6177, section 2), and
-/// can use as many addresses in it as it likes.
-fn network(client: &str) -> IpAddr {
-    let address = client.parse().map(|client: SocketAddr| client.ip());
-    // A client without an address did not come from the network. All of these share a bucket.
-    let address = address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        address => address,
-    }
-}
-
 /// The time at which the bucket of each client will be full again.
 #[derive(Default)]
-struct Clients(Mutex<HashMap<IpAddr, Nanos>>);
+struct Clients(Mutex<HashMap<ClientNetwork, Nanos>>);
 
 impl StateStore for Clients {
-    type Key = IpAddr;
+    type Key = ClientNetwork;
 
-    fn measure_and_replace<T, F, E>(&self, client: &IpAddr, measure: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, client: &ClientNetwork, measure: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
@@ -141,7 +129,7 @@ impl StateStore for Clients {
 }
 
 /// Forgets the clients with the fullest buckets: they lose the least.
-fn forget_half(clients: &mut HashMap<IpAddr, Nanos>) {
+fn forget_half(clients: &mut HashMap<ClientNetwork, Nanos>) {
     let mut full: Vec<Nanos> = clients.values().copied().collect();
     let middle = full.len() / 2;
     if middle < full.len() {
@@ -159,6 +147,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv6Addr, SocketAddr};
+
     use governor::clock::FakeRelativeClock;
 
     use super::*;
@@ -298,7 +288,7 @@ mod tests {
         }
         assert!(rates.check(busy).is_err());
         let clients = rates.clients.unwrap();
-        assert!(clients.limiter.check_key(&network(busy)).is_err());
+        assert!(clients.limiter.check_key(&ClientNetwork::of(busy)).is_err());
         let known = Arc::into_inner(clients).unwrap().limiter.into_state_store();
         let known = known.0.into_inner().unwrap().len();
         assert!((1..=MAX_CLIENTS).contains(&known), "{known}");

@@ -10,13 +10,14 @@ use crate::account::limits::Limits;
 use crate::account::resource::UNLIMITED;
 use crate::account::server::ServerAccount;
 use crate::admission::{Admission, Limiter, Permits};
+use crate::client_network::ClientNetwork;
 use crate::failure::Failure;
 use crate::runtime::components::Components;
 use crate::runtime::engines::Engines;
 use crate::runtime::epoch::Ticker;
 use crate::runtime::idle_pool::{IdlePool, IdlePools};
 use crate::runtime::pool_size::{PROBES, PoolSize};
-use crate::runtime::scheduler::slow_lane::SlowLane;
+use crate::runtime::scheduler::cpu_share::{CpuShare, Lanes};
 use crate::worlds::Exports;
 
 /// Compiles components, and holds what all their instances share: memory, permits, the clock, threads. One for each process.
@@ -28,7 +29,7 @@ pub struct Engine {
     probes: Arc<Limiter>,
     idle: IdlePools<Exports>,
     ticker: Ticker,
-    slow_lane: Arc<SlowLane>,
+    lanes: Arc<Lanes>,
     account: ServerAccount,
     /// The account of all probes, with a part of the memory like that of a handler.
     probing: Arc<Account>,
@@ -61,7 +62,8 @@ impl EngineMemory {
 
 impl Engine {
     /// Starts an engine for at most `max_instances` instances at once, of all handlers together, without a bound on their
-    /// memory. `threads` is the number of threads for guests that run long.
+    /// memory. `threads` is the number of threads that serve requests. Guests that run long have as many threads of their
+    /// own.
     ///
     /// # Errors
     ///
@@ -110,7 +112,7 @@ impl Engine {
             probes: probes.limiter(PROBES),
             idle: IdlePools::default(),
             ticker,
-            slow_lane: Arc::new(SlowLane::new(threads)),
+            lanes: Lanes::new(threads),
         })
     }
 
@@ -142,8 +144,9 @@ impl Engine {
         }
     }
 
-    pub(super) fn slow_lane(&self) -> &Arc<SlowLane> {
-        &self.slow_lane
+    /// The share of a new handler in the processors. `account` is that of the handler.
+    pub(super) fn cpu_share(&self, account: &Arc<Account>) -> Arc<CpuShare> {
+        self.lanes.share(account)
     }
 
     /// The account of a new handler.
@@ -177,7 +180,7 @@ impl Engine {
         self.idle.add(reuse)
     }
 
-    /// Requests a permit for an instance of a handler.
+    /// Requests a permit for an instance of a handler, for a request of `client`.
     ///
     /// # Errors
     ///
@@ -185,9 +188,10 @@ impl Engine {
     pub(super) fn admit(
         &self,
         limiter: &Arc<Limiter>,
+        client: ClientNetwork,
         limits: &Limits,
     ) -> Result<Admission, Failure> {
-        let admission = limiter.admit(limits.max_instances, limits.max_queue);
+        let admission = limiter.admit(client, limits.max_instances, limits.max_queue);
         // If the request is queued, guests run: the clock does not go to sleep before the request is granted its permit.
         self.ticker.wake();
         admission.ok_or(Failure::QueueFull(limits.max_queue))
@@ -200,7 +204,7 @@ impl Engine {
             max_queue: u32::MAX,
             ..Limits::default()
         };
-        self.admit(&self.probes, &limits)
+        self.admit(&self.probes, ClientNetwork::NONE, &limits)
     }
 
     /// Takes down an idle instance of any handler, because all memory is in use. Returns whether there was one.

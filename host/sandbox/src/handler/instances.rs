@@ -15,13 +15,16 @@ use crate::account::held_bytes::UNCHARGED;
 use crate::account::ledger::{Account, Exceeded};
 use crate::account::limits::Limits;
 use crate::account::resource::{Resource, Scope};
+use crate::admission::{Admission, Limiter};
+use crate::client_network::ClientNetwork;
 use crate::failure::{CpuExceeded, Failure, MemoryLimit};
 use crate::runtime::components::CompiledComponent;
 use crate::runtime::idle_pool::IdlePool;
 use crate::runtime::instance::Instance;
+use crate::runtime::scheduler::cpu_share::CpuShare;
 use crate::runtime::scheduler::execution::Execution;
+use crate::runtime::scheduler::fast_lane::FastTurn;
 use crate::runtime::scheduler::meter::{Guest, SharedCpu, on_tick};
-use crate::runtime::scheduler::slow_lane::SlowLane;
 use crate::runtime::shared_instance::SharedInstance;
 use crate::wasi::grants::Grants;
 use crate::wasi::host_state::HostState;
@@ -39,6 +42,10 @@ pub(crate) struct Instances {
     pub limits: Limits,
     /// The account of the handler, shared by all its versions.
     pub account: Arc<Account>,
+    /// The access of the handler to the permits, shared by all its versions.
+    pub limiter: Arc<Limiter>,
+    /// The share of the handler in the processors, shared by all its versions.
+    pub cpu: Arc<CpuShare>,
     pub idle: Arc<IdlePool<Exports>>,
     /// The number of requests so far.
     pub requests: AtomicU64,
@@ -155,10 +162,24 @@ impl Instances {
         answered.map_err(|failure| self.classified(failure, refused))
     }
 
+    /// Requests a permit for a request of `client`.
+    pub fn admit(&self, client: ClientNetwork) -> Result<Admission, Failure> {
+        self.engine.admit(&self.limiter, client, &self.limits)
+    }
+
+    /// The turns of a request in the fast lane.
+    pub fn turn(&self, client: ClientNetwork) -> FastTurn {
+        FastTurn::new(self.cpu.clone(), client)
+    }
+
     /// Executes a guest with the CPU time of one request.
-    pub fn execute<T: Send + 'static>(&self, guest: Guest<Result<T, Failure>>) -> Execution<T> {
-        let (lane, account, budget) = self.execution();
-        Execution::new(guest, lane, account, budget)
+    pub fn execute<T: Send + 'static>(
+        &self,
+        guest: Guest<Result<T, Failure>>,
+        turn: FastTurn,
+    ) -> Execution<T> {
+        let (account, budget) = self.execution();
+        Execution::new(guest, turn, account, budget)
     }
 
     /// Executes a shared instance.
@@ -167,13 +188,13 @@ impl Instances {
         guest: Guest<Result<(), Failure>>,
         cpu: Arc<SharedCpu>,
     ) -> Execution<()> {
-        let (lane, account, budget) = self.execution();
-        Execution::shared(guest, lane, account, budget, cpu)
+        let (account, budget) = self.execution();
+        let turn = self.turn(ClientNetwork::NONE);
+        Execution::shared(guest, turn, account, budget, cpu)
     }
 
-    fn execution(&self) -> (Arc<SlowLane>, Account, Duration) {
-        let account = self.account.child(Scope::Request);
-        (self.engine.slow_lane().clone(), account, self.limits.cpu)
+    fn execution(&self) -> (Account, Duration) {
+        (self.account.child(Scope::Request), self.limits.cpu)
     }
 
     /// The failure of a guest. `refused` is the limit that refused it memory for handles.

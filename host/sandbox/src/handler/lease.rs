@@ -1,12 +1,13 @@
 //! Leases: a request holds its instance until its response has been sent.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::admission::Permit;
+use crate::admission::{LongRequest, Permit};
 use crate::failure::{Failed, Failure};
 use crate::runtime::idle_pool::IdlePool;
 use crate::runtime::instance::Instance;
@@ -78,9 +79,22 @@ impl Lease {
         Self::at(Phase::Released, None)
     }
 
-    /// The lease of a guest that goes on in a task of its own.
-    pub(super) fn running(execution: Execution<Ended>, output: Option<CapturedOutput>) -> Self {
-        let task = AbortOnDropHandle::new(tokio::spawn(execution));
+    /// The lease of a guest that goes on in a task of its own, until its permit is recalled.
+    pub(super) fn running(
+        mut execution: Execution<Ended>,
+        mut long: Option<LongRequest>,
+        output: Option<CapturedOutput>,
+    ) -> Self {
+        let run = poll_fn(move |context| {
+            let ended = Pin::new(&mut execution).poll(context);
+            match &mut long {
+                Some(long) if ended.is_pending() => {
+                    long.poll_recalled(context).map(|()| Err(Failure::Recalled))
+                }
+                _ => ended,
+            }
+        });
+        let task = AbortOnDropHandle::new(tokio::spawn(run));
         Self::at(Phase::Running(task), output)
     }
 

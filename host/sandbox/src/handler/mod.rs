@@ -21,8 +21,9 @@ use std::sync::atomic::AtomicU64;
 
 use crate::account::limits::Limits;
 use crate::account::resource::{Resource, Scope};
+use crate::admission::Admission;
 use crate::admission::rates::Rates;
-use crate::admission::{Admission, Limiter};
+use crate::client_network::ClientNetwork;
 use crate::failure::Failure;
 use crate::runtime::shared_instance::{SharedInstances, Sharing};
 use crate::wasi::grants::Grants;
@@ -38,7 +39,6 @@ use load_error::LoadError;
 /// A loaded component with its grants and limits.
 pub struct Handler {
     instances: Arc<Instances>,
-    limiter: Arc<Limiter>,
     rates: Rates,
     shared: SharedInstances<Job>,
     sharing: Sharing,
@@ -128,7 +128,8 @@ impl Handler {
             account.limit(Resource::Memory, probed.limits.total_memory as u64);
             probed.instantiate(&account, None).await.map(drop)
         });
-        let made = tokio::time::timeout(timeout, instances.execute(guest)).await;
+        let turn = instances.turn(ClientNetwork::NONE);
+        let made = tokio::time::timeout(timeout, instances.execute(guest, turn)).await;
         made.unwrap_or(Err(Failure::Timeout(timeout)))
     }
 
@@ -141,19 +142,11 @@ impl Handler {
         }
         let output = self.developing.then(CapturedOutput::default);
         if self.sharing.concurrency > 1 && self.world().is_shareable() {
-            let (limiter, admitting) = (self.limiter.clone(), instances.clone());
-            let admit = move || admitting.engine.admit(&limiter, &admitting.limits);
-            return shared_call::start(
-                instances,
-                &self.shared,
-                self.sharing,
-                request,
-                output,
-                admit,
-            );
+            let client = ClientNetwork::of(&client);
+            let (shared, sharing) = (&self.shared, self.sharing);
+            return shared_call::start(instances, shared, sharing, request, client, output);
         }
-        let admission = instances.engine.admit(&self.limiter, &instances.limits);
-        Call::start(instances, admission, request, client, output)
+        Call::start(instances, request, client, output)
     }
 }
 
@@ -175,7 +168,7 @@ impl<'a> HandlerBuilder<'a> {
     }
 
     /// Makes the handler a newer version of `old`. The versions share what belongs to the handler as a whole: permits and
-    /// queue, the account, and each rate that is the same in both. New requests get the limits of this version.
+    /// queue, the account, the share in the processors, and each rate that is the same in both. New requests get the limits of this version.
     pub fn successor_of(mut self, old: &'a Handler) -> Self {
         self.predecessor = Some(old);
         self
@@ -197,15 +190,19 @@ impl<'a> HandlerBuilder<'a> {
             ..
         } = self;
         let mut rates = Rates::new(&limits);
-        let (limiter, account) = match self.predecessor {
+        let (limiter, account, cpu) = match self.predecessor {
             Some(old) => {
                 rates.succeed(&old.rates);
-                (old.limiter.clone(), old.instances.account.clone())
+                let old = &*old.instances;
+                (old.limiter.clone(), old.account.clone(), old.cpu.clone())
             }
-            None => (engine.limiter(&limits), engine.account(&limits)),
+            None => {
+                let account = engine.account(&limits);
+                let cpu = engine.cpu_share(&account);
+                (engine.limiter(&limits), account, cpu)
+            }
         };
         Handler {
-            limiter,
             rates,
             shared: SharedInstances::default(),
             sharing: self.sharing,
@@ -219,6 +216,8 @@ impl<'a> HandlerBuilder<'a> {
                 grants: Arc::new(grants),
                 limits,
                 account,
+                limiter,
+                cpu,
                 requests: AtomicU64::new(0),
             }),
         }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::call::{Call, granted};
 use super::instances::Instances;
 use super::lease::{Answer, Ended, Lease};
-use crate::admission::Admission;
+use crate::client_network::ClientNetwork;
 use crate::failure::Failure;
 use crate::runtime::instance::Instance;
 use crate::runtime::shared_instance::{Placement, SharedInstance, SharedInstances, Sharing};
@@ -15,20 +15,20 @@ use crate::wasi::stdio::captured_output::CapturedOutput;
 use crate::worlds::{Early, Exports, Job};
 use belljar_http::Request;
 
-/// Calls a handler in an instance that other requests share. `admit` requests a permit for a further instance.
+/// Calls a handler in an instance that other requests share.
 pub(super) fn start(
     instances: Arc<Instances>,
     shared: &SharedInstances<Job>,
     sharing: Sharing,
     request: Request,
+    client: ClientNetwork,
     output: Option<CapturedOutput>,
-    admit: impl FnOnce() -> Result<Admission, Failure> + Send + 'static,
 ) -> Call {
     let (job, answered) = Job::new(request);
     let shared = match shared.place(job, sharing, &instances.idle, output) {
         Placement::Joined(shared) => shared,
         Placement::Opened(shared, idle) => {
-            let guest = Box::pin(run(instances.clone(), shared.clone(), idle, admit));
+            let guest = Box::pin(run(instances.clone(), shared.clone(), idle));
             tokio::spawn(instances.execute_shared(guest, shared.cpu.clone()));
             shared
         }
@@ -48,7 +48,7 @@ pub(super) fn start(
             None => Ended::Over(lease),
         })
     };
-    Call::shared(instances, ahead, output, Box::pin(relay))
+    Call::shared(instances, ahead, output, client, Box::pin(relay))
 }
 
 /// Runs a shared instance to the end of its requests.
@@ -56,12 +56,13 @@ async fn run(
     instances: Arc<Instances>,
     shared: Arc<SharedInstance<Job>>,
     idle: Option<Instance<Exports>>,
-    admit: impl FnOnce() -> Result<Admission, Failure> + Send,
 ) -> Result<(), Failure> {
     // However the run ends, no request is left waiting.
     let shared = FailOnDrop(shared);
     let outcome = async {
-        let permit = granted(admit()?, instances.limits.queue_timeout).await?;
+        // The permit is for all its requests, which may be of several clients.
+        let admission = instances.admit(ClientNetwork::NONE)?;
+        let permit = granted(admission, instances.limits.queue_timeout).await?;
         let output = shared.0.output.clone();
         let mut instance = match idle {
             Some(instance) => instances.begin(instance, output),

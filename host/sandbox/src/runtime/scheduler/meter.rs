@@ -95,6 +95,11 @@ impl<T> Metered<T> {
         self
     }
 
+    /// The CPU time used so far, in nanoseconds.
+    pub fn used(&self) -> u64 {
+        nanoseconds(self.used)
+    }
+
     pub fn poll(&mut self, context: &mut Context<'_>) -> Metering<T> {
         let clock = Clock::start(self.slow);
         let shared = self.shared.as_ref();
@@ -111,8 +116,7 @@ impl<T> Metered<T> {
         let busy = poll.is_some_and(|poll| poll.busy);
         let used = poll.map_or_else(|| clock.elapsed(), MeteredPoll::used);
         self.used += used;
-        let nanoseconds = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX);
-        self.account.record(Resource::Cpu, nanoseconds);
+        self.account.record(Resource::Cpu, nanoseconds(used));
         match polled {
             Poll::Ready(output) => Metering::Ready(output),
             // Work in many small pieces counts like work in one piece.
@@ -124,15 +128,17 @@ impl<T> Metered<T> {
     }
 }
 
-impl<T> Future for Metered<T> {
-    type Output = T;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        match Metered::poll(self.get_mut(), context) {
-            Metering::Ready(output) => Poll::Ready(output),
-            Metering::Waiting | Metering::Busy => Poll::Pending,
+impl<T> From<Metering<T>> for Poll<T> {
+    fn from(metering: Metering<T>) -> Self {
+        match metering {
+            Metering::Ready(output) => Self::Ready(output),
+            Metering::Waiting | Metering::Busy => Self::Pending,
         }
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Decides at a tick of the epoch what happens to the guest that runs on this thread.

@@ -1,64 +1,105 @@
-//! The slow lane: threads of low priority for guests that keep their thread busy.
+//! The slow lane: guests that keep their thread busy run on threads of low priority, in turn.
+//!
+//! A guest runs for a tick or two, then the next one does. The next guest is of the handler that used the least CPU time, so
+//! a handler with a thousand such guests gets no more than one with a single guest.
 
-use std::sync::OnceLock;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 
-use tokio::runtime::Runtime;
+use super::cpu_share::CpuShare;
+use super::meter::{Metered, Metering};
+use super::run_queue::Ticket;
+use crate::client_network::ClientNetwork;
 
-/// The threads of the slow lane. They start when the first guest needs them.
-pub(crate) struct SlowLane {
-    threads: usize,
-    /// None once the system could not start them.
-    runtime: OnceLock<Option<Runtime>>,
+/// A guest in the slow lane. It is polled while it has one of as many slots as there are threads.
+pub(super) struct SlowGuest<T> {
+    guest: Metered<T>,
+    turn: SlowTurn,
 }
 
-impl SlowLane {
-    pub fn new(threads: usize) -> Self {
+struct SlowTurn {
+    share: Arc<CpuShare>,
+    client: ClientNetwork,
+    state: State,
+}
+
+enum State {
+    Out,
+    /// In the queue, or with a slot that it has not noticed yet.
+    Queued(Ticket),
+    Running,
+}
+
+impl<T> SlowGuest<T> {
+    pub fn new(guest: Metered<T>, share: Arc<CpuShare>, client: ClientNetwork) -> Self {
         Self {
-            threads,
-            runtime: OnceLock::new(),
+            guest: guest.slow(),
+            turn: SlowTurn {
+                share,
+                client,
+                state: State::Out,
+            },
         }
-    }
-
-    /// The runtime of the slow lane. None if the system cannot start threads; the guest then stays in the fast lane.
-    pub fn runtime(&self) -> Option<&Runtime> {
-        self.runtime
-            .get_or_init(|| {
-                tokio::runtime::Builder::new_multi_thread()
-                    .worker_threads(self.threads)
-                    .thread_name("slow-lane")
-                    .on_thread_start(lower_priority)
-                    .enable_all()
-                    .build()
-                    .inspect_err(|error| {
-                        // Here, so that the log has one line and not one for each guest.
-                        tracing::error!(
-                            "cannot start threads for long-running handlers: {error}; they stay on the threads that \
-                             serve all requests; raise `ulimit -u`"
-                        );
-                    })
-                    .ok()
-            })
-            .as_ref()
     }
 }
 
-impl Drop for SlowLane {
+impl<T> Future for SlowGuest<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let Self { guest, turn } = &mut *self;
+        ready!(turn.poll(context));
+        let before = guest.used();
+        let metering = guest.poll(context);
+        let again = matches!(metering, Metering::Busy).then(|| context.waker());
+        turn.end(guest.used() - before, again);
+        metering.into()
+    }
+}
+
+impl SlowTurn {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let (share, waker) = (&self.share, context.waker());
+        let lane = &share.lanes.slow;
+        self.state = match self.state {
+            State::Queued(ticket) if lane.is_queued(ticket, waker) => return Poll::Pending,
+            State::Queued(_) | State::Running => State::Running,
+            State::Out => match lane.push_if_busy(&share.slow, self.client, waker) {
+                Some(ticket) => {
+                    self.state = State::Queued(ticket);
+                    return Poll::Pending;
+                }
+                None => State::Running,
+            },
+        };
+        Poll::Ready(())
+    }
+
+    /// `used` is the CPU time of the poll, in nanoseconds. With a waker the guest queues again at once.
+    fn end(&mut self, used: u64, again: Option<&Waker>) {
+        let (lane, progress) = (&self.share.lanes.slow, &self.share.slow);
+        lane.charge(progress, self.client, used);
+        // tokio would wake a guest that yields only after all others had a turn, whatever they used before.
+        self.state = match again {
+            Some(waker) => State::Queued(lane.push_behind(progress, self.client, waker)),
+            None => State::Out,
+        };
+        lane.serve_next(true);
+    }
+}
+
+impl Drop for SlowTurn {
     fn drop(&mut self) {
-        if let Some(Some(runtime)) = self.runtime.take() {
-            // Dropping a runtime waits for its threads, which is not allowed within another runtime.
-            runtime.shutdown_background();
+        let lane = &self.share.lanes.slow;
+        let has_slot = match self.state {
+            State::Out => false,
+            State::Queued(ticket) => !lane.withdraw(&self.share.slow, ticket),
+            State::Running => true,
+        };
+        if has_slot {
+            lane.serve_next(true);
         }
     }
 }
-
-/// On Linux each thread has its own nice value. Elsewhere the process has one, so it stays as it is.
-fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(SLOW_LANE_NICE) {
-        tracing::debug!("the slow lane keeps its ordinary priority: {error}");
-    }
-}
-
-/// Low enough to give way to the fast lane at once, high enough to finish on a busy machine.
-#[cfg(target_os = "linux")]
-const SLOW_LANE_NICE: i32 = 15;

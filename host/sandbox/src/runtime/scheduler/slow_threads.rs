@@ -1,0 +1,64 @@
+//! The threads of the slow lane, which have a low priority.
+
+use std::sync::OnceLock;
+
+use tokio::runtime::Runtime;
+
+/// The threads of the slow lane. They start when the first guest needs them.
+pub(super) struct SlowThreads {
+    threads: usize,
+    /// None once the system could not start them.
+    runtime: OnceLock<Option<Runtime>>,
+}
+
+impl SlowThreads {
+    pub fn new(threads: usize) -> Self {
+        Self {
+            threads,
+            runtime: OnceLock::new(),
+        }
+    }
+
+    /// The runtime of the slow lane. None if the system cannot start threads; the guest then stays in the fast lane.
+    pub fn runtime(&self) -> Option<&Runtime> {
+        self.runtime
+            .get_or_init(|| {
+                tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(self.threads)
+                    .thread_name("slow-lane")
+                    .on_thread_start(lower_priority)
+                    .enable_all()
+                    .build()
+                    .inspect_err(|error| {
+                        // Here, so that the log has one line and not one for each guest.
+                        tracing::error!(
+                            "cannot start threads for long-running handlers: {error}; they stay on the threads that \
+                             serve all requests; raise `ulimit -u`"
+                        );
+                    })
+                    .ok()
+            })
+            .as_ref()
+    }
+}
+
+impl Drop for SlowThreads {
+    fn drop(&mut self) {
+        if let Some(Some(runtime)) = self.runtime.take() {
+            // Dropping a runtime waits for its threads, which is not allowed within another runtime.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// On Linux each thread has its own nice value. Elsewhere the process has one, so it stays as it is.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(SLOW_LANE_NICE) {
+        tracing::debug!("the slow lane keeps its ordinary priority: {error}");
+    }
+}
+
+/// Low enough to give way to the fast lane at once, high enough to finish on a busy machine.
+#[cfg(target_os = "linux")]
+const SLOW_LANE_NICE: i32 = 15;
