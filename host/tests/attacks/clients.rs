@@ -1,7 +1,9 @@
 //! Hostile clients: slow in every direction, half-open, or with more than the server should read.
 
-use std::io::Write;
+use std::collections::VecDeque;
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -85,6 +87,73 @@ fn clients_that_do_not_read_are_cut() {
         server.assert_alive(target);
     }
     before.assert_never_exceeded(&server, 256 << 20, "unread responses");
+}
+
+/// A crowd reads a little at a time, of a head and bodies that are whole and of a body without end. Each holds an instance or
+/// megabytes that wait for it, until the server cuts the connection.
+#[test]
+fn clients_that_read_slowly_are_cut() {
+    let flags = "--send-timeout 1s --min-data-rate 10MiB --max-instances 4 --queue-timeout 40s \
+                 --memory 16MiB --timeout 10m --cpu 10m --stream-timeout 10m";
+    for (guest, target) in [
+        ("test_attacker", "/output/large-body?n=8000000"),
+        ("test_attacker_async", "/responses/endless-body"),
+    ] {
+        let server = warm(Server::options().handler(guest).args(flags));
+        let before = Footprint::of(&server);
+        let mut crowd: Vec<Client> = (0..8).map(|_| server.connect()).collect();
+        for client in &mut crowd {
+            client.send(head("GET", target, &[]));
+        }
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for client in &mut crowd {
+                let over = &over;
+                scope.spawn(move || {
+                    let mut stream = client.stream();
+                    while !over.load(Ordering::Relaxed)
+                        && stream.read(&mut [0; 1000]).is_ok_and(|read| read > 0)
+                    {
+                        thread::sleep(Duration::from_millis(20));
+                    }
+                });
+            }
+            server.assert_alive(target);
+            // The clients are still there, and would go on reading.
+            before.assert_regained(&server, target);
+            over.store(true, Ordering::Relaxed);
+        });
+        drop(crowd);
+        server.assert_alive(target);
+    }
+}
+
+/// Ten thousand connections from one address, of which hundreds are open at any time, some with half a request. Others are
+/// served all the time.
+#[test]
+fn one_address_cannot_take_all_connections() {
+    let server = started(
+        "--max-connections 300 --max-connections-per-client 100 --idle-timeout 10m --header-timeout 10m",
+    );
+    let before = Footprint::of(&server);
+    let mut open = VecDeque::new();
+    for number in 0..10_000 {
+        let mut client = Client::connect_from([127, 0, 0, 2], server.address);
+        if number % 2 == 0 {
+            client.send("GET /hello HTTP/1.1\r\nHost: ");
+        }
+        open.push_back(client);
+        if open.len() > 400 {
+            open.pop_front();
+        }
+        if number % 500 == 499 {
+            server.assert_alive("connections from one address");
+        }
+    }
+    drop(open);
+    server.assert_alive("ten thousand connections");
+    before.assert_regained(&server, "ten thousand connections");
+    before.assert_never_exceeded(&server, 64 << 20, "ten thousand connections");
 }
 
 /// Half of the connection is closed at some point, or all of it is reset.

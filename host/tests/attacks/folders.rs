@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -162,6 +163,19 @@ fn entries() -> Vec<(&'static str, Plant)> {
         ("a deep folder", |site| {
             let path = site.at("handlers").join("deep/".repeat(200));
             fs::create_dir_all(path).expect("the folders can be made");
+        }),
+        ("names with control bytes", |site| {
+            for name in [
+                &b"a\nFORGED.wasm"[..],
+                b"b\r\nFORGED.wasm",
+                b"c\x1b[2J.wasm",
+                b"d\x7f.wasm",
+                b"\xff\xfe.wasm",
+                "e\u{202e}.wasm".as_bytes(),
+            ] {
+                let path = site.at("handlers").join(OsStr::from_bytes(name));
+                fs::write(path, b"no component").expect("the file can be written");
+            }
         }),
         ("names that look like routes", |site| {
             for name in [

@@ -25,7 +25,7 @@ fn waiting_ends_with_the_time_of_a_request() {
 fn waiting_for_a_body_ends_too() {
     for (flags, status, reason) in [
         ("--timeout 300ms --body-timeout 10m", 504, "(timeout)"),
-        ("--timeout 10m --body-timeout 300ms", 408, "status 408"),
+        ("--timeout 10m --body-timeout 300ms", 408, "body-timeout"),
     ] {
         let server = started(flags);
         let before = Footprint::of(&server);
