@@ -17,6 +17,8 @@
 //!       wasi              the interfaces that guests import
 //!         account         what everything uses, and its limits
 //! ```
+//!
+//! `thread` has the CPU clock and the priority of threads, for all of them.
 
 mod account;
 mod admission;
@@ -24,6 +26,7 @@ mod client_network;
 mod failure;
 mod handler;
 mod runtime;
+mod thread;
 mod wasi;
 mod worlds;
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::thread::cpu_time;
+
 /// How long a poll has taken: by the CPU clock of the thread if that was read, else by the wall clock.
 ///
 /// Reading the CPU clock is a system call. The fast lane does without it until the first tick; most polls end before.
@@ -25,16 +27,4 @@ impl Clock {
             _ => self.wall.elapsed(),
         }
     }
-}
-
-/// The CPU time of this thread.
-#[cfg(unix)]
-pub(super) fn cpu_time() -> Option<Duration> {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(time).ok()
-}
-
-#[cfg(not(unix))]
-pub(super) fn cpu_time() -> Option<Duration> {
-    None
 }

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use wasmtime::UpdateDeadline;
 
-use super::clock::{Clock, cpu_time};
+use super::clock::Clock;
 use crate::account::ledger::Account;
 use crate::account::resource::Resource;
 use crate::failure::CpuExceeded;
 use crate::runtime::epoch::TICK;
+use crate::thread::{cpu_time, take_time_elsewhere, time_elsewhere};
 
 /// The run of a guest, which may move to another thread between its polls.
 pub(crate) type Guest<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -111,7 +112,10 @@ impl<T> Metered<T> {
             left: budget.saturating_sub(self.used),
             busy: false,
         }));
+        take_time_elsewhere();
         let polled = self.guest.as_mut().poll(context);
+        // Whoever worked elsewhere for the guest has recorded this time.
+        self.used += take_time_elsewhere();
         let poll = POLL.take();
         let busy = poll.is_some_and(|poll| poll.busy);
         let used = poll.map_or_else(|| clock.elapsed(), MeteredPoll::used);
@@ -158,7 +162,7 @@ pub(crate) fn on_tick() -> wasmtime::Result<UpdateDeadline> {
         POLL.set(Some(poll));
     }
     // The budget is checked first, because a guest that yields again and again may never run for a whole tick.
-    let used = poll.used();
+    let used = poll.used() + time_elsewhere();
     if used >= poll.left {
         return Err(wasmtime::Error::new(CpuExceeded));
     }
