@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 use wasmtime_wasi_http::Error;
 
+use super::lookups::Lookups;
 use super::origin::{Origin, OriginHost};
 
 /// A connection with or without TLS.
@@ -31,9 +31,10 @@ pub(super) async fn connect(
     origin: &Origin,
     permitted: impl Fn(IpAddr) -> bool,
     tls: impl FnOnce() -> Option<TlsConnector>,
+    lookups: &Lookups,
     deadline: Instant,
 ) -> Result<Box<dyn Stream>, ConnectError> {
-    let addresses = resolve(origin, deadline).await?;
+    let addresses = resolve(origin, lookups, deadline).await?;
     let checked: Vec<SocketAddr> = addresses
         .iter()
         .filter(|address| permitted(address.ip()))
@@ -77,25 +78,18 @@ impl From<Error> for ConnectError {
 }
 
 /// The addresses of an origin, from the resolver of the system unless the host is an address.
-async fn resolve(origin: &Origin, deadline: Instant) -> Result<Vec<SocketAddr>, Error> {
+async fn resolve(
+    origin: &Origin,
+    lookups: &Lookups,
+    deadline: Instant,
+) -> Result<Vec<SocketAddr>, Error> {
     let name = match &origin.host {
         OriginHost::Address(address) => return Ok(vec![SocketAddr::new(*address, origin.port)]),
         OriginHost::Name(name) => name.clone(),
     };
     let port = origin.port;
-    let lookup = async {
-        let Ok(permit) = LOOKUPS.acquire().await else {
-            return Err(io::ErrorKind::Other.into());
-        };
-        // The resolver of the system blocks its thread and cannot be cancelled. The closure owns the permit, so a
-        // permit becomes free only with its thread.
-        let lookup = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            (name.as_str(), port).to_socket_addrs()
-        });
-        lookup.await.map_err(io::Error::other)?
-    };
-    match timeout_at(deadline, lookup).await {
+    let lookup = lookups.run(move || (name.as_str(), port).to_socket_addrs());
+    match timeout_at(deadline, async { lookup.await? }).await {
         Ok(Ok(addresses)) => Ok(addresses.collect()),
         Ok(Err(error)) => {
             tracing::debug!("the name lookup for {origin} failed: {error}");
@@ -147,6 +141,3 @@ fn tls_error(error: &io::Error) -> Error {
         _ => Error::TlsProtocolError,
     }
 }
-
-/// The most threads that wait for the resolver of the system, for all handlers together.
-static LOOKUPS: Semaphore = Semaphore::const_new(32);

@@ -2,7 +2,7 @@
 //!
 //! A request is sent only to an allowed origin, and only to an address that was checked after the name lookup:
 //! - [`origin`] parses the origin of a request, [`allowed_origin`] matches it, [`address`] checks addresses.
-//! - [`connections`] limits connections, [`connect`] opens them, [`trust`] holds the authorities for TLS.
+//! - [`connections`] limits connections, [`lookups`] limits name lookups, [`connect`] opens connections, [`trust`] holds the authorities for TLS.
 //! - [`exchange`] sends the request and reads the response.
 //! - [`error_code`] tells the guest why the stream of a response failed.
 //!
@@ -15,6 +15,7 @@ mod connections;
 pub(crate) mod error_code;
 mod exchange;
 mod limits;
+mod lookups;
 mod origin;
 mod trust;
 
@@ -31,6 +32,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use self::connect::ConnectError;
 use self::connections::Connections;
 use self::exchange::Bounds;
+use self::lookups::Lookups;
 use self::origin::{Origin, OriginHost};
 use super::denial_log::DenialLog;
 use crate::account::ledger::Account;
@@ -100,13 +102,14 @@ impl Outbound {
 pub(crate) struct Egress {
     pub settings: Outbound,
     tls: OnceLock<Option<TlsConnector>>,
+    lookups: Lookups,
 }
 
 impl Egress {
     pub fn new(settings: Outbound) -> Self {
         Self {
             settings,
-            tls: OnceLock::new(),
+            ..Self::default()
         }
     }
 
@@ -168,8 +171,8 @@ impl WasiHttpHooks for Client {
             let opened = connections.open(bounds.connected_by).await?;
             let permitted = |address| egress.settings.permits(&origin, address);
             let tls = || egress.tls();
-            let stream = match connect::connect(&origin, permitted, tls, bounds.connected_by).await
-            {
+            let (lookups, deadline) = (&egress.lookups, bounds.connected_by);
+            let stream = match connect::connect(&origin, permitted, tls, lookups, deadline).await {
                 Ok(stream) => stream,
                 Err(ConnectError::Failed(error)) => return Err(error),
                 Err(ConnectError::Prohibited(address)) => {
