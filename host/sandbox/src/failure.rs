@@ -23,6 +23,8 @@ pub enum Failure {
     ErrorCode(String),
     /// The guest did not finish the body of its response.
     Body(String),
+    /// The guest trapped because it had as many handles as an instance may have. The error holds the guest's backtrace.
+    TooManyHandles(usize, wasmtime::Error),
     /// The request exceeded its CPU time.
     Cpu(Duration),
     /// There was no response within the wall-clock time of a request, or the guest did not end within the same time
@@ -91,10 +93,15 @@ impl fmt::Display for Failure {
         match self {
             Failure::Trap(error) => {
                 write!(f, "the handler trapped: {}", error.root_cause())?;
-                match error.downcast_ref::<wasmtime::WasmBacktrace>() {
-                    Some(backtrace) => write!(f, "\n{backtrace}"),
-                    None => Ok(()),
-                }
+                write_backtrace(f, error)
+            }
+            Failure::TooManyHandles(limit, error) => {
+                write!(
+                    f,
+                    "the handler trapped: it has all of the {limit} handles that an instance may have (max-handles); \
+                     close files and streams after use, or raise max-handles"
+                )?;
+                write_backtrace(f, error)
             }
             Failure::InvalidResponse(reason) => {
                 write!(f, "the handler's response cannot be sent: {reason}")
@@ -150,6 +157,13 @@ impl fmt::Display for Failure {
                  max-instances or memory, so that requests wait instead"
             ),
         }
+    }
+}
+
+fn write_backtrace(f: &mut fmt::Formatter<'_>, error: &wasmtime::Error) -> fmt::Result {
+    match error.downcast_ref::<wasmtime::WasmBacktrace>() {
+        Some(backtrace) => write!(f, "\n{backtrace}"),
+        None => Ok(()),
     }
 }
 

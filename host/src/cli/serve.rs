@@ -17,6 +17,7 @@ use belljar_sandbox::Engine;
 use clap::Args;
 
 use self::memory::Memory;
+use self::process::OpenFiles;
 use self::site::SiteFlags;
 use super::flags::{SettingFlags, VALUES, ids};
 use super::signals::Signals;
@@ -77,6 +78,9 @@ impl Serve {
             threads,
         )?);
         process::log_fewer_instances(server.limits.max_instances, engine.max_instances());
+        if let Some(open_files) = open_files {
+            engine.limit_open_files(OpenFiles::of(open_files).handlers);
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .on_thread_park(server::on_thread_park)

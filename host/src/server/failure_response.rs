@@ -32,6 +32,7 @@ pub(super) fn of_missing(missing: &MissingHandler, line: &str) -> Response {
 fn status(failure: &Failure) -> u16 {
     match failure {
         Failure::Trap(_)
+        | Failure::TooManyHandles(..)
         | Failure::InvalidResponse(_)
         | Failure::NoResponse
         | Failure::ErrorCode(_)
@@ -59,6 +60,7 @@ fn retry_after(failure: &Failure) -> Option<u64> {
         | Failure::NoMemory(_) => Some(1),
         Failure::Shared(failure) => retry_after(failure),
         Failure::Trap(_)
+        | Failure::TooManyHandles(..)
         | Failure::InvalidResponse(_)
         | Failure::NoResponse
         | Failure::ErrorCode(_)
@@ -93,9 +95,10 @@ mod tests {
     #[test]
     fn maps_every_failure_to_status_and_retry_after() {
         let second = Duration::from_secs(1);
-        let trap = std::io::Error::other("unreachable");
+        let trap = || std::io::Error::other("unreachable").into();
         for (failure, expected) in [
-            (Failure::Trap(trap.into()), (500, None)),
+            (Failure::Trap(trap()), (500, None)),
+            (Failure::TooManyHandles(1, trap()), (500, None)),
             (Failure::InvalidResponse("x".into()), (500, None)),
             (Failure::NoResponse, (500, None)),
             (Failure::ErrorCode("x".into()), (500, None)),

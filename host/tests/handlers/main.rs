@@ -18,3 +18,4 @@ mod outbound;
 mod reuse;
 mod shared_instances;
 mod wasi_http;
+mod wasi_resources;

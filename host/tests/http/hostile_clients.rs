@@ -229,7 +229,7 @@ fn connections_leave_open_files_for_requests() {
         .args("--idle-timeout 10m --header-timeout 10m")
         .start();
     server.wait_for_log("the maximum number of connections", |line| {
-        line.contains("at most 60 connections")
+        line.contains("at most 15 connections")
     });
     let crowd: Vec<Client> = (0..200).map(|_| server.connect()).collect();
     for _ in 0..10 {

@@ -224,6 +224,13 @@ pub(crate) struct Held {
     amount: u64,
 }
 
+impl Held {
+    /// Leaves the amount charged. It is to be [released](Account::release), or given back with the account.
+    pub fn keep(mut self) {
+        self.amount = 0;
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         self.account.release(self.resource, self.amount);

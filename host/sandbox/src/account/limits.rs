@@ -22,8 +22,11 @@ settings! {
         pub total_memory: usize = usize::MAX, MEMORY,
             beyond "`memory.grow` fails; 503 if an instance cannot start or its response cannot be held",
             default "as much as all handlers may have";
-        /// Maximum number of files, streams and other handles of an instance.
+        /// Maximum number of files, streams, tasks and other handles of an instance.
         pub max_handles: usize = 256, Kind::Count { least: 1, most: 1_000_000 }, beyond "500";
+        /// Maximum number of open files, sockets and connections to other servers of all instances of a handler together.
+        pub max_open_files: Option<usize> = None, Kind::Count { least: 1, most: 1_000_000 },
+            beyond "the handler gets an error", default "half of what all handlers may have open";
         // Requests also wait if all handlers together have as many instances as the engine allows. Half of the engine's
         // instances are guaranteed to its handlers in equal parts; any handler may use the others.
         /// Maximum number of instances of a handler at once.

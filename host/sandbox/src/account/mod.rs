@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! request  -> handler -> server      CPU time
-//! instance -> handler -> server      memory, outbound connections, log lines about denied requests
+//! instance -> handler -> server      memory, open files, outbound connections, log lines about denied requests
 //! response -> handler -> server      memory: bytes that wait for their client
 //! ```
 //!
@@ -16,7 +16,8 @@
 //! - [`limits`] are the settings that limits come from.
 //!
 //! Some amounts are counted elsewhere. [`admission`](crate::admission) counts instances and queued requests, because it
-//! also decides which request gets the next instance. wasmtime counts the handles of an instance in its resource table.
+//! also decides which request gets the next instance. wasmtime counts the handles of an instance in its tables. Operations
+//! on files and name lookups wait in queues that also bound their threads.
 //! The guest log counts the output of a request.
 
 pub(crate) mod held_bytes;

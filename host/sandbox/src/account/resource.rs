@@ -10,22 +10,29 @@ pub(crate) enum Resource {
     Cpu,
     /// Connections to other servers. Limit: `outbound-connections` for an instance.
     OutboundConnections,
+    /// Open files and sockets of guests, and their connections to other servers. Limits: `max-open-files` for a handler, and
+    /// what the process may open for the server.
+    OpenFiles,
     /// Lines of the log about denied requests to other servers. Limit: [`DENIED_LINES`] for an instance. Consumed.
     DeniedLines,
 }
 
 impl Resource {
     /// Every resource, in the order of the accounts' entries.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Memory,
         Self::Cpu,
         Self::OutboundConnections,
+        Self::OpenFiles,
         Self::DeniedLines,
     ];
 
     /// Whether the amount is given back when its owner ends. What is consumed stays in the accounts of the parents.
     pub fn is_held(self) -> bool {
-        matches!(self, Self::Memory | Self::OutboundConnections)
+        matches!(
+            self,
+            Self::Memory | Self::OutboundConnections | Self::OpenFiles
+        )
     }
 }
 

@@ -26,6 +26,15 @@ impl ServerAccount {
         }
     }
 
+    /// Limits what all handlers together may use of a resource other than memory.
+    pub fn limit(&self, resource: Resource, most: u64) {
+        self.account.limit(resource, most);
+    }
+
+    pub fn limit_of(&self, resource: Resource) -> u64 {
+        self.account.limit_of(resource)
+    }
+
     /// The account of one more handler, with its part of the memory. The handler may use at most `limit` bytes.
     pub fn handler(&self, limit: u64) -> Arc<Account> {
         let handler = self.account.sharing_child(Scope::Handler);

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::account::ledger::Account;
 use crate::account::limits::Limits;
-use crate::account::resource::UNLIMITED;
+use crate::account::resource::{Resource, UNLIMITED};
 use crate::account::server::ServerAccount;
 use crate::admission::{Admission, Limiter, Permits};
 use crate::client_network::ClientNetwork;
@@ -130,6 +130,19 @@ impl Engine {
     /// engine, so that it is not dropped.
     pub fn close(&self) {
         self.engines.close();
+    }
+
+    /// Limits the open files of all handlers together. By default a handler may have half of them.
+    pub fn limit_open_files(&self, most: u64) {
+        self.account.limit(Resource::OpenFiles, most);
+    }
+
+    /// The limit of open files of a handler.
+    pub(super) fn open_files(&self, limits: &Limits) -> u64 {
+        match limits.max_open_files {
+            Some(most) => most as u64,
+            None => self.account.limit_of(Resource::OpenFiles).div_ceil(2),
+        }
     }
 
     pub(super) fn cache_hits(&self) -> usize {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use wasmtime::Store;
+use wasmtime::component::ResourceTableError;
 
 use super::engine::Engine;
 use crate::account::held_bytes::UNCHARGED;
@@ -47,6 +48,8 @@ pub(crate) struct Instances {
     /// The share of the handler in the processors, shared by all its versions.
     pub cpu: Arc<CpuShare>,
     pub idle: Arc<IdlePool<Exports>>,
+    /// The number of requests that an instance answers at once. Each may have `max-handles` tasks and streams.
+    pub concurrency: usize,
     /// The number of requests so far.
     pub requests: AtomicU64,
 }
@@ -64,6 +67,8 @@ impl Instances {
     pub async fn make(&self, output: Option<CapturedOutput>) -> Result<Instance<Exports>, Failure> {
         let limit = u64::try_from(self.limits.total_memory).unwrap_or(u64::MAX);
         self.account.limit(Resource::Memory, limit);
+        let open_files = self.engine.open_files(&self.limits);
+        self.account.limit(Resource::OpenFiles, open_files);
         let mut until = None;
         loop {
             match self.instantiate(&self.account, output.clone()).await {
@@ -102,6 +107,12 @@ impl Instances {
         store.limiter(|state| &mut state.memory);
         // Bounds what the host copies from the guest in one call, even if the guest lists the same bytes many times.
         store.set_hostcall_fuel(self.engine.most_copied(limits.memory));
+        // wasmtime has tables of its own for what the host keeps of a guest's tasks, streams and futures.
+        let handles = limits.max_handles.saturating_mul(self.concurrency);
+        store.set_max_component_handles(handles.saturating_mul(LENT));
+        if let Some(table) = store.concurrent_resource_table() {
+            table.set_max_capacity(handles.saturating_mul(ENTRIES));
+        }
         store.set_epoch_deadline(DEADLINE);
         store.epoch_deadline_callback(|_| on_tick());
         let exports = self.component.instantiate(&mut store).await;
@@ -208,12 +219,31 @@ impl Instances {
 
     /// The failure behind an error of wasmtime.
     fn failure_of(&self, error: wasmtime::Error) -> Failure {
-        match error.is::<CpuExceeded>() {
-            true => Failure::Cpu(self.limits.cpu),
-            false => Failure::Trap(error),
+        if error.is::<CpuExceeded>() {
+            Failure::Cpu(self.limits.cpu)
+        } else if has_too_many_handles(&error) {
+            Failure::TooManyHandles(self.limits.max_handles, error)
+        } else {
+            Failure::Trap(error)
         }
     }
 }
+
+/// Whether a guest ended because one of wasmtime's tables of handles was full.
+fn has_too_many_handles(error: &wasmtime::Error) -> bool {
+    let cause = error.root_cause();
+    match cause.downcast_ref::<ResourceTableError>() {
+        Some(full) => matches!(full, ResourceTableError::Full),
+        // wasmtime has no type for it.
+        None => cause.to_string().contains("store handle limit exceeded"),
+    }
+}
+
+/// A handle counts again while it is lent to a call, and a call may list the same handle many times.
+const LENT: usize = 8;
+
+/// Entries in wasmtime's table for a stream or a future: its two ends and what they share. A task has one or two.
+const ENTRIES: usize = 3;
 
 /// In ticks. The first tick ends the one that is under way, so the second one is the first whole tick.
 const DEADLINE: u64 = 2;

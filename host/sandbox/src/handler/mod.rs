@@ -218,6 +218,7 @@ impl<'a> HandlerBuilder<'a> {
                 account,
                 limiter,
                 cpu,
+                concurrency: self.sharing.concurrency as usize,
                 requests: AtomicU64::new(0),
             }),
         }

@@ -16,12 +16,14 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::denial_log::DenialLog;
 #[cfg(target_os = "linux")]
 use super::filesystem::last_opened::LastOpened;
-#[cfg(target_os = "linux")]
-use super::filesystem::lookup::{LookupHost, LookupView};
 use super::filesystem::preopens::PreopensView;
+#[cfg(target_os = "linux")]
+use super::filesystem::view::{FilesHost, FilesView};
 use super::grants::Grants;
 use super::handle_memory::{FIELDS, HandleMemory};
 use super::keyvalue;
+#[cfg(target_os = "linux")]
+use super::open_files::OpenFiles;
 use super::outbound;
 use super::stdio::captured_output::{CapturedOutput, Recorder};
 use super::stdio::log::GuestLog;
@@ -42,6 +44,8 @@ pub(crate) struct HostState {
     /// The file that the guest opened last.
     #[cfg(target_os = "linux")]
     last_opened: Option<LastOpened>,
+    #[cfg(target_os = "linux")]
+    open_files: OpenFiles,
     grants: Arc<Grants>,
     /// The folders, for the file operations that wasmtime-wasi implements. Made when the guest first needs them.
     filesystem: Option<WasiFilesystemCtx>,
@@ -82,6 +86,8 @@ impl HostState {
             recorder: output.map(Recorder::new),
             #[cfg(target_os = "linux")]
             last_opened: None,
+            #[cfg(target_os = "linux")]
+            open_files: OpenFiles::default(),
             filesystem: None,
             grants,
             wasi: None,
@@ -128,6 +134,11 @@ impl HostState {
         }
     }
 
+    /// The account of the instance.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
     pub fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
         let grants = &self.grants;
         let context = || grants.filesystem.context().clone();
@@ -159,12 +170,16 @@ impl HostState {
 }
 
 #[cfg(target_os = "linux")]
-impl LookupHost for HostState {
-    fn lookup(&mut self) -> LookupView<'_> {
-        LookupView {
+impl FilesHost for HostState {
+    fn files(&mut self) -> FilesView<'_> {
+        let filesystem = &self.grants.filesystem;
+        FilesView {
             table: &mut self.table,
+            account: &self.account,
+            open_files: &mut self.open_files,
             last_opened: &mut self.last_opened,
-            negative_cache: self.grants.filesystem.negative_cache(),
+            negative_cache: filesystem.negative_cache(),
+            work: filesystem.work(),
         }
     }
 }
@@ -205,7 +220,7 @@ impl WasiView for HostState {
                 .stdout(log("stdout"))
                 .stderr(log("stderr"));
             let mut wasi = Box::new(builder.build());
-            *wasi.filesystem() = grants.filesystem.async_context().clone();
+            *wasi.filesystem() = grants.filesystem.context().clone();
             wasi
         });
         WasiCtxView {

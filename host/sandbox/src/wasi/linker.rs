@@ -9,10 +9,10 @@ use wasmtime_wasi_io::bindings::wasi::io;
 
 use super::filesystem::preopens;
 #[cfg(target_os = "linux")]
-use super::filesystem::{lookup, open};
+use super::filesystem::{changes, concurrent, has_own_operations, lookup, reading};
 use super::grants::Grants;
 use super::host_state::HostState;
-use super::{keyvalue, outbound};
+use super::{keyvalue, outbound, sockets};
 
 /// Links WASI 0.2: all of `wasi:cli/imports` and `wasi:http/proxy`, and the drafts of `wasi:config` and `wasi:keyvalue`.
 pub(crate) fn link(linker: &mut Linker<HostState>, grants: &Grants) -> wasmtime::Result<()> {
@@ -28,11 +28,14 @@ pub(crate) fn link(linker: &mut Linker<HostState>, grants: &Grants) -> wasmtime:
     preopens::link(linker, HostState::preopens)?;
     filesystem::types::add_to_linker::<HostState, WasiFilesystem>(linker, HostState::filesystem)?;
     #[cfg(target_os = "linux")]
-    if open::is_available() {
-        lookup::link(linker, grants.filesystem.on_thread())?;
+    if has_own_operations() {
+        lookup::link(linker, grants.filesystem.is_writable())?;
+        reading::link(linker)?;
+        changes::link(linker)?;
     }
     #[cfg(not(target_os = "linux"))]
     let _ = grants;
+    sockets::link(linker, HostState::account)?;
     outbound::error_code::link(linker, table)?;
     linker.allow_shadowing(false);
     wasmtime_wasi_config::add_to_linker(linker, HostState::config)?;
@@ -42,7 +45,15 @@ pub(crate) fn link(linker: &mut Linker<HostState>, grants: &Grants) -> wasmtime:
 /// Links WASI 0.3: all of `wasi:cli/imports` and `wasi:http/service`.
 pub(crate) fn link_concurrent(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p3::add_to_linker(linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(linker)
+    wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    linker.allow_shadowing(true);
+    #[cfg(target_os = "linux")]
+    if has_own_operations() {
+        concurrent::link(linker)?;
+    }
+    sockets::link_concurrent(linker, HostState::account)?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 /// Whether [`link`] or [`link_concurrent`] provides an import.

@@ -4,8 +4,8 @@
 //! - [`links`] opens paths that somebody else could change.
 //! - [`handle_memory`] charges what the host keeps for handles of wasi:http.
 //! - [`linker`] links all interfaces. Each folder below links its own through getters, without the host state.
-//! - [`filesystem`], [`stdio`], [`outbound`] and [`keyvalue`] are the interfaces that belljar implements or bounds itself;
-//!   wasmtime-wasi implements the rest.
+//! - [`filesystem`], [`stdio`], [`outbound`], [`sockets`] and [`keyvalue`] are the interfaces that belljar implements or bounds
+//!   itself; wasmtime-wasi implements the rest. `open_files` charges the files that a guest opens.
 
 mod denial_log;
 pub(crate) mod filesystem;
@@ -15,5 +15,8 @@ pub(crate) mod host_state;
 pub(crate) mod keyvalue;
 pub(crate) mod linker;
 pub(crate) mod links;
+#[cfg(target_os = "linux")]
+pub(crate) mod open_files;
 pub(crate) mod outbound;
+pub(crate) mod sockets;
 pub(crate) mod stdio;

@@ -5,15 +5,34 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+/// How the files that the process may have open are divided, so that neither clients nor handlers can use those that the
+/// server needs to go on.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// For connections and the files that are sent over them: one of each.
+    connections: u64,
+    /// For the files that handlers open, their sockets and their connections to other servers.
+    pub handlers: u64,
+}
+
+impl OpenFiles {
+    pub fn of(limit: u64) -> Self {
+        let reserve = (limit / 8).max(LEAST_RESERVE).min(limit / 2);
+        let divided = limit - reserve;
+        Self {
+            connections: divided / 8 * 3 + divided % 8 * 3 / 8,
+            handlers: divided / 4,
+        }
+    }
+}
+
 /// The maximum number of connections, if the process may have this many open files.
-///
-/// A quarter of the files is left to the handlers and to the program itself, so that clients that only connect cannot
-/// use them all.
 pub fn max_connections(wanted: usize, open_files: Option<u64>) -> usize {
     let Some(open_files) = open_files else {
         return wanted;
     };
-    let most = usize::try_from(open_files - open_files / 4).unwrap_or(usize::MAX);
+    let most = OpenFiles::of(open_files).connections;
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
     if most < wanted {
         tracing::warn!(
             "at most {most} connections at once, not {wanted}: this process may have only {open_files} open files; \
@@ -117,4 +136,32 @@ pub fn raise_open_files() -> Option<u64> {
 #[cfg(not(unix))]
 pub fn raise_open_files() -> Option<u64> {
     None
+}
+
+/// The files that the server has open itself: those of its runtimes, stores and listeners, and those that it opens to
+/// load handlers. A process with a low limit of open files keeps half of them.
+const LEAST_RESERVE: u64 = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn divides_the_open_files_and_keeps_a_reserve() {
+        for (limit, reserve) in [
+            (80, 40),
+            (256, 64),
+            (1024, 128),
+            (4096, 512),
+            (1 << 20, 1 << 17),
+        ] {
+            let OpenFiles {
+                connections,
+                handlers,
+            } = OpenFiles::of(limit);
+            let left = limit - 2 * connections - handlers;
+            assert!((reserve..reserve + 4).contains(&left), "{limit}: {left}");
+        }
+        assert!(OpenFiles::of(u64::MAX).handlers > 0);
+    }
 }

@@ -1,7 +1,7 @@
 //! The file that a guest opened last. Guests ask about it next: its attributes, and the files beside it.
 
 use std::fs::File as OsFile;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, fstat, statat};
@@ -12,7 +12,8 @@ use super::negative_cache::Snapshot;
 
 /// The file that a guest opened last.
 pub(crate) struct LastOpened {
-    file: Arc<OsFile>,
+    /// Weak, so that the file closes when the guest closes it.
+    file: Weak<OsFile>,
     /// Its attributes when it was opened. Used once, because they may change.
     stat: Option<DescriptorStat>,
     directory: Arc<OsFile>,
@@ -24,7 +25,7 @@ pub(crate) struct LastOpened {
 impl LastOpened {
     pub fn new(file: &File, stat: DescriptorStat, directory: &Dir, path: String) -> Self {
         Self {
-            file: file.file.clone(),
+            file: Arc::downgrade(&file.file),
             stat: Some(stat),
             directory: directory.dir.clone(),
             path,
@@ -34,7 +35,7 @@ impl LastOpened {
 
     /// The attributes found when the file was opened, if `file` is that file and this is the first question.
     pub fn take_stat(&mut self, file: &File) -> Option<DescriptorStat> {
-        match Arc::ptr_eq(&file.file, &self.file) {
+        match Arc::as_ptr(&file.file) == self.file.as_ptr() {
             true => self.stat.take(),
             false => None,
         }

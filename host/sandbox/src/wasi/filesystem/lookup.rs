@@ -1,4 +1,4 @@
-//! File lookup on Linux: `open-at`, `stat-at` and `stat` of `wasi:filesystem/types`.
+//! File lookup on Linux: `open-at`, `stat-at` and `stat` of `wasi:filesystem/types`, on the guest's own thread.
 //!
 //! These functions replace those of wasmtime-wasi for three reasons. Opening a FIFO waits for its other end, and opening some
 //! devices waits for hardware, which would block a thread: these functions open without waiting, and then refuse everything
@@ -6,27 +6,16 @@
 //! value, its allocation and its backtrace. And `stat` of a file that was just opened costs no system call.
 
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, Resource, ResourceTable};
+use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::filesystem::{Descriptor, Dir};
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     DescriptorFlags, DescriptorStat, ErrorCode, OpenFlags, PathFlags,
 };
 
+use super::TYPES;
 use super::last_opened::{LastOpened, split};
-use super::negative_cache::NegativeCache;
 use super::open::{open_at, stat, stat_at};
-
-/// The host state of an instance that looks up files.
-pub(crate) trait LookupHost: Send + 'static {
-    fn lookup(&mut self) -> LookupView<'_>;
-}
-
-/// The part of an instance's host state that lookups need.
-pub(crate) struct LookupView<'a> {
-    pub table: &'a mut ResourceTable,
-    pub last_opened: &'a mut Option<LastOpened>,
-    pub negative_cache: &'a NegativeCache,
-}
+use super::view::{FilesHost, FilesView};
 
 type OpenAt = (
     Resource<Descriptor>,
@@ -37,104 +26,74 @@ type OpenAt = (
 );
 type StatAt = (Resource<Descriptor>, PathFlags, String);
 
-/// Links the functions in place of those that the linker has. If `on_thread`, they may run on the guest's own thread (see
-/// [`FileSystem`](super::FileSystem)), as ordinary functions without the cost of a future.
-pub(crate) fn link<T: LookupHost>(linker: &mut Linker<T>, on_thread: bool) -> wasmtime::Result<()> {
+/// Links the functions in place of those that the linker has. If nothing is `writable`, opening a file creates and cuts
+/// none, and is an ordinary function without the cost of a future.
+pub(crate) fn link<T: FilesHost>(linker: &mut Linker<T>, writable: bool) -> wasmtime::Result<()> {
     let mut types = linker.instance(TYPES)?;
-    if on_thread {
-        types.func_wrap(
+    match writable {
+        false => types.func_wrap(
             OPEN_AT,
-            |mut store: StoreContextMut<'_, T>, (on, follow, path, open, flags): OpenAt| {
-                let mut view = store.data_mut().lookup();
-                let what = |on: &Dir| open_at(on, follow, &path, open, flags, true);
-                let opened = match open.contains(OpenFlags::CREATE) {
-                    true => directory(view.table, &on)?.and_then(what),
-                    false => look(&mut view, &on, &path, what)?,
-                };
-                Ok((keep(&mut view, &on, path, opened)?,))
+            |mut store: StoreContextMut<'_, T>, args: OpenAt| {
+                Ok((open(&mut store.data_mut().files(), args)?,))
             },
-        )?;
-        types.func_wrap(
-            STAT_AT,
-            |mut store: StoreContextMut<'_, T>, (on, follow, path): StatAt| {
-                let found = |on: &Dir| stat_at(on, follow, &path);
-                Ok((look(&mut store.data_mut().lookup(), &on, &path, found)?,))
-            },
-        )?;
-        types.func_wrap(
-            STAT,
-            |mut store: StoreContextMut<'_, T>, (of,): (Resource<Descriptor>,)| {
-                let mut view = store.data_mut().lookup();
-                match known(&mut view, &of)? {
-                    Some(found) => Ok((Ok(found),)),
-                    None => Ok((stat(view.table.get(&of)?),)),
-                }
-            },
-        )
-    } else {
-        types.func_wrap_async(
+        )?,
+        true => types.func_wrap_async(
             OPEN_AT,
-            |mut store: StoreContextMut<'_, T>, (on, follow, path, open, flags): OpenAt| {
+            |mut store: StoreContextMut<'_, T>, args: OpenAt| {
                 Box::new(async move {
-                    let (directory, from) = (
-                        directory(store.data_mut().lookup().table, &on)?.cloned(),
-                        path.clone(),
-                    );
-                    let opened = on_blocking_pool(move || {
-                        open_at(&directory?, follow, &from, open, flags, false)
-                    });
-                    let opened = opened.await?;
-                    Ok((keep(&mut store.data_mut().lookup(), &on, path, opened)?,))
-                })
-            },
-        )?;
-        types.func_wrap_async(
-            STAT_AT,
-            |mut store: StoreContextMut<'_, T>, (on, follow, path): StatAt| {
-                Box::new(async move {
-                    let on = directory(store.data_mut().lookup().table, &on)?.cloned();
-                    let found = on_blocking_pool(move || stat_at(&on?, follow, &path));
-                    Ok((found.await?,))
-                })
-            },
-        )?;
-        types.func_wrap_async(
-            STAT,
-            |mut store: StoreContextMut<'_, T>, (of,): (Resource<Descriptor>,)| {
-                Box::new(async move {
-                    let mut view = store.data_mut().lookup();
-                    if let Some(found) = known(&mut view, &of)? {
-                        return Ok((Ok(found),));
+                    let mut view = store.data_mut().files();
+                    if !args.3.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE) {
+                        return Ok((open(&mut view, args)?,));
                     }
-                    let of = view.table.get(&of)?.clone();
-                    Ok((on_blocking_pool(move || stat(&of)).await?,))
+                    let (on, follow, path, open, flags) = args;
+                    let opened = match view.directory(&on)? {
+                        Ok(on) => {
+                            let (on, path) = (on.clone(), path.clone());
+                            let open = move || open_at(&on, follow, &path, open, flags);
+                            view.work.run(view.account, open).await?
+                        }
+                        Err(code) => Err(code),
+                    };
+                    Ok((keep(&mut store.data_mut().files(), &on, path, opened)?,))
                 })
             },
-        )
+        )?,
     }
+    types.func_wrap(
+        STAT_AT,
+        |mut store: StoreContextMut<'_, T>, (on, follow, path): StatAt| {
+            let found = |on: &Dir| stat_at(on, follow, &path);
+            Ok((look(&mut store.data_mut().files(), &on, &path, found)?,))
+        },
+    )?;
+    types.func_wrap(
+        STAT,
+        |mut store: StoreContextMut<'_, T>, (of,): (Resource<Descriptor>,)| {
+            let mut view = store.data_mut().files();
+            match known(&mut view, &of)? {
+                Some(found) => Ok((Ok(found),)),
+                None => Ok((stat(view.table.get(&of)?),)),
+            }
+        },
+    )
 }
 
-/// Runs an operation that may block on the blocking pool.
-async fn on_blocking_pool<T: Send + 'static>(
-    what: impl FnOnce() -> T + Send + 'static,
-) -> wasmtime::Result<T> {
-    Ok(tokio::task::spawn_blocking(what).await?)
-}
-
-/// The directory behind a handle.
-fn directory<'a>(
-    table: &'a ResourceTable,
-    handle: &Resource<Descriptor>,
-) -> wasmtime::Result<Result<&'a Dir, ErrorCode>> {
-    Ok(match table.get(handle)? {
-        Descriptor::Dir(directory) => Ok(directory),
-        Descriptor::File(_) => Err(ErrorCode::NotDirectory),
-    })
+/// Opens a file or directory that exists.
+fn open(
+    view: &mut FilesView<'_>,
+    (on, follow, path, open, flags): OpenAt,
+) -> wasmtime::Result<Result<Resource<Descriptor>, ErrorCode>> {
+    let what = |on: &Dir| open_at(on, follow, &path, open, flags);
+    let opened = match open.intersects(OpenFlags::CREATE) {
+        true => view.directory(&on)?.and_then(what),
+        false => look(view, &on, &path, what)?,
+    };
+    keep(view, &on, path, opened)
 }
 
 /// Gives the guest a handle to a file or directory that was opened.
 fn keep(
-    view: &mut LookupView<'_>,
+    view: &mut FilesView<'_>,
     on: &Resource<Descriptor>,
     path: String,
     opened: Result<(Descriptor, DescriptorStat), ErrorCode>,
@@ -146,12 +105,12 @@ fn keep(
     if let (Descriptor::File(file), Descriptor::Dir(on)) = (&descriptor, view.table.get(on)?) {
         *view.last_opened = Some(LastOpened::new(file, stat, on, path));
     }
-    Ok(Ok(view.table.push(descriptor)?))
+    view.keep(descriptor)
 }
 
 /// The attributes of a file that was just opened, if they are known.
 fn known(
-    view: &mut LookupView<'_>,
+    view: &mut FilesView<'_>,
     handle: &Resource<Descriptor>,
 ) -> wasmtime::Result<Option<DescriptorStat>> {
     Ok(match (view.table.get(handle)?, &mut *view.last_opened) {
@@ -165,7 +124,7 @@ fn known(
 /// Opening that file has shown that the path to the folder stays within the directory, and the negative cache reveals
 /// nothing but the absence of a name.
 fn look<T>(
-    view: &mut LookupView<'_>,
+    view: &mut FilesView<'_>,
     on: &Resource<Descriptor>,
     path: &str,
     look: impl FnOnce(&Dir) -> Result<T, ErrorCode>,
@@ -194,8 +153,6 @@ fn look<T>(
     Ok(found)
 }
 
-/// The interface as wasmtime-wasi names it.
-const TYPES: &str = "wasi:filesystem/types@0.2.12";
 const OPEN_AT: &str = "[method]descriptor.open-at";
 const STAT: &str = "[method]descriptor.stat";
 const STAT_AT: &str = "[method]descriptor.stat-at";
@@ -207,9 +164,14 @@ mod tests {
     use std::path::Path;
     use std::time::{Duration, SystemTime};
 
+    use wasmtime::component::ResourceTable;
     use wasmtime_wasi::{FsPerms, OpenMode};
 
+    use super::super::negative_cache::NegativeCache;
+    use super::super::work::FileWork;
     use super::*;
+    use crate::account::ledger::Account;
+    use crate::wasi::open_files::OpenFiles;
 
     /// The clock of the cache is ahead, so that folders which were just created count as settled.
     #[test]
@@ -225,10 +187,13 @@ mod tests {
         let negative_cache = NegativeCache::new(|| SystemTime::now() + Duration::from_secs(60));
         // Each copy is looked up as in a request of its own.
         let mut exists = |file: &str, copy: &str| {
-            let mut view = LookupView {
+            let mut view = FilesView {
                 table: &mut table,
+                account: &Account::server(),
+                open_files: &mut OpenFiles::default(),
                 last_opened: &mut Some(opened(&root, file)),
                 negative_cache: &negative_cache,
+                work: &FileWork::new(),
             };
             let stat = |on: &Dir| stat_at(on, PathFlags::SYMLINK_FOLLOW, copy);
             match look(&mut view, &handle, copy, stat).unwrap() {
@@ -280,7 +245,7 @@ mod tests {
     /// The file as a guest has opened it.
     fn opened(root: &Dir, path: &str) -> LastOpened {
         let (follow, flags) = (PathFlags::SYMLINK_FOLLOW, DescriptorFlags::READ);
-        let open = open_at(root, follow, path, OpenFlags::empty(), flags, true);
+        let open = open_at(root, follow, path, OpenFlags::empty(), flags);
         let Ok((Descriptor::File(file), stat)) = open else {
             panic!("{path} is a file");
         };

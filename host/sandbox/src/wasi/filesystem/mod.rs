@@ -1,7 +1,21 @@
-//! Files: the folders that a handler is granted, and how it finds files in them.
+//! Files: the folders that a handler is granted, and its operations on their files.
+//!
+//! On Linux belljar replaces most operations of wasmtime-wasi, so that each is bounded in time, memory and open files:
+//! - `lookup` opens and inspects files with `open`; `last_opened` and `negative_cache` spare it system calls.
+//! - `reading` links listings and streams, which are in `listing` and `streams`.
+//! - `changes` carries out what may take long, on the threads of `work`.
+//! - `concurrent` links the same for WASI 0.3, with the conversions of `convert`.
 
 #[cfg(target_os = "linux")]
+pub(crate) mod changes;
+#[cfg(target_os = "linux")]
+pub(crate) mod concurrent;
+#[cfg(target_os = "linux")]
+mod convert;
+#[cfg(target_os = "linux")]
 pub(crate) mod last_opened;
+#[cfg(target_os = "linux")]
+mod listing;
 #[cfg(target_os = "linux")]
 pub(crate) mod lookup;
 #[cfg(target_os = "linux")]
@@ -9,6 +23,14 @@ mod negative_cache;
 #[cfg(target_os = "linux")]
 pub(crate) mod open;
 pub(crate) mod preopens;
+#[cfg(target_os = "linux")]
+pub(crate) mod reading;
+#[cfg(target_os = "linux")]
+mod streams;
+#[cfg(target_os = "linux")]
+pub(crate) mod view;
+#[cfg(target_os = "linux")]
+mod work;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -20,6 +42,8 @@ use wasmtime_wasi::{FsPerms, WasiCtx};
 #[cfg(target_os = "linux")]
 use negative_cache::NegativeCache;
 use preopens::Preopens;
+#[cfg(target_os = "linux")]
+use work::FileWork;
 
 /// A folder of the host, and its name in the guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,13 +88,13 @@ pub enum Access {
 pub(crate) struct FileSystem {
     context: WasiFilesystemCtx,
     preopens: Preopens,
-    /// The context for WASI 0.3, whose operations never run on the guest's own thread.
-    async_context: WasiFilesystemCtx,
     is_empty: bool,
     #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
-    on_thread: bool,
+    is_writable: bool,
     #[cfg(target_os = "linux")]
     negative_cache: NegativeCache,
+    #[cfg(target_os = "linux")]
+    work: FileWork,
 }
 
 impl FileSystem {
@@ -79,21 +103,19 @@ impl FileSystem {
     /// Names the folder that cannot be opened.
     pub fn open(preopens: &[Preopen]) -> anyhow::Result<Self> {
         // Reading blocks the thread for as long as sendfile of a web server does. Writing, and above all syncing, may take
-        // long, so a handler that may write does its file operations on other threads. So does a handler that would wait
-        // when it opens a FIFO.
-        let on_thread = opening_never_waits()
-            && preopens
-                .iter()
-                .all(|preopen| preopen.access == Access::ReadOnly);
-        let granted = context(preopens, on_thread)?;
+        // long, so it happens on other threads. So does everything where opening a FIFO would wait.
+        let granted = context(preopens, has_own_operations())?;
         Ok(Self {
             preopens: Preopens::of(&granted)?,
             context: granted,
-            async_context: context(preopens, false)?,
             is_empty: preopens.is_empty(),
-            on_thread,
+            is_writable: preopens
+                .iter()
+                .any(|preopen| preopen.access == Access::ReadWrite),
             #[cfg(target_os = "linux")]
             negative_cache: NegativeCache::new(std::time::SystemTime::now),
+            #[cfg(target_os = "linux")]
+            work: FileWork::new(),
         })
     }
 
@@ -110,14 +132,16 @@ impl FileSystem {
         &self.preopens
     }
 
-    pub fn async_context(&self) -> &WasiFilesystemCtx {
-        &self.async_context
+    /// Whether the guest may write in one of the folders.
+    #[cfg(target_os = "linux")]
+    pub fn is_writable(&self) -> bool {
+        self.is_writable
     }
 
-    /// Whether file operations run on the guest's own thread.
+    /// The share of the handler in the threads for file work.
     #[cfg(target_os = "linux")]
-    pub fn on_thread(&self) -> bool {
-        self.on_thread
+    pub fn work(&self) -> &FileWork {
+        &self.work
     }
 
     /// The names that the folders do not have.
@@ -155,12 +179,14 @@ fn context(preopens: &[Preopen], on_thread: bool) -> anyhow::Result<WasiFilesyst
     Ok(builder.build().filesystem().clone())
 }
 
-#[cfg(target_os = "linux")]
-fn opening_never_waits() -> bool {
-    open::is_available()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn opening_never_waits() -> bool {
+/// Whether belljar's own file operations replace those of wasmtime-wasi, which use the blocking pool of the server.
+pub(crate) fn has_own_operations() -> bool {
+    #[cfg(target_os = "linux")]
+    return open::is_available();
+    #[cfg(not(target_os = "linux"))]
     false
 }
+
+/// The interface of WASI 0.2 as wasmtime-wasi names it.
+#[cfg(target_os = "linux")]
+const TYPES: &str = "wasi:filesystem/types@0.2.12";

@@ -22,14 +22,13 @@ pub(crate) fn is_available() -> bool {
     *AVAILABLE
 }
 
-/// Opens a file or directory. `on_thread` tells whether its later operations may run on the guest's own thread.
+/// Opens a file or directory.
 pub(super) fn open_at(
     directory: &Dir,
     follow: PathFlags,
     path: &str,
     open: OpenFlags,
     flags: DescriptorFlags,
-    on_thread: bool,
 ) -> Result<(Descriptor, DescriptorStat), ErrorCode> {
     let unsupported = DescriptorFlags::FILE_INTEGRITY_SYNC
         | DescriptorFlags::DATA_INTEGRITY_SYNC
@@ -70,8 +69,8 @@ pub(super) fn open_at(
     let perms = directory.perms;
     let stat = descriptor_stat(&fstat(&file).map_err(code)?);
     let descriptor = match stat.type_ {
-        DescriptorType::Directory => Descriptor::Dir(Dir::new(file, perms, mode, on_thread)),
-        DescriptorType::RegularFile => Descriptor::File(File::new(file, perms, mode, on_thread)),
+        DescriptorType::Directory => Descriptor::Dir(Dir::new(file, perms, mode, true)),
+        DescriptorType::RegularFile => Descriptor::File(File::new(file, perms, mode, true)),
         _ => return Err(ErrorCode::Unsupported),
     };
     Ok((descriptor, stat))
@@ -103,21 +102,25 @@ pub(super) fn stat_at(
 )]
 fn descriptor_stat(stat: &Stat) -> DescriptorStat {
     DescriptorStat {
-        type_: match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => DescriptorType::Directory,
-            FileType::RegularFile => DescriptorType::RegularFile,
-            FileType::Symlink => DescriptorType::SymbolicLink,
-            FileType::Fifo => DescriptorType::Fifo,
-            FileType::Socket => DescriptorType::Socket,
-            FileType::CharacterDevice => DescriptorType::CharacterDevice,
-            FileType::BlockDevice => DescriptorType::BlockDevice,
-            _ => DescriptorType::Unknown,
-        },
+        type_: descriptor_type(FileType::from_raw_mode(stat.st_mode)),
         link_count: stat.st_nlink as u64,
         size: stat.st_size as u64,
         data_access_timestamp: datetime(stat.st_atime, stat.st_atime_nsec as u64),
         data_modification_timestamp: datetime(stat.st_mtime, stat.st_mtime_nsec as u64),
         status_change_timestamp: datetime(stat.st_ctime, stat.st_ctime_nsec as u64),
+    }
+}
+
+pub(super) fn descriptor_type(found: FileType) -> DescriptorType {
+    match found {
+        FileType::Directory => DescriptorType::Directory,
+        FileType::RegularFile => DescriptorType::RegularFile,
+        FileType::Symlink => DescriptorType::SymbolicLink,
+        FileType::Fifo => DescriptorType::Fifo,
+        FileType::Socket => DescriptorType::Socket,
+        FileType::CharacterDevice => DescriptorType::CharacterDevice,
+        FileType::BlockDevice => DescriptorType::BlockDevice,
+        _ => DescriptorType::Unknown,
     }
 }
 
@@ -155,7 +158,7 @@ fn beneath(directory: &Dir, path: &str, flags: OFlags, mode: Mode) -> Result<Own
     Err(ErrorCode::Busy)
 }
 
-fn code(error: Errno) -> ErrorCode {
+pub(super) fn code(error: Errno) -> ErrorCode {
     match error {
         Errno::NOENT => ErrorCode::NoEntry,
         // The path leads out of the directory.

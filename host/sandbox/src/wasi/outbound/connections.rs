@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::Error;
 
-use crate::account::ledger::Account;
+use crate::account::ledger::{Account, Held};
 use crate::account::resource::Resource;
 
 /// The outbound connections of an instance, charged to its account.
@@ -19,7 +19,10 @@ pub(super) struct Connections {
 }
 
 /// The charge for one connection. Dropping it releases the charge.
-pub(super) struct Opened(Connections);
+pub(super) struct Opened {
+    connections: Connections,
+    _file: Held,
+}
 
 impl Connections {
     pub fn new(account: Arc<Account>) -> Self {
@@ -33,7 +36,7 @@ impl Connections {
     ///
     /// # Errors
     ///
-    /// If no connection closes before the deadline.
+    /// If no connection closes before the deadline, or the handler or the server has too many open files.
     pub async fn open(self, deadline: Instant) -> Result<Opened, Error> {
         loop {
             // Registered before the charge, so that a connection which closes in between is not missed.
@@ -49,13 +52,22 @@ impl Connections {
             let closed = timeout_at(deadline, closed).await;
             closed.map_err(|_| Error::ConnectionLimitReached)?;
         }
-        Ok(Opened(self))
+        let file = self.account.hold(Resource::OpenFiles, 1);
+        let file = file.inspect_err(|_| self.close());
+        Ok(Opened {
+            _file: file.map_err(|_| Error::ConnectionLimitReached)?,
+            connections: self,
+        })
+    }
+
+    fn close(&self) {
+        self.account.release(Resource::OutboundConnections, 1);
+        self.closed.notify_one();
     }
 }
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        self.0.account.release(Resource::OutboundConnections, 1);
-        self.0.closed.notify_one();
+        self.connections.close();
     }
 }

@@ -33,12 +33,15 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use belljar::handler::types::Body;
 use query::Query;
 use wasi::config::store as config;
+use wasi::filesystem::preopens::get_directories;
+use wasi::filesystem::types::{Advice, DescriptorFlags, OpenFlags, PathFlags};
 
 struct Grants;
 
@@ -51,6 +54,9 @@ impl Guest for Grants {
             "/count" => fetch::count(&query),
             "/leave" => fetch::leave(&query),
             "/tcp" => tcp(query.text("to")),
+            "/tcp-many" => Ok(tcp_many(&query)),
+            "/write" => write(&query),
+            "/advise" => advise(&query),
             "/config" => Ok(format!("{:?}\n", config::get(query.text("name")))),
             "/config-all" => {
                 let mut all = config::get_all().expect("the configuration is there");
@@ -82,6 +88,47 @@ fn tcp(to: &str) -> Result<String, String> {
     let read = stream.read_to_string(&mut said);
     read.map_err(|error| error.kind().to_string())?;
     Ok(said)
+}
+
+/// Connects to a server up to `count` times at once. Returns the number of connections, and the error that ended it.
+fn tcp_many(query: &Query) -> String {
+    let mut streams = Vec::new();
+    for _ in 0..query.number("count").unwrap_or(1) {
+        match TcpStream::connect(query.text("to")) {
+            Ok(stream) => streams.push(stream),
+            Err(error) => return format!("{} connections, then {error}\n", streams.len()),
+        }
+    }
+    format!("{} connections\n", streams.len())
+}
+
+/// Has the system read the file `sparse` ahead, and forget it again, `n` times: much work for the system, and little for the
+/// guest.
+fn advise(query: &Query) -> Result<String, String> {
+    let (root, _) = get_directories().into_iter().next().ok_or("no folder")?;
+    let (path, flags) = (PathFlags::empty(), DescriptorFlags::READ);
+    let opened = root.open_at(path, "sparse", OpenFlags::empty(), flags);
+    let file = opened.map_err(|code| format!("{code:?}\n"))?;
+    for _ in 0..query.number("n").unwrap_or(1) {
+        for advice in [Advice::WillNeed, Advice::DontNeed] {
+            file.advise(0, 0, advice)
+                .map_err(|code| format!("{code:?}\n"))?;
+        }
+    }
+    Ok("advised\n".into())
+}
+
+/// Writes `length` bytes `count` times to the start of the file `path`.
+fn write(query: &Query) -> Result<String, String> {
+    let bytes = vec![b'x'; query.number("length").unwrap_or(1) as usize];
+    let mut file = File::create(query.text("path")).map_err(|error| format!("{error}\n"))?;
+    for _ in 0..query.number("count").unwrap_or(1) {
+        let written = file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| file.write_all(&bytes));
+        written.map_err(|error| format!("{error}\n"))?;
+    }
+    Ok("written\n".into())
 }
 
 export!(Grants);

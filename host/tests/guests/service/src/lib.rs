@@ -1,5 +1,7 @@
 //! A test handler for wasi:http 0.3. The path chooses its behaviour. `test-proxy` does the same with 0.2.
 
+mod files;
+
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -166,6 +168,24 @@ impl Guest for Handler {
             "/file" => {
                 let content = file().await;
                 whole(200, &[], &content)
+            }
+            "/open" => whole(200, &[], files::open(text(query, "path")).await.as_bytes()),
+            "/list" => whole(200, &[], files::list(number("n")).await.as_bytes()),
+            "/write" => {
+                let (parts, length) = (number("n"), number("length") as usize);
+                whole(200, &[], files::write(parts, length).await.as_bytes())
+            }
+            "/advise" => whole(200, &[], files::advise(number("n")).await.as_bytes()),
+            "/change" => whole(200, &[], files::change().await.as_bytes()),
+            // Holds streams or tasks, all at the same time.
+            "/streams" => {
+                let streams: Vec<_> = (0..number("n")).map(|_| wit_stream::new::<u8>()).collect();
+                whole(200, &[], format!("{} streams", streams.len()).as_bytes())
+            }
+            "/tasks" => {
+                let tasks = (0..number("n")).map(|_| Box::pin(pause(pause_length)));
+                files::all(tasks.collect()).await;
+                whole(200, &[], b"all are over")
             }
             "/outbound" => {
                 let outcome = outbound().await;
