@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use tokio::runtime::Runtime;
 
+use crate::thread::lower_priority;
+
 /// The threads of the slow lane. They start when the first guest needs them.
 pub(super) struct SlowThreads {
     threads: usize,
@@ -50,15 +52,3 @@ impl Drop for SlowThreads {
         }
     }
 }
-
-/// On Linux each thread has its own nice value. Elsewhere the process has one, so it stays as it is.
-fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(SLOW_LANE_NICE) {
-        tracing::debug!("the slow lane keeps its ordinary priority: {error}");
-    }
-}
-
-/// Low enough to give way to the fast lane at once, high enough to finish on a busy machine.
-#[cfg(target_os = "linux")]
-const SLOW_LANE_NICE: i32 = 15;
