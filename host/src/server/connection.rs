@@ -27,7 +27,7 @@ pub(super) async fn serve<S: Transport>(
             () = shared.stop.cancelled() => false,
             () = open.idle() => false,
         };
-        if !another {
+        if !another || !open.begin_request() {
             break;
         }
         let mut exchange = Exchange::new(&shared.log, &client);

@@ -68,6 +68,7 @@ impl Listener {
                 continue;
             };
             let permit = self.permit().await;
+            open.begin_idle();
             let shared = self.shared.clone();
             self.connections.spawn(async move {
                 connection::serve(stream, peer, &open, &shared).await;

@@ -8,6 +8,7 @@ use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -23,14 +24,12 @@ pub(super) struct OpenConnections {
 pub(super) struct OpenConnection {
     all: Arc<OpenConnections>,
     number: usize,
+    /// Whether it waits for a request.
+    is_idle: AtomicBool,
 }
 
-/// A connection is idle while this waits. It completes when the connection must close.
-pub(super) struct Idle<'a> {
-    connection: &'a OpenConnection,
-    /// Whether the connection is idle: this was polled, and is not complete.
-    is_idle: bool,
-}
+/// A connection is idle once this waits. It completes when the connection must close.
+pub(super) struct Idle<'a>(&'a OpenConnection);
 
 #[derive(Default)]
 struct State {
@@ -89,6 +88,7 @@ impl OpenConnections {
         Some(OpenConnection {
             all: self.clone(),
             number,
+            is_idle: AtomicBool::new(false),
         })
     }
 
@@ -111,12 +111,21 @@ impl OpenConnections {
 }
 
 impl OpenConnection {
-    /// The connection is idle until the returned value is dropped.
+    /// The connection is idle from now on, although nothing waits for its first request yet.
+    pub fn begin_idle(&self) {
+        self.is_idle.store(true, Ordering::Relaxed);
+        self.all.lock().idle(self.number);
+    }
+
+    /// Waits, while the connection is idle, until it must close for another one.
     pub fn idle(&self) -> Idle<'_> {
-        Idle {
-            connection: self,
-            is_idle: false,
-        }
+        Idle(self)
+    }
+
+    /// A request arrived. Returns false if the connection must close instead, because another one has its place.
+    pub fn begin_request(&self) -> bool {
+        // A request that was there when the last one ended costs no lock.
+        !self.is_idle.swap(false, Ordering::Relaxed) || self.all.lock().busy(self.number)
     }
 }
 
@@ -129,22 +138,16 @@ impl Drop for OpenConnection {
 impl Future for Idle<'_> {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let OpenConnection { all, number } = self.connection;
-        let is_evicted = all.lock().poll_evicted(*number, cx);
-        self.is_idle = !is_evicted;
-        match is_evicted {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let OpenConnection {
+            all,
+            number,
+            is_idle,
+        } = self.0;
+        is_idle.store(true, Ordering::Relaxed);
+        match all.lock().poll_evicted(*number, cx) {
             true => Poll::Ready(()),
             false => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Idle<'_> {
-    fn drop(&mut self) {
-        if self.is_idle {
-            let OpenConnection { all, number } = self.connection;
-            all.lock().busy(*number);
         }
     }
 }
@@ -188,8 +191,9 @@ impl State {
             Phase::Busy | Phase::Idle => of_client.open -= 1,
         }
         if of_client.open + of_client.evicted == 0 {
-            let address = std::mem::take(of_client).address;
-            address.map(|address| self.numbers.remove(&address));
+            if let Some(address) = std::mem::take(of_client).address {
+                self.numbers.remove(&address);
+            }
             self.unused_clients.push(client);
         }
     }
@@ -207,30 +211,35 @@ impl State {
             none => *none = Some(cx.waker().clone()),
         }
         if slot.phase == Phase::Busy {
-            slot.phase = Phase::Idle;
-            let client = slot.client;
-            self.lists(client, |all, own, connections| {
-                all.push(number, &mut AmongAll(connections));
-                own.push(number, &mut AmongOwn(connections));
-            });
+            self.idle(number);
             self.make_room();
         }
         let slot = self.connections.get(number);
         slot.is_some_and(|slot| slot.phase == Phase::Evicted)
     }
 
-    /// A request arrived, perhaps before the connection noticed that it was evicted. Then another one must close.
-    fn busy(&mut self, number: usize) {
-        self.unlink(number);
+    /// Appends a connection to both lists.
+    fn idle(&mut self, number: usize) {
         let Some(slot) = self.connections.get_mut(number) else {
             return;
         };
-        let was_evicted = std::mem::replace(&mut slot.phase, Phase::Busy) == Phase::Evicted;
-        if was_evicted && let Some(client) = self.clients.get_mut(slot.client) {
-            client.evicted -= 1;
-            client.open += 1;
-            self.evicted -= 1;
-            self.make_room();
+        slot.phase = Phase::Idle;
+        let client = slot.client;
+        self.lists(client, |all, own, connections| {
+            all.push(number, &mut AmongAll(connections));
+            own.push(number, &mut AmongOwn(connections));
+        });
+    }
+
+    /// A request arrived. Returns false if the connection was evicted before.
+    fn busy(&mut self, number: usize) -> bool {
+        self.unlink(number);
+        match self.connections.get_mut(number) {
+            Some(slot) if slot.phase != Phase::Evicted => {
+                slot.phase = Phase::Busy;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -328,12 +337,16 @@ mod tests {
         let mut idle_others: Vec<_> = others.iter().map(OpenConnection::idle).collect();
         assert!(!idle_others.iter_mut().any(is_evicted));
         let [first, second] = [ONE; 2].map(|client| all.open(client).unwrap());
+        for busy in [&first, &second] {
+            assert!(busy.begin_request());
+        }
         assert!(all.open(ONE).is_none(), "both are busy");
         let mut idle = second.idle();
         assert!(!is_evicted(&mut idle));
         let third = all.open(ONE).expect("one is idle");
         assert!(is_evicted(&mut idle) && !is_evicted(&mut first.idle()));
         assert!(!idle_others.iter_mut().any(is_evicted));
+        assert!(first.begin_request() && third.begin_request());
         assert!(all.open(ONE).is_none());
         drop(idle);
         drop((second, third));
@@ -344,6 +357,9 @@ mod tests {
     fn a_listener_evicts_the_connection_that_has_been_idle_longest() {
         let all = OpenConnections::new(9);
         let connections = [ONE, OTHER, ONE].map(|client| all.open(client).unwrap());
+        for busy in &connections {
+            assert!(busy.begin_request());
+        }
         let [mut first, mut second, mut third] = connections.each_ref().map(OpenConnection::idle);
         for idle in [&mut second, &mut third, &mut first] {
             assert!(!is_evicted(idle));
@@ -365,14 +381,25 @@ mod tests {
     fn a_listener_waits_for_the_next_connection_that_becomes_idle() {
         let all = OpenConnections::new(9);
         let [first, second] = [ONE; 2].map(|client| all.open(client).unwrap());
-        let mut idle = first.idle();
-        assert!(!is_evicted(&mut idle));
+        assert!(first.begin_request() && second.begin_request());
         all.request_room();
-        // A request arrives before the connection notices that it must close.
-        drop(idle);
-        assert!(is_evicted(&mut second.idle()));
+        assert!(is_evicted(&mut first.idle()) && !is_evicted(&mut second.idle()));
+        drop(first);
         all.finish();
-        assert!(!is_evicted(&mut first.idle()));
+        assert!(second.begin_request());
+    }
+
+    /// Otherwise a client could exceed its bound with requests that arrive at the right moment.
+    #[test]
+    fn an_evicted_connection_takes_no_request() {
+        let all = OpenConnections::new(1);
+        let first = all.open(ONE).unwrap();
+        first.begin_idle();
+        let second = all.open(ONE).expect("the first one is idle");
+        assert!(!first.begin_request());
+        assert!(is_evicted(&mut first.idle()));
+        assert!(second.begin_request() && second.begin_request());
+        assert!(all.open(ONE).is_none());
         drop((first, second));
         assert!(all.lock().numbers.is_empty());
     }

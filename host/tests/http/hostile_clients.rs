@@ -220,6 +220,41 @@ fn answers_an_ignored_upload_at_once() {
     server.wait_for_open_files(before, "ignored uploads");
 }
 
+/// One client floods the server with connections that send a part of a head and are not idle. It gets half of the
+/// connections, and others are served as before. The flood leaves nothing behind.
+#[test]
+fn a_flood_of_connections_of_one_client_leaves_others_their_connections() {
+    let arguments = "--max-connections 200 --header-timeout 10m";
+    let server = one_instance(Server::options(), arguments);
+    let before = settled(&server);
+    let mut crowd: Vec<Client> = Vec::new();
+    for _ in 0..1000 {
+        let mut client = server.connect();
+        client.send("GET /hello HTTP/1.1\r\nHost: localh");
+        crowd.push(client);
+    }
+    for last in 2..12 {
+        let mut other = Client::connect_from([127, 0, 0, last], server.address);
+        assert_eq!(other.get("/hello").text(), "hello\n");
+    }
+    // The kernel may not have closed the last refused connections yet.
+    server.wait_for_open_files(before + 120, "a flood");
+    let refused = crowd.iter_mut().filter_map(|client| {
+        let open = client.is_silent_for(Duration::from_millis(1));
+        (!open).then(|| client.try_response(false).map(|answer| answer.status))
+    });
+    let refused: Vec<_> = refused.collect();
+    // A connection whose bytes the server has not read yet is idle, and closes for the next one without a response.
+    assert!(refused.len() > 880, "{}", refused.len());
+    assert!(refused.iter().flatten().all(|status| *status == 429));
+    drop(crowd);
+    server.wait_for_open_files(before, "a flood");
+    server.assert_alive("a flood");
+    server.wait_for_log("the number of lines", |line| {
+        line.contains("left out") && line.contains("connection refused")
+    });
+}
+
 /// Clients that only connect must not use up the open files that requests need.
 #[test]
 fn connections_leave_open_files_for_requests() {
