@@ -77,7 +77,6 @@ impl Serve {
             server.limits.max_instances,
             threads,
         )?);
-        process::log_fewer_instances(server.limits.max_instances, engine.max_instances());
         if let Some(open_files) = open_files {
             engine.limit_open_files(OpenFiles::of(open_files).handlers);
         }
@@ -100,6 +99,8 @@ impl Serve {
                 compile: self.compile.settings,
             },
         )?;
+        memory.log(server.limits.total_memory);
+        process::log_fewer_instances(server.limits.max_instances, engine.max_instances());
         let max_connections =
             memory.max_connections(server.limits.max_connections, server.http.max_head);
         let max_connections = process::max_connections(max_connections, open_files);

@@ -34,25 +34,33 @@ impl Memory {
         }
     }
 
-    /// The part for handlers. `total` is `total-memory`, if it is set. Logs the bounds.
+    /// The part for handlers. `total` is `total-memory`, if it is set.
     pub fn for_handlers(&self, total: Option<u64>) -> EngineMemory {
+        let Some(Bound { bytes, .. }) = &self.bound else {
+            return EngineMemory {
+                total: total.unwrap_or(u64::MAX),
+                ..EngineMemory::UNLIMITED
+            };
+        };
+        EngineMemory {
+            total: total.unwrap_or(bytes / 8 * 3),
+            code: (bytes / 4).max(total.unwrap_or_default() / 2),
+            pool: bytes / 8,
+        }
+    }
+
+    /// Logs the bounds, and where they come from.
+    pub fn log(&self, total: Option<u64>) {
         let Some(Bound { bytes, source }) = &self.bound else {
             if total.is_none() {
                 tracing::warn!(
                     "the memory of handlers has no bound, because the memory of this machine is unknown; set --total-memory"
                 );
             }
-            return EngineMemory {
-                total: total.unwrap_or(u64::MAX),
-                ..EngineMemory::UNLIMITED
-            };
+            return;
         };
-        let memory = EngineMemory {
-            total: total.unwrap_or(bytes / 8 * 3),
-            code: (bytes / 4).max(total.unwrap_or_default() / 2),
-            pool: bytes / 8,
-        };
-        let [all, handlers] = [*bytes, memory.total].map(ByteSize::b);
+        let of_handlers = self.for_handlers(total).total;
+        let [all, handlers] = [*bytes, of_handlers].map(ByteSize::b);
         let default = match total {
             Some(_) => "",
             None => ", by default three eighths",
@@ -60,13 +68,12 @@ impl Memory {
         tracing::info!(
             "the server has {all} of memory ({source}); its handlers may use {handlers} together (total-memory{default})"
         );
-        if memory.total > bytes / 8 * 5 {
+        if of_handlers > bytes / 8 * 5 {
             tracing::warn!(
                 "total-memory leaves little of the {all} for the server itself, and the system may kill the server; lower \
                  --total-memory"
             );
         }
-        memory
     }
 
     /// The most connections, of which each may buffer a request head and what its client sends ahead.
