@@ -212,8 +212,8 @@ impl State {
         }
         if slot.phase == Phase::Busy {
             self.idle(number);
-            self.make_room();
         }
+        self.make_room();
         let slot = self.connections.get(number);
         slot.is_some_and(|slot| slot.phase == Phase::Evicted)
     }
