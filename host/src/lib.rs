@@ -12,11 +12,15 @@
 //! - [`server`] connects the two: it calls handlers and sends their responses.
 //! - [`config`] reads the configuration, which maps routes to handlers.
 //! - [`deploy`] loads the handlers and replaces them when they change.
+//! - [`compile`] compiles components in processes of their own.
 //! - [`regular_file`] reads the files of operators.
+//! - [`hardening`] has the kernel deny what the program does not need.
 //! - [`routing`] finds the route of a request.
 
+pub mod compile;
 pub mod config;
 pub mod deploy;
+pub mod hardening;
 pub mod regular_file;
 pub mod routing;
 pub mod server;

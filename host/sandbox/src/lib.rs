@@ -4,7 +4,8 @@
 //! comes in as a [`belljar_http::Request`], and an [`Answer`] or a [`Failure`] comes out. The guest in between is not
 //! trusted.
 //!
-//! - [`Engine`] compiles components and allocates instances. There is one for each process.
+//! - [`Engine`] allocates instances. There is one for each process.
+//! - [`CompileTarget`] compiles a component to an [`Artefact`], which should happen in a process of its own.
 //! - [`Handler`] is a loaded component with its [`Grants`] and [`Limits`]. Its method `call` runs one request.
 //! - [`Call`] is that run: a future. It moves a guest that keeps its thread busy to threads of low priority.
 //!
@@ -32,6 +33,7 @@ mod worlds;
 
 pub use account::limits::{Limits, Rate};
 pub use failure::{Failed, Failure, MemoryLimit, Whose};
+pub use handler::artefact::{Artefact, ArtefactKey, Compiled};
 pub use handler::call::Call;
 pub use handler::compile::CompileTarget;
 pub use handler::engine::{Engine, EngineMemory};

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use belljar::compile::{CompileLimits, Compiler, Starter};
 use belljar::config::name_of;
 use belljar::deploy::{MAX_COMPONENT, truncation};
 use belljar::regular_file;
@@ -18,8 +19,10 @@ use serde::Serialize;
 
 use self::component::Report;
 use self::config::ConfigReport;
-use super::flags::{VALUES, ids};
+use super::compile::{flags, program};
+use super::flags::{SettingFlags, VALUES, ids};
 use super::grants::GrantFlags;
+use super::hardening::HardeningFlags;
 use super::limits::LimitFlags;
 
 /// Show a component's contract and imports, and whether `serve` would run it; or check a belljar.toml
@@ -61,12 +64,18 @@ pub struct Check {
 
     #[command(flatten)]
     limits: LimitFlags,
+
+    #[command(flatten)]
+    compile: SettingFlags<CompileLimits>,
+
+    #[command(flatten)]
+    hardening: HardeningFlags,
 }
 
 impl Check {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         if let Some(file) = &self.config {
-            let report = ConfigReport::of(file)?;
+            let report = ConfigReport::of(file, self.compiler()?)?;
             return self.print(&report, report.text(), report.sound);
         }
         // clap requires one of the two.
@@ -79,15 +88,23 @@ impl Check {
         let shown = file.display().to_string();
         let component = regular_file::read(file, MAX_COMPONENT)
             .with_context(|| format!("{shown} cannot be read"))?;
-        let grants = self.grants.config()?.check(&name_of(file))?;
+        let name = name_of(file);
+        let grants = self.grants.config()?.check(&name)?;
         let limits = self.limits.handler()?;
         let engine = Arc::new(Engine::new(self.limits.server().max_instances, 1)?);
-        let inspection = Inspection::of(engine, &component, grants, limits);
+        let compiler = self.compiler()?;
+        let compile = |engine: &Engine, bytes: &[u8]| compiler.compile(engine, &name, bytes);
+        let inspection = Inspection::of(engine, &component, compile, grants, limits);
         let report = Report::new(shown, component.len(), inspection);
         Ok(match truncation(&component) {
             Some(problem) => report.refused(problem),
             None => report,
         })
+    }
+
+    fn compiler(&self) -> anyhow::Result<Compiler> {
+        let starter = Starter::Program(program()?, flags(self.hardening.hardens_compilers()));
+        Ok(Compiler::new(starter, self.compile.settings.clone()))
     }
 
     fn print(&self, report: &impl Serialize, text: String, good: bool) -> anyhow::Result<ExitCode> {

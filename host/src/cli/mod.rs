@@ -5,6 +5,7 @@ mod compile;
 mod flags;
 mod get;
 mod grants;
+mod hardening;
 mod limits;
 mod new;
 mod schema;

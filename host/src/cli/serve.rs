@@ -1,5 +1,6 @@
 //! `belljar serve`.
 
+mod hardening;
 mod memory;
 mod process;
 mod site;
@@ -10,8 +11,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use belljar::compile::{CompileLimits, Compiler, Starter};
 use belljar::config::Config;
-use belljar::deploy::{CompileLimits, Deployment, Options};
+use belljar::deploy::{Deployment, Options};
+use belljar::hardening::harden_server;
 use belljar::server::{self, AccessLog, Detail, Stderr};
 use belljar_sandbox::Engine;
 use clap::Args;
@@ -20,6 +23,7 @@ use self::memory::Memory;
 use self::process::OpenFiles;
 use self::site::SiteFlags;
 use super::flags::{SettingFlags, VALUES, ids};
+use super::hardening::HardeningFlags;
 use super::signals::Signals;
 
 /// Serve a folder, a handler, a folder of handlers, or the sites of a config file
@@ -43,11 +47,14 @@ pub struct Serve {
 
     #[command(flatten)]
     compile: SettingFlags<CompileLimits>,
+
+    #[command(flatten)]
+    hardening: HardeningFlags,
 }
 
 impl Serve {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let stderr = Stderr::start().map_err(|error| process::no_threads("1 thread", &error))?;
+        let stderr = Stderr::default();
         server::log_to(stderr.clone(), std::io::stderr().is_terminal());
         let outcome = self.serve(&stderr);
         stderr.flush();
@@ -59,6 +66,16 @@ impl Serve {
             Some(file) => Config::read(file).map_err(|problems| anyhow::anyhow!("{problems}"))?,
             None => self.site.config()?,
         };
+        // First, because all threads have to have the same layers as this one.
+        let starter = hardening::starter(&self.hardening)?;
+        let starts_programs = matches!(starter, Starter::Program(..));
+        let compiler = Arc::new(Compiler::new(starter, self.compile.settings));
+        let paths = hardening::paths(&config, self.config.as_deref(), &compiler);
+        let report = harden_server(self.hardening.off(), &paths, starts_programs);
+        stderr
+            .start()
+            .map_err(|error| process::no_threads("1 thread", &error))?;
+        tracing::info!("hardening {report}");
         let server = config.server.clone();
         let threads = match server.limits.threads {
             Some(threads) => threads,
@@ -95,8 +112,7 @@ impl Serve {
                 config,
                 file: self.config.clone(),
                 developing: self.dev,
-                program: process::program()?,
-                compile: self.compile.settings,
+                compiler: compiler.clone(),
             },
         )?;
         memory.log(server.limits.total_memory);
@@ -126,11 +142,11 @@ impl Serve {
         })?;
         // Requests that outlast the grace period are cut; the program does not wait for them.
         runtime.shutdown_background();
-        engine.close();
+        compiler.close();
         Ok(())
     }
 }
 
-/// The threads of a server besides those of its two lanes: the epoch clock, the compile cache, the watcher of handlers, and
+/// The threads of a server besides those of its two lanes: the epoch clock, the log, the watcher of handlers, and
 /// one of the blocking pool.
 const OTHER_THREADS: usize = 4;

@@ -11,7 +11,7 @@ use belljar_sandbox::{Limits, OutboundLimits, StoreLimits};
 
 use super::settings::{InstanceLimits, ServerLimits, defaults};
 use super::{Config, HandlerConfig, units};
-use crate::deploy::CompileLimits;
+use crate::compile::CompileLimits;
 
 #[test]
 fn documents_are_current() {

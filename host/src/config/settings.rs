@@ -2,7 +2,7 @@
 //!
 //! The other tables are where their limits are enforced: [`belljar_http::Limits`], [`belljar_sandbox::Limits`],
 //! [`OutboundLimits`](belljar_sandbox::OutboundLimits), [`StoreLimits`](belljar_sandbox::StoreLimits) and
-//! [`CompileLimits`](crate::deploy::CompileLimits).
+//! [`CompileLimits`](crate::compile::CompileLimits).
 
 use std::time::Duration;
 
@@ -145,7 +145,7 @@ mod tests {
     use belljar_sandbox::{OutboundLimits, StoreLimits};
 
     use super::*;
-    use crate::deploy::CompileLimits;
+    use crate::compile::CompileLimits;
 
     /// Every default is in its range, and every field can hold the bounds of its range.
     fn check_table<S: Settings>() {

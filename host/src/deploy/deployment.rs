@@ -9,12 +9,11 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::runtime;
 
-use super::compile::Compiler;
-use super::compile_limits::CompileLimits;
 use super::load::Loader;
 use super::load_queue::{Event, LoadQueue};
 use super::swap::LiveRoutes;
 use super::watch::Watcher;
+use crate::compile::Compiler;
 use crate::config::Config;
 use crate::server::Routes;
 use belljar_sandbox::Engine;
@@ -26,9 +25,7 @@ pub struct Options {
     pub file: Option<PathBuf>,
     /// Whether to poll more often, and to show clients why a handler failed.
     pub developing: bool,
-    /// The file of this program, which is also the compiler.
-    pub program: PathBuf,
-    pub compile: CompileLimits,
+    pub compiler: Arc<Compiler>,
 }
 
 /// A configuration that is live. It is kept up to date until this is dropped.
@@ -50,8 +47,7 @@ impl Deployment {
     ) -> anyhow::Result<Self> {
         let (sender, events) = mpsc::channel();
         let routes = Arc::new(ArcSwap::default());
-        let compiler = Compiler::new(options.program, options.compile);
-        let loader = Loader::new(engine, compiler, runtime, options.developing);
+        let loader = Loader::new(engine, options.compiler, runtime, options.developing);
         let mut watcher = Watcher::new(
             options.config,
             options.file,

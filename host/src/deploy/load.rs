@@ -5,17 +5,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime;
 
-use super::compile::Compiler;
 use super::content_hash::{ContentHash, ContentHasher};
 use super::granted_folders::GrantedFolders;
 use super::source::{ComponentSource, HandlerSource, SourceError};
+use crate::compile::Compiler;
 use crate::config::HandlerConfig;
-use belljar_sandbox::{Databases, Engine, Handler, LoadError};
+use belljar_sandbox::{Artefact, Databases, Engine, Handler, LoadError};
 
 /// Loads handlers. A load blocks its thread, which must not be a thread that serves requests.
 pub(super) struct Loader {
     engine: Arc<Engine>,
-    compiler: Compiler,
+    compiler: Arc<Compiler>,
     databases: Databases,
     pub runtime: runtime::Handle,
     /// Whether error pages show why a handler failed.
@@ -50,7 +50,7 @@ pub(super) enum LoadOutcome {
 impl Loader {
     pub fn new(
         engine: Arc<Engine>,
-        compiler: Compiler,
+        compiler: Arc<Compiler>,
         runtime: runtime::Handle,
         developing: bool,
     ) -> Self {
@@ -99,11 +99,12 @@ impl Loader {
                 LoadError::NoHandler(_) => LoadOutcome::Incomplete(error.to_string()),
                 error => LoadOutcome::Refused(error.to_string()),
             })?;
-            self.compiler
-                .compile(&self.engine, &config.name, &bytes, content)
-                .map_err(LoadOutcome::Refused)?;
         }
-        let handler = Arc::new(self.handler(&bytes, &config, live)?);
+        let compiled = self
+            .compiler
+            .compile(&self.engine, &config.name, &bytes)
+            .map_err(LoadOutcome::Refused)?;
+        let handler = Arc::new(self.handler(&bytes, &compiled.artefact, &config, live)?);
         if !is_trusted {
             self.runtime.block_on(handler.probe()).map_err(|failure| {
                 LoadOutcome::Refused(format!("cannot start the handler: {failure}"))
@@ -123,6 +124,7 @@ impl Loader {
     fn handler(
         &self,
         bytes: &[u8],
+        artefact: &Artefact,
         config: &HandlerConfig,
         live: Option<&HandlerVersion>,
     ) -> Result<Handler, LoadOutcome> {
@@ -130,7 +132,8 @@ impl Loader {
             .grants
             .open(&config.name, &self.databases)
             .map_err(|error| LoadOutcome::Refused(format!("{error:#}")))?;
-        let handler = Handler::load(self.engine.clone(), bytes, grants, config.limits.clone())
+        let (engine, limits) = (self.engine.clone(), config.limits.clone());
+        let handler = Handler::load_artefact(engine, bytes, artefact, grants, limits)
             .map_err(|error| LoadOutcome::Refused(error.to_string()))?
             .reuse(config.instances.reuse)
             .concurrency(config.instances.concurrency)

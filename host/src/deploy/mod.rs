@@ -10,8 +10,6 @@
 //! read, compiled in a process of its own, linked with its grants, and started once. Only then do new requests go to it.
 //! If a step fails, the previous version keeps serving, and the log says why.
 
-mod compile;
-mod compile_limits;
 mod config_file;
 mod content_hash;
 mod deployment;
@@ -34,8 +32,6 @@ mod truncation;
 mod vanished;
 mod watch;
 
-pub use compile::REFUSED;
-pub use compile_limits::CompileLimits;
 pub use deployment::{Deployment, Options};
 pub use embedded::FILES;
 pub use preview::{FoundHandler, FoundHandlers};

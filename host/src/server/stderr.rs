@@ -14,7 +14,7 @@ use super::log_rates::{LineCost, LineKind, LogRates};
 
 /// Queues text for standard error and never waits. Entries that exceed the queue are dropped, and their number is
 /// logged.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Stderr(Arc<Queue>);
 
 struct Queue {
@@ -29,24 +29,34 @@ struct Pending {
     text: Vec<u8>,
     lost: u64,
     writing: bool,
+    /// Whether the thread has started.
+    started: bool,
 }
 
-impl Stderr {
-    /// # Errors
-    ///
-    /// If the system cannot start a thread.
-    pub fn start() -> io::Result<Self> {
-        let queue = Arc::new(Queue {
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
             pending: Mutex::default(),
             filled: Condvar::new(),
             written: Condvar::new(),
             rates: LogRates::new(),
-        });
-        let writer = queue.clone();
+        }
+    }
+}
+
+impl Stderr {
+    /// Starts the thread that writes what is queued.
+    ///
+    /// # Errors
+    ///
+    /// If the system cannot start a thread.
+    pub fn start(&self) -> io::Result<()> {
+        let writer = self.0.clone();
         thread::Builder::new()
             .name("stderr".into())
             .spawn(move || writer.write_out())?;
-        Ok(Self(queue))
+        self.0.lock().started = true;
+        Ok(())
     }
 
     /// Sets the rate of each kind of line, and the bytes per second of each handler's output.
@@ -86,10 +96,14 @@ impl Stderr {
         }
     }
 
-    /// Waits until the queue is written, for a second at most.
+    /// Waits until the queue is written, for a second at most. Without the thread it is written here.
     pub fn flush(&self) {
         self.0.tell();
-        let pending = self.0.lock();
+        let mut pending = self.0.lock();
+        if !pending.started {
+            let _ = io::stderr().write_all(&std::mem::take(&mut pending.text));
+            return;
+        }
         let busy = |pending: &mut Pending| pending.writing || !pending.text.is_empty();
         let _ = self
             .0

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use crate::support::{Server, Site, answering, component, handler_that, run};
+use crate::support::{Server, Site, answering, component, exploding, handler_that, run};
 
 /// Starts a server with the folder `handlers` and the files of `public`.
 fn serve(site: &Site, arguments: &str) -> Server {
@@ -161,8 +161,13 @@ fn compilers_get_an_empty_environment() {
     site.write("handlers/a.wasm", &exploding(5_000, 4_000));
     let begin = Instant::now();
     let compiler = loop {
-        if let Some(compiler) = children(server.process_id()).pop() {
-            break compiler;
+        let processes = crate::support::processes_below(server.process_id());
+        // Before exec the new process is a copy of its parent.
+        let found = processes
+            .into_iter()
+            .find(|(_, arguments)| arguments.contains("--seconds"));
+        if let Some((process, _)) = found {
+            break process;
         }
         assert!(
             begin.elapsed() < crate::support::WAIT_LIMIT,
@@ -171,40 +176,12 @@ fn compilers_get_an_empty_environment() {
         );
         thread::sleep(Duration::from_millis(10));
     };
-    // Before exec the new process is a copy of the server.
-    while !arguments(compiler).contains("compile") {
-        assert!(
-            begin.elapsed() < crate::support::WAIT_LIMIT,
-            "{}",
-            server.log()
-        );
-        thread::sleep(Duration::from_millis(10));
-    }
     assert_eq!(environment(compiler), "");
 }
 
 #[cfg(target_os = "linux")]
 fn environment(process: u32) -> String {
     fs::read_to_string(format!("/proc/{process}/environ")).expect("the process runs")
-}
-
-#[cfg(target_os = "linux")]
-fn arguments(process: u32) -> String {
-    fs::read_to_string(format!("/proc/{process}/cmdline")).expect("the process runs")
-}
-
-#[cfg(target_os = "linux")]
-fn children(process: u32) -> Vec<u32> {
-    let parent = format!("PPid:\t{process}\n");
-    let entries = fs::read_dir("/proc").expect("/proc can be listed");
-    let processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    processes
-        .filter(|other| {
-            // Other processes may end meanwhile.
-            fs::read_to_string(format!("/proc/{other}/status"))
-                .is_ok_and(|status| status.contains(&parent))
-        })
-        .collect()
 }
 
 #[test]
@@ -390,21 +367,4 @@ fn damaged(component: &[u8]) -> Vec<u8> {
         *byte = 0xff;
     }
     bytes
-}
-
-/// A small component that takes a compiler much memory and time: every jump passes all variables on. The current time is
-/// part of it, so that no earlier run can have compiled and cached it.
-fn exploding(variables: usize, jumps: usize) -> Vec<u8> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.expect("the clock is set").as_nanos() as u64;
-    let variable_types = "i64 ".repeat(variables);
-    let mut body = format!("(local {variable_types}) (local.set 0 (i64.const {now})) (loop $l ");
-    for jump in 0..jumps {
-        let [a, b, c] = [1, 7, 31].map(|step| (jump * step + step) % variables);
-        body.push_str(&format!(
-            "(local.set {a} (i64.add (local.get {b}) (local.get {c}))) (br_if $l (i32.wrap_i64 (local.get {a})))"
-        ));
-    }
-    body.push(')');
-    handler_that("", &body)
 }

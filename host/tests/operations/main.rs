@@ -16,5 +16,9 @@ mod faults;
 mod folder_faults;
 mod get;
 mod handlers_folder;
+#[cfg(target_os = "linux")]
+mod hardening;
 mod routes;
 mod swap;
+#[cfg(target_os = "linux")]
+mod untrusted_components;

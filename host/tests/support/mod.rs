@@ -12,18 +12,28 @@ mod client;
 mod peer;
 mod program;
 mod server;
+#[cfg(target_os = "linux")]
+mod service_manager;
 mod site;
+#[cfg(target_os = "linux")]
+mod system_call;
 
 pub use browser::Browser;
 pub use cgroup::Cgroup;
 pub use client::{Broken, Client, Response, WAIT_LIMIT};
 pub use peer::Peer;
+#[cfg(target_os = "linux")]
+pub use program::processes_below;
 pub use program::{
-    Ended, answering, belljar, component, component_for, handler_of, handler_of_options,
+    Ended, answering, belljar, component, component_for, exploding, handler_of, handler_of_options,
     handler_that, program, run, run_command,
 };
 pub use server::{Server, ServerOptions, start_unread};
+#[cfg(target_os = "linux")]
+pub use service_manager::deny_executable_memory;
 pub use site::{Site, past};
+#[cfg(target_os = "linux")]
+pub use system_call::system_call;
 
 /// The head of a request with a Host field.
 pub fn head(method: &str, target: &str, fields: &[(&str, &str)]) -> String {

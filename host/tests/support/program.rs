@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The program under test.
 pub fn program() -> &'static Path {
@@ -93,6 +93,54 @@ pub fn handler_that(text: &str, begins_by: &str) -> Vec<u8> {
                (i32.const 0)))
            (core instance $main (instantiate $answering))"#
     ))
+}
+
+/// A small component that takes a compiler much memory and time: every jump passes all variables on. The current time is
+/// part of it, so that no earlier run can have compiled and cached it.
+pub fn exploding(variables: usize, jumps: usize) -> Vec<u8> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.expect("the clock is set").as_nanos() as u64;
+    let variable_types = "i64 ".repeat(variables);
+    let mut body = format!("(local {variable_types}) (local.set 0 (i64.const {now})) (loop $l ");
+    for jump in 0..jumps {
+        let [a, b, c] = [1, 7, 31].map(|step| (jump * step + step) % variables);
+        body.push_str(&format!(
+            "(local.set {a} (i64.add (local.get {b}) (local.get {c}))) (br_if $l (i32.wrap_i64 (local.get {a})))"
+        ));
+    }
+    body.push(')');
+    handler_that("", &body)
+}
+
+/// The processes that a process has started, and those that they have, each with its arguments.
+#[cfg(target_os = "linux")]
+pub fn processes_below(ancestor: u32) -> Vec<(u32, String)> {
+    let read = |process: u32, file: &str| {
+        // Processes may end meanwhile.
+        std::fs::read_to_string(format!("/proc/{process}/{file}")).unwrap_or_default()
+    };
+    let entries = std::fs::read_dir("/proc").expect("/proc can be listed");
+    let all: Vec<(u32, u32)> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|process| {
+            let status = read(process, "status");
+            let parent = status
+                .lines()
+                .find_map(|line| line.strip_prefix("PPid:\t"))?;
+            Some((process, parent.parse().ok()?))
+        })
+        .collect();
+    let mut ancestors = vec![ancestor];
+    let mut found = Vec::new();
+    while let Some(ancestor) = ancestors.pop() {
+        for (process, parent) in &all {
+            if *parent == ancestor {
+                ancestors.push(*process);
+                found.push((*process, read(*process, "cmdline").replace('\0', " ")));
+            }
+        }
+    }
+    found
 }
 
 /// The result of a run of the program.

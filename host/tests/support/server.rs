@@ -332,6 +332,23 @@ impl Server {
         kilobytes.expect("the system says how much memory a process has") * 1024
     }
 
+    /// The processor time that the process itself used so far, without the processes that it started.
+    #[cfg(target_os = "linux")]
+    pub fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process_id()))
+            .expect("the process is there");
+        // The name of the program stands in parentheses, and may have spaces itself (proc_pid_stat(5)).
+        let (_, fields) = stat.rsplit_once(')').expect("a name");
+        let ticks: u64 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(|field| field.parse::<u64>().expect("a number"))
+            .sum();
+        Duration::from_secs(ticks)
+            / u32::try_from(rustix::param::clock_ticks_per_second()).expect("a small number")
+    }
+
     /// Waits for the process to end by itself, and returns its exit code.
     pub fn wait(&mut self) -> Option<i32> {
         match wait(&mut self.child, Duration::from_secs(60)) {

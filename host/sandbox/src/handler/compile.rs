@@ -1,15 +1,12 @@
 //! Compiles an untrusted component in a process of its own, for the engine of another process.
 //!
-//! The two processes share the compile cache: one compiles into it, the other takes the compiled component from it.
+//! The compiler process makes an [`Artefact`], and the other process loads it with
+//! [`Handler::load_artefact`](super::Handler::load_artefact).
 
-use std::path::Path;
-
-use wasmtime::component::Component;
-
+use super::artefact::Artefact;
 use super::engine::Engine;
 use super::load::imports_and_exports;
 use super::load_error::LoadError;
-use crate::runtime::compile_cache::CompileCache;
 use crate::runtime::engine_config::{Allocation, Tasks, config};
 
 /// How an engine needs a component compiled.
@@ -38,13 +35,12 @@ impl CompileTarget {
         })
     }
 
-    /// Compiles a component for the engine of another process, into the folder of that engine's compile cache
-    /// ([`Engine::cache_folder`]). Without a folder the component is compiled only to see whether that succeeds.
+    /// Compiles a component for the engine of another process. It neither loads nor runs the result.
     ///
     /// # Errors
     ///
     /// If the bytes are not a component, or are a damaged one.
-    pub fn compile(self, bytes: &[u8], folder: Option<&Path>) -> Result<(), LoadError> {
+    pub fn compile(self, bytes: &[u8]) -> Result<Artefact, LoadError> {
         let tasks = match imports_and_exports(bytes)?.is_concurrent() {
             true => Tasks::Many,
             false => Tasks::One,
@@ -53,11 +49,11 @@ impl CompileTarget {
             Self::Pool => Allocation::None,
             Self::OnDemand => Allocation::OnDemand,
         };
-        let cache = folder.and_then(|folder| CompileCache::at(folder).ok());
-        let cache = cache.as_ref().map(CompileCache::cache);
-        let engine = wasmtime::Engine::new(&config(allocation, tasks, cache));
+        let engine = wasmtime::Engine::new(&config(allocation, tasks));
         let engine = engine.map_err(LoadError::NoEngine)?;
-        Component::from_binary(&engine, bytes).map_err(LoadError::NotAComponent)?;
-        Ok(())
+        let artefact = engine.precompile_component(bytes);
+        artefact
+            .map(Artefact::compiled)
+            .map_err(LoadError::NotAComponent)
     }
 }

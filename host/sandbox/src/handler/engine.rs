@@ -1,6 +1,5 @@
 //! The engine: what all handlers share.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -20,7 +19,7 @@ use crate::runtime::pool_size::{PROBES, PoolSize};
 use crate::runtime::scheduler::cpu_share::{CpuShare, Lanes};
 use crate::worlds::Exports;
 
-/// Compiles components, and holds what all their instances share: memory, permits, the clock, threads. One for each process.
+/// Loads components, and holds what all their instances share: memory, permits, the clock, threads. One for each process.
 pub struct Engine {
     engines: Engines,
     components: Components,
@@ -121,17 +120,6 @@ impl Engine {
         self.max_instances
     }
 
-    /// The folder of compiled components, if there is one.
-    pub fn cache_folder(&self) -> Option<&Path> {
-        self.engines.cache_folder()
-    }
-
-    /// Removes the compile cache if it is temporary. Call this at the end of the process, when threads may still hold the
-    /// engine, so that it is not dropped.
-    pub fn close(&self) {
-        self.engines.close();
-    }
-
     /// Limits the open files of all handlers together. By default a handler may have half of them.
     pub fn limit_open_files(&self, most: u64) {
         self.account.limit(Resource::OpenFiles, most);
@@ -143,10 +131,6 @@ impl Engine {
             Some(most) => most as u64,
             None => self.account.limit_of(Resource::OpenFiles).div_ceil(2),
         }
-    }
-
-    pub(super) fn cache_hits(&self) -> usize {
-        self.engines.cache_hits()
     }
 
     /// The wasmtime engine for a component, with or without the async ABI of WASI 0.3.

@@ -1,9 +1,10 @@
 //! Inspection: the world of a component, its imports, and whether it would run.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Handler;
+use super::artefact::Compiled;
 use super::engine::Engine;
 use super::load::{imports_and_exports, provides};
 use super::load_error::LoadError;
@@ -18,7 +19,7 @@ pub struct Inspection {
     pub world: Option<World>,
     pub imports: Vec<Import>,
     pub exports: Vec<String>,
-    /// How long the compilation took. None if the component was in the compile cache, or was not compiled.
+    /// How long the compilation took. None if the component was compiled before, or was not compiled.
     pub compiled_in: Option<Duration>,
     /// Whether the component would run with these grants.
     pub outcome: Result<(), LoadError>,
@@ -47,8 +48,14 @@ pub enum Provision {
 }
 
 impl Inspection {
-    /// Loads a component as the server would.
-    pub fn of(engine: Arc<Engine>, bytes: &[u8], grants: Grants, limits: Limits) -> Self {
+    /// Loads a component as the server would. `compile` compiles it, or returns why it cannot be compiled.
+    pub fn of(
+        engine: Arc<Engine>,
+        bytes: &[u8],
+        compile: impl FnOnce(&Engine, &[u8]) -> Result<Compiled, String>,
+        grants: Grants,
+        limits: Limits,
+    ) -> Self {
         let names = imports_and_exports(bytes).unwrap_or_default();
         let world = World::of(&names);
         let imports = names
@@ -59,20 +66,17 @@ impl Inspection {
                 name,
             })
             .collect();
-        let hits_before = engine.cache_hits();
-        let start = Instant::now();
-        let outcome = Handler::load(engine.clone(), bytes, grants, limits).map(drop);
-        let loaded_in = start.elapsed();
-        let was_cached = engine.cache_hits() > hits_before;
-        let was_refused = matches!(
-            outcome,
-            Err(LoadError::CoreModule | LoadError::NotAComponent(_))
-        );
+        let mut compiled_in = None;
+        let outcome = Handler::check(bytes).and_then(|()| {
+            let compiled = compile(&engine, bytes).map_err(LoadError::NotCompiled)?;
+            compiled_in = compiled.took;
+            Handler::load_artefact(engine, bytes, &compiled.artefact, grants, limits).map(drop)
+        });
         Self {
             world,
             imports,
             exports: names.exports,
-            compiled_in: (!was_cached && !was_refused).then_some(loaded_in),
+            compiled_in,
             outcome,
         }
     }

@@ -1,9 +1,10 @@
-//! Loading a component: what it imports and exports, compiling it, and linking it with its grants.
+//! Loading a component: what it imports and exports, its artefact, and linking it with its grants.
 
 use std::sync::Arc;
 
 use wasmtime::component::{Component, Linker};
 
+use super::artefact::Artefact;
 use super::engine::Engine;
 use super::load_error::LoadError;
 use crate::account::ledger::Exceeded;
@@ -21,19 +22,42 @@ pub(super) struct Loaded {
     pub compiled: Arc<CompiledComponent>,
 }
 
-/// Compiles a component, or takes it from the compile cache, and links it with its grants.
-pub(super) fn load(engine: &Engine, bytes: &[u8], grants: &Grants) -> Result<Loaded, LoadError> {
+/// Loads the artefact of the component `bytes`, and links it with its grants.
+pub(super) fn load(
+    engine: &Engine,
+    bytes: &[u8],
+    artefact: &Artefact,
+    grants: &Grants,
+) -> Result<Loaded, LoadError> {
+    let component =
+        |engine: &wasmtime::Engine| artefact.load(engine).map_err(LoadError::of_artefact);
+    link_component(engine, bytes, component, grants)
+}
+
+/// Compiles a component in this process, and links it with its grants.
+pub(super) fn compile(engine: &Engine, bytes: &[u8], grants: &Grants) -> Result<Loaded, LoadError> {
+    let component = |engine: &wasmtime::Engine| {
+        Component::from_binary(engine, bytes).map_err(LoadError::NotAComponent)
+    };
+    link_component(engine, bytes, component, grants)
+}
+
+fn link_component(
+    engine: &Engine,
+    bytes: &[u8],
+    component: impl FnOnce(&wasmtime::Engine) -> Result<Component, LoadError>,
+    grants: &Grants,
+) -> Result<Loaded, LoadError> {
     let names = imports_and_exports(bytes)?;
     let wasmtime = engine.wasmtime(names.is_concurrent());
     let wasmtime = wasmtime.map_err(LoadError::NoEngine)?.clone();
-    let compile = || {
-        let component =
-            Component::from_binary(&wasmtime, bytes).map_err(LoadError::NotAComponent)?;
+    let load = || {
+        let component = component(&wasmtime)?;
         copy_on_write_image::create(&component).map_err(LoadError::NoImage)?;
         Ok(component)
     };
     let no_memory = |exceeded: Exceeded| LoadError::NoMemory(exceeded.limit);
-    let compiled = engine.components().get(bytes, compile, no_memory)?;
+    let compiled = engine.components().get(bytes, load, no_memory)?;
     let world = check(&names)?;
     let linker = link(&wasmtime, &names, grants).map_err(LoadError::Mismatch)?;
     let linked = world
@@ -55,8 +79,9 @@ pub(super) fn imports_and_exports(bytes: &[u8]) -> Result<ImportsAndExports, Loa
     // Component Model, binary format: the preamble has a magic number, a version and a layer.
     match bytes.first_chunk() {
         Some([b'\0', b'a', b's', b'm', _, _, 0, 0]) => Err(LoadError::CoreModule),
-        Some([b'\0', b'a', b's', b'm', ..]) => ImportsAndExports::of(bytes)
-            .map_err(|error| LoadError::NotAComponent(wasmtime::Error::new(error))),
+        Some([b'\0', b'a', b's', b'm', ..]) => {
+            ImportsAndExports::of(bytes).map_err(LoadError::NotAComponent)
+        }
         // The text format is not accepted: a handler is a built component.
         _ => Err(LoadError::NotAComponent(wasmtime::format_err!(
             "its first bytes are not those of WebAssembly"

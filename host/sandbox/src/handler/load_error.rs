@@ -1,6 +1,10 @@
 //! Why a component cannot be loaded as a handler.
 
 use std::fmt;
+use std::io;
+
+use crate::runtime::engine_config::{CORE_INSTANCES, TABLE_ELEMENTS};
+use crate::runtime::pool_size::{MEMORIES, TABLES};
 
 /// Why a component cannot be loaded as a handler.
 #[derive(Debug)]
@@ -9,6 +13,12 @@ pub enum LoadError {
     CoreModule,
     /// The bytes are not a WebAssembly component, or are a damaged one.
     NotAComponent(wasmtime::Error),
+    /// The component was not compiled. The text says why.
+    NotCompiled(String),
+    /// The system does not let this process make memory executable, so nothing that was compiled can run.
+    NotExecutable(wasmtime::Error),
+    /// The compiled component does not fit the engine, such as with more memories than the pool has for an instance.
+    DoesNotFit(wasmtime::Error),
     /// The engine for components of WASI 0.3 does not start.
     NoEngine(wasmtime::Error),
     /// The component exports no world that belljar can call. Lists its exports.
@@ -21,6 +31,34 @@ pub enum LoadError {
     NoImage(wasmtime::Error),
     /// The compiled component does not fit into the memory for compiled components, of this many bytes.
     NoMemory(u64),
+}
+
+impl LoadError {
+    /// Why an artefact does not load.
+    pub(super) fn of_artefact(error: wasmtime::Error) -> Self {
+        let cause = error.root_cause();
+        let is_denied = match cause.downcast_ref::<io::Error>() {
+            Some(cause) => cause.kind() == io::ErrorKind::PermissionDenied,
+            None => is_denied(cause),
+        };
+        match is_denied {
+            true => Self::NotExecutable(error),
+            false => Self::DoesNotFit(error),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_denied(cause: &(dyn std::error::Error + 'static)) -> bool {
+    use rustix::io::Errno;
+    cause
+        .downcast_ref::<Errno>()
+        .is_some_and(|cause| [Errno::ACCESS, Errno::PERM].contains(cause))
+}
+
+#[cfg(not(unix))]
+fn is_denied(_: &(dyn std::error::Error + 'static)) -> bool {
+    false
 }
 
 impl fmt::Display for LoadError {
@@ -39,6 +77,19 @@ impl fmt::Display for LoadError {
                     "it is not a WebAssembly component ({reason}); build one with `cargo build --target wasm32-wasip2`"
                 )
             }
+            LoadError::NotCompiled(reason) => f.write_str(reason),
+            LoadError::NotExecutable(error) => write!(
+                f,
+                "the system does not let belljar run compiled code ({}): it denies executable memory; remove \
+                 `MemoryDenyWriteExecute=yes` from the service, or allow `execmem` in SELinux",
+                error.root_cause()
+            ),
+            LoadError::DoesNotFit(error) => write!(
+                f,
+                "it does not fit this server ({}); a component has at most {MEMORIES} memories, {TABLES} tables of \
+                 {TABLE_ELEMENTS} elements and {CORE_INSTANCES} core instances",
+                format!("{error:#}").replace('\n', " ")
+            ),
             LoadError::NoEngine(error) => write!(
                 f,
                 "the engine for components of WASI 0.3 does not start ({error:#}); lower --max-instances, or raise \

@@ -1,11 +1,12 @@
 //! Handlers: a component with its grants and limits, ready to answer requests.
 //!
-//! - [`load`] checks, compiles and links a component; [`compile`] compiles one in another process; [`inspect`] reports
-//!   whether one would run.
+//! - [`compile`] compiles a component to an [`artefact`], in another process; [`load`] checks and links it; [`inspect`]
+//!   reports whether one would run.
 //! - [`call`] answers a request in an instance of its own, [`shared_call`] in an instance shared with others.
 //! - [`instances`] makes instances and runs requests in them; [`lease`] holds one until the response has been sent.
 //! - [`engine`] has what all handlers share.
 
+pub(crate) mod artefact;
 pub(crate) mod call;
 pub(crate) mod compile;
 pub(crate) mod engine;
@@ -29,6 +30,7 @@ use crate::runtime::shared_instance::{SharedInstances, Sharing};
 use crate::wasi::grants::Grants;
 use crate::wasi::stdio::captured_output::CapturedOutput;
 use crate::worlds::{Job, World};
+use artefact::Artefact;
 use belljar_http::Request;
 use call::Call;
 use engine::Engine;
@@ -66,7 +68,8 @@ impl Handler {
         load::check(&load::imports_and_exports(bytes)?).map(drop)
     }
 
-    /// Compiles a component, or takes it from the compile cache, and links it with its grants.
+    /// Compiles a component in this process, without limits, and links it with its grants. This is for trusted components:
+    /// a hostile one can make the compiler take all memory and processors of a machine.
     ///
     /// # Errors
     ///
@@ -77,8 +80,35 @@ impl Handler {
         grants: Grants,
         limits: Limits,
     ) -> Result<HandlerBuilder<'a>, LoadError> {
-        Ok(HandlerBuilder {
-            loaded: load::load(&engine, bytes, &grants)?,
+        let loaded = load::compile(&engine, bytes, &grants)?;
+        Ok(Self::builder(engine, loaded, grants, limits))
+    }
+
+    /// Loads the artefact of a component, which another process compiled, and links it with its grants. `component` has the
+    /// bytes that were compiled.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load), and if the artefact was compiled for another engine.
+    pub fn load_artefact<'a>(
+        engine: Arc<Engine>,
+        component: &[u8],
+        artefact: &Artefact,
+        grants: Grants,
+        limits: Limits,
+    ) -> Result<HandlerBuilder<'a>, LoadError> {
+        let loaded = load::load(&engine, component, artefact, &grants)?;
+        Ok(Self::builder(engine, loaded, grants, limits))
+    }
+
+    fn builder<'a>(
+        engine: Arc<Engine>,
+        loaded: Loaded,
+        grants: Grants,
+        limits: Limits,
+    ) -> HandlerBuilder<'a> {
+        HandlerBuilder {
+            loaded,
             engine,
             grants,
             limits,
@@ -88,7 +118,7 @@ impl Handler {
             },
             developing: false,
             predecessor: None,
-        })
+        }
     }
 
     /// Whether the handler captures the output of its guests ([`HandlerBuilder::developing`]).

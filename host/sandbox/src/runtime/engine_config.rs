@@ -1,9 +1,7 @@
 //! The configuration of wasmtime: how components are compiled, and where their instances live.
 
 use super::pool_size::{MEMORIES, PoolSize, TABLE_RESIDENT, TABLES};
-use wasmtime::{
-    Cache, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
-};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 /// How many tasks an instance of an engine may have at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +23,7 @@ pub(crate) enum Allocation {
 }
 
 /// The wasmtime settings of an engine.
-pub(crate) fn config(allocation: Allocation, tasks: Tasks, cache: Option<&Cache>) -> Config {
+pub(crate) fn config(allocation: Allocation, tasks: Tasks) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -33,8 +31,7 @@ pub(crate) fn config(allocation: Allocation, tasks: Tasks, cache: Option<&Cache>
         .cranelift_opt_level(OptLevel::Speed)
         // Each guest has a small stack of its own, as a further wall.
         .max_wasm_stack(STACK / 2)
-        .async_stack_size(STACK)
-        .cache(cache.cloned());
+        .async_stack_size(STACK);
     match tasks {
         Tasks::One => config.concurrency_support(false),
         Tasks::Many => config.wasm_component_model_async(true),
@@ -85,5 +82,5 @@ const STACK: usize = 1 << 20;
 const DECOMMIT_BATCH: usize = 1;
 
 /// The most core instances of a component. A Python component has about 40.
-const CORE_INSTANCES: u32 = 100;
-const TABLE_ELEMENTS: usize = 100_000;
+pub(crate) const CORE_INSTANCES: u32 = 100;
+pub(crate) const TABLE_ELEMENTS: usize = 100_000;

@@ -1,15 +1,11 @@
 //! The two wasmtime engines: one for synchronous components, one for the async ABI of WASI 0.3.
 
-use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use wasmtime::Cache;
-
-use super::compile_cache::CompileCache;
 use super::engine_config::{Allocation, Tasks, config};
 use super::pool_size::{PoolSize, STACKS};
 
-/// The wasmtime engines, and the compile cache that they share.
+/// The wasmtime engines.
 pub(crate) struct Engines {
     /// Without the bookkeeping for concurrent tasks, for components that need none: 10 % more requests.
     synchronous: wasmtime::Engine,
@@ -17,8 +13,6 @@ pub(crate) struct Engines {
     concurrent: OnceLock<wasmtime::Engine>,
     /// Held while the concurrent engine starts, because handlers are loaded on several threads.
     starting: Mutex<()>,
-    /// None if there is no folder for it.
-    cache: Option<CompileCache>,
     max_instances: u32,
     resident: u64,
 }
@@ -31,13 +25,10 @@ impl Engines {
     ///
     /// If the system lacks the memory or address space that even on-demand allocation needs.
     pub fn start(max_instances: u32, resident: u64) -> wasmtime::Result<Self> {
-        let cache = CompileCache::open();
-        let wasmtime_cache = cache.as_ref().map(CompileCache::cache);
         Ok(Self {
-            synchronous: start(max_instances, resident, Tasks::One, wasmtime_cache)?,
+            synchronous: start(max_instances, resident, Tasks::One)?,
             concurrent: OnceLock::new(),
             starting: Mutex::new(()),
-            cache,
             max_instances,
             resident,
         })
@@ -64,46 +55,24 @@ impl Engines {
         if let Some(engine) = self.concurrent.get() {
             return Ok(engine);
         }
-        let cache = self.cache.as_ref().map(CompileCache::cache);
-        let engine = start(self.max_instances, self.resident, Tasks::Many, cache)?;
+        let engine = start(self.max_instances, self.resident, Tasks::Many)?;
         let engine = self.concurrent.get_or_init(|| engine);
         started(engine);
         Ok(engine)
     }
-
-    /// The number of components that were found in the compile cache so far.
-    pub fn cache_hits(&self) -> usize {
-        let cache = self.cache.as_ref();
-        cache.map_or(0, |cache| cache.cache().cache_hits())
-    }
-
-    /// The folder of the compile cache.
-    pub fn cache_folder(&self) -> Option<&Path> {
-        self.cache.as_ref().map(CompileCache::path)
-    }
-
-    /// Removes the compile cache if it is temporary.
-    pub fn close(&self) {
-        self.cache.iter().for_each(CompileCache::close);
-    }
 }
 
-fn start(
-    max_instances: u32,
-    resident: u64,
-    tasks: Tasks,
-    cache: Option<&Cache>,
-) -> wasmtime::Result<wasmtime::Engine> {
+fn start(max_instances: u32, resident: u64, tasks: Tasks) -> wasmtime::Result<wasmtime::Engine> {
     let stacks = match tasks {
         Tasks::One => 1,
         Tasks::Many => STACKS,
     };
     let size = PoolSize::fit(max_instances, stacks, resident);
-    wasmtime::Engine::new(&config(Allocation::Pool(size), tasks, cache)).or_else(|error| {
+    wasmtime::Engine::new(&config(Allocation::Pool(size), tasks)).or_else(|error| {
         tracing::warn!(
             "instances are allocated on demand, which is slower: the address space has no room for a pool of \
              {max_instances} instances ({error:#}); lower --max-instances, or raise `ulimit -v`"
         );
-        wasmtime::Engine::new(&config(Allocation::OnDemand, tasks, cache))
+        wasmtime::Engine::new(&config(Allocation::OnDemand, tasks))
     })
 }

@@ -72,9 +72,9 @@ impl Report {
         let _ = writeln!(text, "  size      {}", ByteSize::b(self.size));
         let _ = match self.compile_ms {
             Some(time) => writeln!(text, "  compiled  in {time:.1} ms"),
-            // The file has no component in it.
-            None if self.exports.is_empty() && self.imports.is_empty() => Ok(()),
-            None => writeln!(text, "  compiled  before"),
+            None if self.runs => writeln!(text, "  compiled  before"),
+            // The component was refused before it was compiled.
+            None => Ok(()),
         };
         for (status, title) in [
             (Status::Provided, "Provided"),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use belljar::compile::Compiler;
 use belljar::config::{Action, Component, Config, GrantConfig, HandlerConfig, MAX_FILE, Problem};
 use belljar::deploy::{FoundHandlers, read_component};
 use belljar::regular_file;
@@ -37,7 +38,7 @@ impl ConfigReport {
     /// # Errors
     ///
     /// The file cannot be read. Errors in it are part of the report.
-    pub fn of(file: &Path) -> anyhow::Result<Self> {
+    pub fn of(file: &Path, compiler: Compiler) -> anyhow::Result<Self> {
         let shown = file.display().to_string();
         let bytes = regular_file::read(file, MAX_FILE)
             .with_context(|| format!("{shown} cannot be read"))?;
@@ -51,7 +52,7 @@ impl ConfigReport {
         match Config::parse_bytes(bytes, file) {
             Ok(config) => {
                 let found = FoundHandlers::of(&config);
-                report.handlers = Self::handlers(&config, &found)?;
+                report.handlers = Self::handlers(&config, &found, &compiler)?;
                 report.unreadable = found.unreadable.into_values().collect();
             }
             Err(problems) => report.problems = problems.iter().cloned().collect(),
@@ -63,7 +64,11 @@ impl ConfigReport {
     }
 
     /// Loads each handler like the server.
-    fn handlers(config: &Config, found: &FoundHandlers) -> anyhow::Result<Vec<ReportedHandler>> {
+    fn handlers(
+        config: &Config,
+        found: &FoundHandlers,
+        compiler: &Compiler,
+    ) -> anyhow::Result<Vec<ReportedHandler>> {
         let engine = Arc::new(Engine::new(config.server.limits.max_instances, 1)?);
         let mut seen = Vec::new();
         let mut reported = Vec::new();
@@ -72,13 +77,18 @@ impl ConfigReport {
                 && !seen.iter().any(|known| Arc::ptr_eq(known, handler))
             {
                 seen.push(handler.clone());
-                reported.push(ReportedHandler::of(handler, &route.place, &engine));
+                reported.push(ReportedHandler::of(
+                    handler,
+                    &route.place,
+                    &engine,
+                    compiler,
+                ));
             }
         }
         for found in &found.handlers {
             let place = found.file.display().to_string();
             reported.push(match &found.config {
-                Ok(handler) => ReportedHandler::of(handler, &place, &engine),
+                Ok(handler) => ReportedHandler::of(handler, &place, &engine, compiler),
                 Err(wrong) => ReportedHandler {
                     name: found.name.clone(),
                     component: Some(place.clone()),
@@ -115,12 +125,12 @@ impl ConfigReport {
 }
 
 impl ReportedHandler {
-    fn of(handler: &HandlerConfig, place: &str, engine: &Arc<Engine>) -> Self {
+    fn of(handler: &HandlerConfig, place: &str, engine: &Arc<Engine>, compiler: &Compiler) -> Self {
         let component = match &handler.component {
             Component::File(file) => Some(file.display().to_string()),
             Component::Files => None,
         };
-        let (contract, error) = match inspection(handler, engine) {
+        let (contract, error) = match inspection(handler, engine, compiler) {
             Ok(Some(inspection)) => (
                 inspection.world.map(|contract| contract.to_string()),
                 inspection.outcome.err().map(|error| error.to_string()),
@@ -139,16 +149,22 @@ impl ReportedHandler {
 }
 
 /// None: the embedded component, which needs no inspection.
-fn inspection(handler: &HandlerConfig, engine: &Arc<Engine>) -> anyhow::Result<Option<Inspection>> {
+fn inspection(
+    handler: &HandlerConfig,
+    engine: &Arc<Engine>,
+    compiler: &Compiler,
+) -> anyhow::Result<Option<Inspection>> {
     let grants = grants(handler)?;
     let Component::File(file) = &handler.component else {
         return Ok(None);
     };
     let component = read_component(file).map_err(anyhow::Error::msg)?;
     let limits = handler.limits.clone();
+    let compile = |engine: &Engine, bytes: &[u8]| compiler.compile(engine, &handler.name, bytes);
     Ok(Some(Inspection::of(
         engine.clone(),
         &component,
+        compile,
         grants,
         limits,
     )))

@@ -1,7 +1,6 @@
-//! The process of `serve`: its log, its limit of open files, and the file of its program.
+//! The process of `serve`: its log and its limit of open files.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -49,15 +48,6 @@ pub fn log_fewer_instances(wanted: u32, most: u32) {
             "at most {most} instances at once, not {wanted}: the memory of the server has no room for more; give it more \
              memory, or set --max-instances {most}"
         );
-    }
-}
-
-/// The path of this program's file. On Linux the path leads to the same file even if an update replaces the program.
-pub fn program() -> anyhow::Result<PathBuf> {
-    let itself = Path::new("/proc/self/exe");
-    match cfg!(target_os = "linux") && itself.exists() {
-        true => Ok(itself.to_owned()),
-        false => std::env::current_exe().context("the file of this program cannot be found"),
     }
 }
 

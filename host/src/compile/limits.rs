@@ -13,5 +13,10 @@ settings! {
         // Compilation gives way to requests, so the clock may show more than the processor's time.
         /// Processor time to compile a component, on each processor. The wall-clock limit is four times as long.
         pub timeout: Duration = Duration::from_secs(60), Kind::TIME, beyond "the component is refused";
+        // A component with a Python interpreter has about 40 MiB of machine code.
+        /// Maximum size of a compiled component.
+        pub output: u64 = 256 << 20, Kind::SIZE, beyond "the component is refused";
+        /// Maximum size of the cache of compiled components.
+        pub cache: u64 = 1 << 30, Kind::SIZE, beyond "those that were not used for longest are removed";
     }
 }

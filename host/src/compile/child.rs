@@ -1,0 +1,99 @@
+//! The compiler process: reads a component, compiles it within its limits, and hands over the artefact.
+
+use std::io::{Read, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use belljar_sandbox::CompileTarget;
+
+use crate::hardening::harden_compiler;
+
+/// What `belljar compile` does. The component comes on standard input, and its artefact goes to standard output.
+pub struct Child {
+    /// Maximum memory in bytes.
+    pub memory: u64,
+    /// Processor time in seconds, for each processor.
+    pub seconds: u64,
+    pub target: CompileTarget,
+    /// Whether the process gives up all that it does not need.
+    pub hardened: bool,
+}
+
+impl Child {
+    /// # Errors
+    ///
+    /// Fails if the limits cannot be set, or if a pipe breaks. A component that is refused is an exit status.
+    pub fn run(&self) -> anyhow::Result<ExitCode> {
+        // The limits come first: the component is not trusted.
+        self.restrict()
+            .context("the limits of this process cannot be set")?;
+        if self.hardened {
+            harden_compiler().context(
+                "the compiler cannot give up its rights; --no-hardening compiler does without that",
+            )?;
+        }
+        let mut component = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut component)
+            .context("the component cannot be read")?;
+        match self.target.compile(&component) {
+            Ok(artefact) => {
+                let mut output = std::io::stdout().lock();
+                output
+                    .write_all(artefact.bytes())
+                    .and_then(|()| output.flush())
+                    .context("the artefact cannot be written")?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(reason) => {
+                eprintln!("{reason}");
+                Ok(ExitCode::from(REFUSED))
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn restrict(&self) -> std::io::Result<()> {
+        use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
+        let limit = |resource, most: u64| {
+            // An existing limit may be lower, and is not raised.
+            let there = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+            let limit = Rlimit {
+                current: Some(most.min(there)),
+                maximum: Some(most.saturating_add(1).min(there)),
+            };
+            setrlimit(resource, limit)
+        };
+        // Linux can count the memory that is used; elsewhere only the mapped memory is counted.
+        #[cfg(target_os = "linux")]
+        limit(Resource::Data, self.memory)?;
+        #[cfg(not(target_os = "linux"))]
+        limit(Resource::As, self.memory)?;
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        limit(
+            Resource::Cpu,
+            self.seconds.saturating_mul(processors as u64),
+        )?;
+        limit(Resource::Core, 0)?;
+        // The server's own threads come first. Without permission the compilation runs at normal priority.
+        let _ = nice(NICE);
+        // Only the server uses the compiled component, so the process ends with the server.
+        #[cfg(target_os = "linux")]
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn restrict(&self) -> std::io::Result<()> {
+        // The server that started this process limits its wall-clock time.
+        let _ = (self.memory, self.seconds);
+        Ok(())
+    }
+}
+
+/// The exit status of a compiler that rejects the component. The last line on standard error says why.
+pub const REFUSED: u8 = 1;
+
+/// The amount by which the priority of this process is below the server's.
+#[cfg(unix)]
+const NICE: i32 = 5;

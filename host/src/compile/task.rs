@@ -1,0 +1,86 @@
+//! What a compiler process is to do: its limits and its target, as arguments of a command and as a message.
+
+use std::ffi::OsString;
+
+use belljar_sandbox::CompileTarget;
+
+use super::limits::CompileLimits;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Task {
+    /// Maximum memory in bytes.
+    pub memory: u64,
+    /// Processor time in seconds, for each processor.
+    pub seconds: u64,
+    pub target: CompileTarget,
+}
+
+impl Task {
+    pub fn new(limits: &CompileLimits, target: CompileTarget) -> Self {
+        Self {
+            memory: limits.memory,
+            seconds: limits.timeout.as_secs().max(1),
+            target,
+        }
+    }
+
+    /// The arguments of `belljar`.
+    pub fn arguments(self) -> Vec<OsString> {
+        let mut arguments = vec![
+            "compile".into(),
+            "--memory".into(),
+            self.memory.to_string().into(),
+            "--seconds".into(),
+            self.seconds.to_string().into(),
+        ];
+        if self.target == CompileTarget::OnDemand {
+            arguments.push("--anywhere".into());
+        }
+        arguments
+    }
+
+    pub fn to_message(self) -> [u8; MESSAGE] {
+        let mut message = [0; MESSAGE];
+        let target = u64::from(self.target == CompileTarget::OnDemand);
+        let numbers = [self.memory, self.seconds, target];
+        for (field, number) in message.chunks_exact_mut(8).zip(numbers) {
+            field.copy_from_slice(&number.to_ne_bytes());
+        }
+        message
+    }
+
+    pub fn of_message(message: [u8; MESSAGE]) -> Self {
+        let mut fields = message
+            .chunks_exact(8)
+            .filter_map(|field| Some(u64::from_ne_bytes(field.try_into().ok()?)));
+        let mut next = || fields.next().unwrap_or_default();
+        Self {
+            memory: next(),
+            seconds: next(),
+            target: match next() {
+                0 => CompileTarget::Pool,
+                _ => CompileTarget::OnDemand,
+            },
+        }
+    }
+}
+
+/// Bytes of a message: three numbers of 64 bits.
+pub(super) const MESSAGE: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_keeps_the_task() {
+        for target in [CompileTarget::Pool, CompileTarget::OnDemand] {
+            let task = Task {
+                memory: 2 << 30,
+                seconds: 60,
+                target,
+            };
+            assert_eq!(Task::of_message(task.to_message()), task);
+        }
+    }
+}
