@@ -64,6 +64,24 @@ fn tasks_after_the_response_end_too() {
 }
 
 #[test]
+fn handles_are_bounded() {
+    let server = started("--max-handles 100 --cpu 10m --timeout 10m --memory 16MiB");
+    let attacks = [
+        "/tasks/calls",
+        "/handles/streams",
+        "/handles/unread-writes",
+        "/handles/futures",
+        "/handles/fields",
+        "/handles/fields-of-much-text",
+        "/handles/requests",
+        "/handles/responses",
+        "/handles/sockets",
+    ]
+    .map(|target| fails(target, 500, "handle"));
+    withstands(&server, &attacks);
+}
+
+#[test]
 fn responses_that_do_not_end_are_cut() {
     let server = started("--timeout 500ms --stream-timeout 300ms");
     withstands(

@@ -117,6 +117,35 @@ fn waiting_for_the_disk_ends_with_the_time_of_a_request() {
     withstands(&server, &[fails("/files/endless-sync", 504, "(timeout)")]);
 }
 
+/// Of a folder with tens of thousands of entries. A million would take CI minutes to make.
+#[test]
+fn a_listing_of_a_huge_folder_takes_little_memory() {
+    const ENTRIES: usize = 20_000;
+    let site = folder_of(ENTRIES);
+    for (guest, targets) in [
+        ("test_attacker", ["/files/list?n=1", "/files/list?n=50"]),
+        ("test_attacker_async", ["/files/list", "/files/kept-lists"]),
+    ] {
+        let server = writing(&site, guest, "--memory 32MiB --cpu 10m --timeout 10m");
+        let before = Footprint::of(&server);
+        for target in targets {
+            let mut clients: Vec<Client> = (0..3).map(|_| server.connect()).collect();
+            for client in &mut clients {
+                client.send(head("GET", target, &[]));
+            }
+            server.assert_alive(target);
+            for client in &mut clients {
+                let answer = client.response();
+                let whole = answer.text().contains("20000 entries");
+                assert!(whole || answer.status == 500, "{target}: {}", answer.text());
+            }
+            drop(clients);
+            before.assert_regained(&server, target);
+        }
+        before.assert_never_exceeded(&server, 256 << 20, guest);
+    }
+}
+
 #[test]
 fn open_files_and_streams_are_bounded() {
     let site = Site::new(&[("file.txt", "content")]);
