@@ -75,7 +75,6 @@ fn handles_are_bounded() {
         "/handles/fields-of-much-text",
         "/handles/requests",
         "/handles/responses",
-        "/handles/sockets",
     ]
     .map(|target| fails(target, 500, "handle"));
     withstands(&server, &attacks);

@@ -22,7 +22,7 @@ pub fn run(attack: &str) -> Response {
         "ready-timers" => endless(|| subscribe_duration(0).block()),
         "poll" => {
             let ready = subscribe_duration(0);
-            let list = vec![&ready; 10_000];
+            let list = vec![&ready; 100];
             endless(|| poll(&list))
         }
         "poll-of-millions" => {
