@@ -45,6 +45,8 @@ pub(super) enum LoadOutcome {
     /// The file may still be in the middle of a copy. The text is the problem to report if it stays like this.
     Incomplete(String),
     Refused(String),
+    /// Something other than the handler's files is the reason, and may end by itself.
+    Unavailable(String),
 }
 
 impl Loader {
@@ -80,6 +82,7 @@ impl Loader {
         let bytes = source.read().map_err(|error| match error {
             SourceError::Incomplete(reason) => LoadOutcome::Incomplete(reason),
             SourceError::Invalid(reason) => LoadOutcome::Refused(reason),
+            SourceError::Unreadable(reason) => LoadOutcome::Unavailable(reason),
         })?;
         let config = source.config().map_err(LoadOutcome::Refused)?;
         let content = self.hasher.hash(&bytes);
@@ -131,7 +134,7 @@ impl Loader {
         let grants = config
             .grants
             .open(&config.name, &self.databases)
-            .map_err(|error| LoadOutcome::Refused(format!("{error:#}")))?;
+            .map_err(|error| LoadOutcome::Unavailable(format!("{error:#}")))?;
         let (engine, limits) = (self.engine.clone(), config.limits.clone());
         let handler = Handler::load_artefact(engine, bytes, artefact, grants, limits)
             .map_err(|error| LoadOutcome::Refused(error.to_string()))?

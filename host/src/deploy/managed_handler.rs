@@ -23,6 +23,8 @@ pub(super) struct ManagedHandler {
     attempted: Option<HandlerSource>,
     /// When a load first found the file incomplete.
     incomplete_since: Option<Instant>,
+    /// When to load the same source again, because something else was the reason that it could not be loaded.
+    retry: Option<Instant>,
     pub live: Option<Arc<HandlerVersion>>,
     /// Why the newest source is not live.
     pub refused: Option<Arc<str>>,
@@ -53,6 +55,7 @@ impl ManagedHandler {
             loading: None,
             attempted: None,
             incomplete_since: None,
+            retry: None,
             live: None,
             refused: None,
             missing: false,
@@ -103,7 +106,8 @@ impl ManagedHandler {
         self.settled
             && !self.held
             && self.loading.is_none()
-            && self.attempted.as_ref() != Some(&self.source)
+            && (self.attempted.as_ref() != Some(&self.source)
+                || self.retry.is_some_and(|retry| retry <= Instant::now()))
     }
 
     pub fn is_loading(&self) -> bool {
@@ -112,6 +116,7 @@ impl ManagedHandler {
 
     pub fn load_started(&mut self, number: u64) {
         self.loading = Some((number, self.source.clone()));
+        self.retry = None;
     }
 
     /// Takes the outcome of the load with this number. With `wait` an incomplete file is not refused at once.
@@ -156,6 +161,13 @@ impl ManagedHandler {
                 self.refuse(reason)
             }
             LoadOutcome::Refused(reason) => self.refuse(reason),
+            LoadOutcome::Unavailable(reason) => {
+                self.retry = Instant::now().checked_add(RETRY_AFTER);
+                match self.refused.as_deref() == Some(&*reason) {
+                    true => Change::None,
+                    false => self.refuse(reason),
+                }
+            }
         };
         self.attempted = Some(source);
         Ok(change)
@@ -167,6 +179,9 @@ impl ManagedHandler {
         Change::Refused(reason)
     }
 }
+
+/// How long to wait before the same source is loaded again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// How long a file may stay incomplete before it is refused.
 const INCOMPLETE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -40,6 +40,8 @@ pub(super) enum SourceError {
     /// The file may still be in the middle of a copy. The text is the problem to report if it stays like this.
     Incomplete(String),
     Invalid(String),
+    /// The system cannot read the file now, such as for want of file descriptors.
+    Unreadable(String),
 }
 
 impl HandlerSource {
@@ -135,7 +137,9 @@ impl HandlerSource {
 /// What the log of the server would say.
 pub fn read_component(path: &Path) -> Result<Vec<u8>, String> {
     read(path, Fingerprint::of(path).as_ref()).map_err(|error| match error {
-        SourceError::Incomplete(problem) | SourceError::Invalid(problem) => problem,
+        SourceError::Incomplete(problem)
+        | SourceError::Invalid(problem)
+        | SourceError::Unreadable(problem) => problem,
     })
 }
 
@@ -152,7 +156,14 @@ fn read(path: &Path, fingerprint: Option<&Fingerprint>) -> Result<Vec<u8>, Sourc
     }
     let bytes = fingerprint
         .read(path)
-        .map_err(|error| SourceError::Invalid(format!("cannot read the file: {error}")))?
+        .map_err(|error| {
+            let problem = format!("cannot read the file: {error}");
+            // The other errors are about what the file is.
+            match error.raw_os_error() {
+                Some(_) => SourceError::Unreadable(problem),
+                None => SourceError::Invalid(problem),
+            }
+        })?
         .ok_or_else(|| {
             SourceError::Incomplete("the file changed while it was being read".into())
         })?;

@@ -93,6 +93,27 @@ fn a_store_works_again_once_there_is_room() {
     assert_eq!(kv(&server, &format!("exists?key=k{}", stored - 1)), "true");
 }
 
+/// What keeps a handler from being loaded may end, without a change of its files.
+#[test]
+fn a_handler_goes_live_once_its_store_is_free() {
+    let site = Site::new(&[]);
+    let file = site.at("store");
+    let other = with_store(Server::options(), &file);
+    site.write("handlers/a.wasm", &answering("1"));
+    let server = Server::options()
+        .arg("--handlers")
+        .arg(site.at("handlers"))
+        .arg("--store")
+        .arg(&file)
+        .start();
+    server.wait_for_log("the refusal", |line| {
+        line.contains("in use by another process")
+    });
+    assert_eq!(server.get("/a").status, 503);
+    drop(other);
+    server.wait_for_text("/a", "1");
+}
+
 #[test]
 fn a_kill_in_the_middle_of_writes_loses_no_confirmed_value() {
     let site = Site::new(&[]);
