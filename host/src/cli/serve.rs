@@ -75,7 +75,6 @@ impl Serve {
         stderr
             .start()
             .map_err(|error| process::no_threads("1 thread", &error))?;
-        tracing::info!("hardening {report}");
         let server = config.server.clone();
         let threads = match server.limits.threads {
             Some(threads) => threads,
@@ -117,6 +116,8 @@ impl Serve {
         )?;
         memory.log(server.limits.total_memory);
         process::log_fewer_instances(server.limits.max_instances, engine.max_instances());
+        // Not before: a start that fails says why, and nothing else.
+        tracing::info!("hardening {report}");
         let max_connections =
             memory.max_connections(server.limits.max_connections, server.http.max_head);
         let max_connections = process::max_connections(max_connections, open_files);
