@@ -45,9 +45,12 @@ impl FileWork {
     {
         let (turns, account) = (self.turns.clone(), account.clone());
         async move {
-            let turn = turns.acquire_owned().await?;
+            // Held until both the operation and the guest's wait for it are over: the thread is then ready for the next
+            // operation, which needs no further thread.
+            let turn = Arc::new(turns.acquire_owned().await?);
+            let working = turn.clone();
             let metered = move || {
-                let _turn = turn;
+                let _turn = working;
                 let before = cpu_time();
                 let result = operation();
                 let used = cpu_time().zip(before).map(|(now, before)| now - before);
@@ -60,6 +63,7 @@ impl FileWork {
                 Some(threads) => threads.spawn_blocking(metered).await?,
                 None => metered(),
             };
+            drop(turn);
             add_time_elsewhere(used);
             Ok(result)
         }
