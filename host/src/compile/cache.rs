@@ -180,11 +180,14 @@ fn write(path: &Path, key: ArtefactKey, artefact: &[u8]) -> io::Result<()> {
 
 fn read(path: &Path, key: ArtefactKey) -> io::Result<Vec<u8>> {
     let mut file = open(path)?;
-    if !is_trusted(&file.metadata()?) {
+    let metadata = file.metadata()?;
+    if !is_trusted(&metadata) {
         return Err(io::Error::other("other users can write to it"));
     }
     let mut expected = [0; DIGEST];
-    let mut artefact = Vec::new();
+    // Exactly, because a vector that grows takes up to twice as much.
+    let size = metadata.len().saturating_sub(DIGEST as u64);
+    let mut artefact = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
     let damaged = || io::Error::other("it is damaged");
     file.read_exact(&mut expected).map_err(|_| damaged())?;
     file.read_to_end(&mut artefact)?;

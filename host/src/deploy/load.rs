@@ -10,7 +10,7 @@ use super::granted_folders::GrantedFolders;
 use super::source::{ComponentSource, HandlerSource, SourceError};
 use crate::compile::Compiler;
 use crate::config::HandlerConfig;
-use belljar_sandbox::{Artefact, Databases, Engine, Handler, LoadError};
+use belljar_sandbox::{Databases, Engine, Handler, LoadError};
 
 /// Loads handlers. A load blocks its thread, which must not be a thread that serves requests.
 pub(super) struct Loader {
@@ -103,11 +103,7 @@ impl Loader {
                 error => LoadOutcome::Refused(error.to_string()),
             })?;
         }
-        let compiled = self
-            .compiler
-            .compile(&self.engine, &config.name, &bytes)
-            .map_err(LoadOutcome::Refused)?;
-        let handler = Arc::new(self.handler(&bytes, &compiled.artefact, &config, live)?);
+        let handler = Arc::new(self.handler(&bytes, &config, live)?);
         if !is_trusted {
             self.runtime.block_on(handler.probe()).map_err(|failure| {
                 LoadOutcome::Refused(format!("cannot start the handler: {failure}"))
@@ -127,7 +123,6 @@ impl Loader {
     fn handler(
         &self,
         bytes: &[u8],
-        artefact: &Artefact,
         config: &HandlerConfig,
         live: Option<&HandlerVersion>,
     ) -> Result<Handler, LoadOutcome> {
@@ -136,6 +131,10 @@ impl Loader {
             .open(&config.name, &self.databases)
             .map_err(|error| LoadOutcome::Unavailable(format!("{error:#}")))?;
         let (engine, limits) = (self.engine.clone(), config.limits.clone());
+        let artefact = || {
+            let compiled = self.compiler.compile(&self.engine, &config.name, bytes)?;
+            Ok(compiled.artefact)
+        };
         let handler = Handler::load_artefact(engine, bytes, artefact, grants, limits)
             .map_err(|error| LoadOutcome::Refused(error.to_string()))?
             .reuse(config.instances.reuse)

@@ -70,7 +70,8 @@ impl Inspection {
         let outcome = Handler::check(bytes).and_then(|()| {
             let compiled = compile(&engine, bytes).map_err(LoadError::NotCompiled)?;
             compiled_in = compiled.took;
-            Handler::load_artefact(engine, bytes, &compiled.artefact, grants, limits).map(drop)
+            Handler::load_artefact(engine, bytes, || Ok(compiled.artefact), grants, limits)
+                .map(drop)
         });
         Self {
             world,

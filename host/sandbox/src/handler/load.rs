@@ -26,11 +26,13 @@ pub(super) struct Loaded {
 pub(super) fn load(
     engine: &Engine,
     bytes: &[u8],
-    artefact: &Artefact,
+    artefact: impl FnOnce() -> Result<Artefact, String>,
     grants: &Grants,
 ) -> Result<Loaded, LoadError> {
-    let component =
-        |engine: &wasmtime::Engine| artefact.load(engine).map_err(LoadError::of_artefact);
+    let component = |engine: &wasmtime::Engine| {
+        let artefact = artefact().map_err(LoadError::NotCompiled)?;
+        artefact.load(engine).map_err(LoadError::of_artefact)
+    };
     link_component(engine, bytes, component, grants)
 }
 

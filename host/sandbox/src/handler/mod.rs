@@ -85,7 +85,8 @@ impl Handler {
     }
 
     /// Loads the artefact of a component, which another process compiled, and links it with its grants. `component` has the
-    /// bytes that were compiled.
+    /// bytes that were compiled. `artefact` returns their artefact, or why there is none. It is not called if another handler
+    /// has loaded the same bytes.
     ///
     /// # Errors
     ///
@@ -93,7 +94,7 @@ impl Handler {
     pub fn load_artefact<'a>(
         engine: Arc<Engine>,
         component: &[u8],
-        artefact: &Artefact,
+        artefact: impl FnOnce() -> Result<Artefact, String>,
         grants: Grants,
         limits: Limits,
     ) -> Result<HandlerBuilder<'a>, LoadError> {
