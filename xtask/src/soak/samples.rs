@@ -86,8 +86,11 @@ pub fn summary(samples: &[Sample], length: Duration) -> String {
     text
 }
 
+/// Reads a value of a sample.
+type Value = fn(&Sample) -> u64;
+
 /// What is summarized and drawn.
-pub const VALUES: [(&str, fn(&Sample) -> u64); 3] = [
+pub const VALUES: [(&str, Value); 3] = [
     ("memory, MB", |sample| sample.memory / 1_000_000),
     ("descriptors", |sample| sample.descriptors),
     ("threads", |sample| sample.threads),
