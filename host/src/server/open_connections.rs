@@ -348,7 +348,6 @@ mod tests {
         assert!(!idle_others.iter_mut().any(is_evicted));
         assert!(first.begin_request() && third.begin_request());
         assert!(all.open(ONE).is_none());
-        drop(idle);
         drop((second, third));
         assert!(all.open(ONE).is_some());
     }
