@@ -3,10 +3,10 @@
 //! A hostile component can make a compiler take all memory and processors of a machine, so this process never compiles one
 //! itself. It takes the artefact from the cache or from a compiler process. If neither has one, the component is refused.
 //!
-//! - [`Compiler`] looks into the [`cache`], or runs a compiler [`process`].
-//! - The process has a [`task`], and comes from a [`starter`]: this process, or in Linux the [`launcher`] of a server.
-//! - [`child`] is what the compiler process does.
-//! - [`trust`] is where bytes become code that runs.
+//! - [`Compiler`] looks into the `cache`, or runs a compiler `process`.
+//! - The process has a `task`, and comes from a `starter`: this process, or in Linux the `launcher` of a server.
+//! - `child` is what the compiler process does.
+//! - `trust` is where bytes become code that runs.
 
 mod cache;
 mod child;
