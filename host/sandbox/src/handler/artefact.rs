@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use super::engine::Engine;
-use super::load::imports_and_exports;
 use super::load_error::LoadError;
+use super::names::imports_and_exports;
 
 /// A compiled component. An engine runs it as it is, so its bytes must come from [`CompileTarget::compile`].
 ///

@@ -5,8 +5,8 @@
 
 use super::artefact::Artefact;
 use super::engine::Engine;
-use super::load::imports_and_exports;
 use super::load_error::LoadError;
+use super::names::imports_and_exports;
 use crate::runtime::engine_config::{Allocation, Tasks, config};
 
 /// How an engine needs a component compiled.

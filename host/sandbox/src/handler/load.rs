@@ -7,6 +7,7 @@ use wasmtime::component::{Component, Linker};
 use super::artefact::Artefact;
 use super::engine::Engine;
 use super::load_error::LoadError;
+use super::names::imports_and_exports;
 use crate::account::ledger::Exceeded;
 use crate::runtime::components::CompiledComponent;
 use crate::runtime::copy_on_write_image;
@@ -70,25 +71,6 @@ fn link_component(
         component: linked,
         compiled,
     })
-}
-
-/// The imports and exports of a component.
-///
-/// # Errors
-///
-/// If the bytes are not a component's.
-pub(super) fn imports_and_exports(bytes: &[u8]) -> Result<ImportsAndExports, LoadError> {
-    // Component Model, binary format: the preamble has a magic number, a version and a layer.
-    match bytes.first_chunk() {
-        Some([b'\0', b'a', b's', b'm', _, _, 0, 0]) => Err(LoadError::CoreModule),
-        Some([b'\0', b'a', b's', b'm', ..]) => {
-            ImportsAndExports::of(bytes).map_err(LoadError::NotAComponent)
-        }
-        // The text format is not accepted: a handler is a built component.
-        _ => Err(LoadError::NotAComponent(wasmtime::format_err!(
-            "its first bytes are not those of WebAssembly"
-        ))),
-    }
 }
 
 /// The world of a component, if belljar provides all its imports. The error names all missing imports at once, where the

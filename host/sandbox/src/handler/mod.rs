@@ -15,6 +15,7 @@ mod instances;
 pub(crate) mod lease;
 mod load;
 pub(crate) mod load_error;
+mod names;
 mod shared_call;
 
 use std::sync::Arc;
@@ -65,7 +66,7 @@ impl Handler {
     ///
     /// Those errors of [`load`](Self::load) that show without compiling.
     pub fn check(bytes: &[u8]) -> Result<(), LoadError> {
-        load::check(&load::imports_and_exports(bytes)?).map(drop)
+        load::check(&names::imports_and_exports(bytes)?).map(drop)
     }
 
     /// Compiles a component in this process, without limits, and links it with its grants. This is for trusted components:
