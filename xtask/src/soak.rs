@@ -2,6 +2,7 @@
 //! the server meanwhile, as a picture.
 
 mod clients;
+mod connection;
 mod hostile;
 mod picture;
 mod samples;

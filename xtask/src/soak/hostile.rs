@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::clients::connect;
+use super::connection::connect;
 
 /// The attacks of clients.
 pub const CLIENTS: [fn(u16) -> Result<()>; 12] = [

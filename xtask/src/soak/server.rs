@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use xtask::workspace;
 
-use super::clients::get;
+use super::connection::get;
 use crate::components;
 use crate::process::call;
 
