@@ -20,6 +20,7 @@
 //! response/     the response, its framing and its encoder
 //! ```
 
+mod client_network;
 mod connection;
 mod date;
 mod limits;
@@ -36,6 +37,7 @@ mod trailers;
 mod transport;
 mod version;
 
+pub use client_network::client_network;
 pub use connection::Connection;
 pub use connection::drive::ClientGone;
 pub use connection::send_error::{Cut, SendError, Sent};

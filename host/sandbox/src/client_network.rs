@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use belljar_http::client_network;
+
 /// A client as belljar tells clients apart: by its IPv4 address, or by its /64 network of IPv6. A site has at least one such
 /// network (RFC 6177, section 2), and can use as many addresses in it as it likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,17 +15,10 @@ impl ClientNetwork {
 
     /// The network of a client with this address and port.
     pub fn of(client: &str) -> Self {
-        match client.parse() {
-            Ok(client) => Self::of_address(client),
+        match client.parse::<SocketAddr>() {
+            Ok(client) => Self(client_network(client.ip())),
             Err(_) => Self::NONE,
         }
-    }
-
-    fn of_address(client: SocketAddr) -> Self {
-        Self(match client.ip().to_canonical() {
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-            address => address,
-        })
     }
 }
 

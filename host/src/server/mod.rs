@@ -23,7 +23,6 @@
 
 mod access_log;
 mod answer;
-mod client_network;
 mod config;
 mod connection;
 mod dispatch;

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The address of a client, by which its connections count. For IPv6 it is the /64 network: a site has at least one (RFC
+/// The address of a client, by which its connections and requests count. For IPv6 it is the /64 network: a site has at least one (RFC
 /// 6177, section 2), and can use as many addresses in it as it likes.
 ///
 /// It is the address of the connection. Once the server knows trusted proxies, the address that they report takes its
 /// place.
-pub(super) fn client_network(address: IpAddr) -> IpAddr {
+pub fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         address => address,
