@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use belljar::compile::Child;
+use belljar::hardening::harden_compiler;
 use belljar_sandbox::CompileTarget;
 use clap::Args;
 
@@ -45,7 +46,7 @@ impl Compile {
             memory: self.memory,
             seconds: self.seconds,
             target,
-            hardened: !self.unhardened,
+            harden: (!self.unhardened).then_some(harden_compiler),
         }
         .run()
     }

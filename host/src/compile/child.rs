@@ -6,8 +6,6 @@ use std::process::ExitCode;
 use anyhow::Context;
 use belljar_sandbox::CompileTarget;
 
-use crate::hardening::harden_compiler;
-
 /// What `belljar compile` does. The component comes on standard input, and its artefact goes to standard output.
 pub struct Child {
     /// Maximum memory in bytes.
@@ -15,8 +13,8 @@ pub struct Child {
     /// Processor time in seconds, for each processor.
     pub seconds: u64,
     pub target: CompileTarget,
-    /// Whether the process gives up all that it does not need.
-    pub hardened: bool,
+    /// Gives up what the process does not need. None: the process keeps its rights.
+    pub harden: Option<fn() -> std::io::Result<()>>,
 }
 
 impl Child {
@@ -27,8 +25,8 @@ impl Child {
         // The limits come first: the component is not trusted.
         self.restrict()
             .context("the limits of this process cannot be set")?;
-        if self.hardened {
-            harden_compiler().context(
+        if let Some(harden) = self.harden {
+            harden().context(
                 "the compiler cannot give up its rights; --no-hardening compiler does without that",
             )?;
         }
