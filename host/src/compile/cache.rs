@@ -1,7 +1,7 @@
 //! The compile cache: a folder of artefacts, each in a file that is named by its key.
 //!
-//! What is in a file runs without a further check. So belljar uses no folder and no file that other users can write, and a
-//! file that was cut short or damaged is as good as none.
+//! The code in these files runs outside of any sandbox. So belljar uses no folder and no file that other users can write, and
+//! ignores a file that was cut short or damaged.
 
 use std::fs;
 use std::io::{self, Read, Write};
