@@ -64,7 +64,7 @@ fn with_handlers() -> Handlers {
     let mut toml = "listen = ['127.0.0.1:0']\nthreads = 1\n".to_owned();
     for (name, iterations) in [
         ("hello", 1),
-        ("short", 1_000_000),
+        ("short", 3_000_000),
         ("long", 30_000_000),
         ("other", 30_000_000),
     ] {
