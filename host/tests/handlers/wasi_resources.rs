@@ -123,13 +123,14 @@ fn file_work_runs_on_few_threads_of_low_priority() {
         for _ in 0..20 {
             server.get("/no-such-path");
         }
-        // A thread may start while another has just done its work.
+        // A handler does four operations at once. But a thread may start while another has just done its work, so the
+        // bound of all threads counts.
         let threads = threads(&server);
         let working: Vec<_> = threads
             .iter()
             .filter(|(name, _)| name == "file-work")
             .collect();
-        assert!((1..=12).contains(&working.len()), "{threads:?}");
+        assert!((1..=64).contains(&working.len()), "{threads:?}");
         assert!(working.iter().all(|(_, nice)| *nice > 0), "{threads:?}");
     }
 }
