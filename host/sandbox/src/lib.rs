@@ -40,6 +40,7 @@ pub use handler::engine::{Engine, EngineMemory};
 pub use handler::inspect::{Import, Inspection, Provision};
 pub use handler::lease::{Answer, Lease};
 pub use handler::load_error::LoadError;
+pub use handler::missing_imports::MissingImport;
 pub use handler::{Handler, HandlerBuilder};
 pub use wasi::filesystem::{Access, Preopen};
 pub use wasi::grants::Grants;

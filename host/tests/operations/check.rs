@@ -1,6 +1,6 @@
 //! `belljar check FILE`: its report on a component, and its exit status.
 
-use crate::support::{Site, component, run};
+use crate::support::{Server, Site, component, importing, run};
 use serde_json::Value;
 
 /// The exit status and the report of `check --json` with these flags.
@@ -136,7 +136,7 @@ fn reports_why_a_component_does_not_run() {
             "missing.wasm",
             &missing,
             "belljar:handler/handler@0.1".into(),
-            "acme:config/store@0.2.0-rc.1",
+            "it imports acme:config/store@0.2.0-rc.1 (get",
         ),
     ] {
         let file = site.write(name, bytes).display().to_string();
@@ -163,6 +163,64 @@ fn reports_why_a_component_does_not_run() {
     let (_, report) = check(&file, &[]);
     assert_eq!(import(&report, "acme:config/store"), "missing, -, -");
     assert_eq!(import(&report, "belljar:handler/types"), "provided, -, -");
+}
+
+#[test]
+fn an_interface_that_has_only_types_needs_no_provider() {
+    let types = r#"(import "acme:geometry/shapes@1.0.0" (instance
+        (type $record (record (field "x" u32) (field "y" u32)))
+        (export "point" (type $point (eq $record)))
+        (type $many (list $point))
+        (export "line" (type (eq $many)))
+    ))"#;
+    let site = Site::new(&[]);
+    let file = site.write("shapes.wasm", &importing(types, "shapes"));
+    let (code, report) = check(&file.display().to_string(), &[]);
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(import(&report, "acme:geometry/shapes"), "provided, -, -");
+    let server = Server::options().arg("--handler").arg(&file).start();
+    assert_eq!(server.get("/").text(), "shapes");
+}
+
+#[test]
+fn names_missing_functions_in_the_same_words_everywhere() {
+    for (name, imports, expected) in [
+        (
+            "unknown",
+            r#"(import "acme:db/sql@1.0.0" (instance
+                (export "statement" (type $statement (sub resource)))
+                (export "[method]statement.run" (func (param "self" (borrow $statement))))
+                (export "query" (func (result string)))
+            ))
+            (import "acme:db/log@1.0.0" (instance (export "write" (func (param "line" string)))))
+            (import "notify" (func))"#,
+            "it imports acme:db/sql@1.0.0 (statement, statement.run, query), acme:db/log@1.0.0 (write), notify, which \
+             belljar does not provide; build it without these imports",
+        ),
+        (
+            "of-a-known-interface",
+            r#"(import "wasi:cli/environment@0.2.6" (instance (export "forget-variables" (func))))"#,
+            "it imports wasi:cli/environment@0.2.6 (forget-variables), which belljar does not provide; build it without \
+             these imports",
+        ),
+    ] {
+        let site = Site::new(&[]);
+        let file = site.write("component.wasm", &importing(imports, ""));
+        let shown = file.display().to_string();
+        let (code, report) = check(&shown, &[]);
+        assert_eq!(code, Some(1), "{name}: {report}");
+        assert_eq!(report["error"], expected, "{name}");
+        let served = run(["serve", "--listen", "127.0.0.1:0", "--handler", &shown]);
+        assert_eq!(served.code, Some(2), "{name}: {served:?}");
+        assert!(served.stderr.contains(expected), "{name}: {served:?}");
+        site.write("handlers/component.wasm", &importing(imports, ""));
+        let server = Server::options()
+            .arg("--handlers")
+            .arg(site.at("handlers"))
+            .start();
+        let line = server.wait_for_log(name, |line| line.contains("component.wasm: "));
+        assert!(line.contains(expected), "{name}: {line}");
+    }
 }
 
 /// `check` has the flags of `serve`, with the same errors.

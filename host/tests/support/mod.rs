@@ -26,7 +26,7 @@ pub use peer::Peer;
 pub use program::processes_below;
 pub use program::{
     Ended, answering, belljar, component, component_for, exploding, handler_of, handler_of_options,
-    handler_that, program, run, run_command,
+    handler_that, importing, program, run, run_command,
 };
 pub use server::{Server, ServerOptions, start_unread};
 #[cfg(target_os = "linux")]

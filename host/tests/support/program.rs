@@ -72,9 +72,18 @@ pub fn answering(text: &str) -> Vec<u8> {
 
 /// A handler that answers every request with this text, and whose instances first run `begins_by`.
 pub fn handler_that(text: &str, begins_by: &str) -> Vec<u8> {
+    handler_of(&answering_module(text, begins_by))
+}
+
+/// A handler that answers every request with this text. `imports` are further imports, in WebAssembly's text format.
+pub fn importing(imports: &str, text: &str) -> Vec<u8> {
+    handler_of(&format!("{imports} {}", answering_module(text, "")))
+}
+
+fn answering_module(text: &str, begins_by: &str) -> String {
     let data: String = text.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     let length = text.len();
-    handler_of(&format!(
+    format!(
         r#"(core module $answering
              (memory (export "memory") 1)
              (data (i32.const 64) "{data}")
@@ -92,7 +101,7 @@ pub fn handler_that(text: &str, begins_by: &str) -> Vec<u8> {
                (i32.store (i32.const 28) (i32.const {length}))
                (i32.const 0)))
            (core instance $main (instantiate $answering))"#
-    ))
+    )
 }
 
 /// A small component that takes a compiler much memory and time: every jump passes all variables on. The current time is

@@ -59,7 +59,7 @@ impl Inspection {
     ) -> Self {
         let names = imports_and_exports(bytes).unwrap_or_default();
         let world = World::of(&names);
-        let imports = names
+        let mut imports: Vec<_> = names
             .imports
             .into_iter()
             .map(|name| Import {
@@ -74,12 +74,30 @@ impl Inspection {
             Handler::load_artefact(engine, bytes, || Ok(compiled.artefact), grants, limits)
                 .map(drop)
         });
+        note_missing(&mut imports, &outcome);
         Self {
             world,
             imports,
             exports: names.exports,
             compiled_in,
             outcome,
+        }
+    }
+}
+
+/// Corrects the imports by what the component turned out to need: an interface that has only types needs no provider, and
+/// an interface that belljar provides may lack a function.
+fn note_missing(imports: &mut [Import], outcome: &Result<(), LoadError>) {
+    let missing = match outcome {
+        Ok(()) => &[][..],
+        Err(LoadError::NotGranted(missing)) => missing,
+        Err(_) => return,
+    };
+    for import in imports {
+        if missing.iter().any(|missing| missing.name == import.name) {
+            import.provision = Provision::Missing;
+        } else if import.provision == Provision::Missing {
+            import.provision = Provision::Provided;
         }
     }
 }

@@ -7,6 +7,7 @@ use wasmtime::component::{Component, Linker};
 use super::artefact::Artefact;
 use super::engine::Engine;
 use super::load_error::LoadError;
+use super::missing_imports::{MissingImport, missing_imports};
 use super::names::imports_and_exports;
 use crate::account::ledger::Exceeded;
 use crate::runtime::components::CompiledComponent;
@@ -52,6 +53,7 @@ fn link_component(
     grants: &Grants,
 ) -> Result<Loaded, LoadError> {
     let names = imports_and_exports(bytes)?;
+    let world = check(&names)?;
     let wasmtime = engine.wasmtime(names.is_concurrent());
     let wasmtime = wasmtime.map_err(LoadError::NoEngine)?.clone();
     let load = || {
@@ -61,11 +63,16 @@ fn link_component(
     };
     let no_memory = |exceeded: Exceeded| LoadError::NoMemory(exceeded.limit);
     let compiled = engine.components().get(bytes, load, no_memory)?;
-    let world = check(&names)?;
+    let missing = missing_imports(&compiled.component, |import| provides(Some(world), import));
+    if !missing.is_empty() {
+        return Err(LoadError::NotGranted(missing));
+    }
     let linker = link(&wasmtime, &names, grants).map_err(LoadError::Mismatch)?;
-    let linked = world
-        .link(&compiled.component, &linker)
-        .map_err(LoadError::Mismatch)?;
+    let linked = world.link(&compiled.component, &linker);
+    let linked = linked.map_err(|error| match MissingImport::of_link_error(&error) {
+        Some(missing) => LoadError::NotGranted(vec![missing]),
+        None => LoadError::Mismatch(error),
+    })?;
     Ok(Loaded {
         wasmtime,
         component: linked,
@@ -73,23 +80,12 @@ fn link_component(
     })
 }
 
-/// The world of a component, if belljar provides all its imports. The error names all missing imports at once, where the
-/// linker would stop at the first.
+/// The world of a component.
 pub(super) fn check(names: &ImportsAndExports) -> Result<World, LoadError> {
-    let world = World::of(names).ok_or_else(|| LoadError::NoHandler(names.exports.clone()))?;
-    let missing: Vec<String> = names
-        .imports
-        .iter()
-        .filter(|name| !provides(Some(world), name))
-        .cloned()
-        .collect();
-    match missing.is_empty() {
-        true => Ok(world),
-        false => Err(LoadError::NotGranted(missing)),
-    }
+    World::of(names).ok_or_else(|| LoadError::NoHandler(names.exports.clone()))
 }
 
-/// Whether belljar provides an import to components of this world.
+/// Whether belljar provides the interface of an import to components of this world.
 pub(super) fn provides(world: Option<World>, import: &str) -> bool {
     world.is_some_and(|world| world.provides(import)) || linker::provides(import)
 }

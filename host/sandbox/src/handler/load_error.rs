@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use super::missing_imports::MissingImport;
 use crate::runtime::engine_config::{CORE_INSTANCES, TABLE_ELEMENTS};
 use crate::runtime::pool_size::{MEMORIES, TABLES};
 
@@ -23,8 +24,8 @@ pub enum LoadError {
     NoEngine(wasmtime::Error),
     /// The component exports no world that belljar can call. Lists its exports.
     NoHandler(Vec<String>),
-    /// The component imports interfaces that handlers are not granted. Lists them.
-    NotGranted(Vec<String>),
+    /// The component imports functions that belljar does not provide. Lists them.
+    NotGranted(Vec<MissingImport>),
     /// An import or export has another type than the interface of that name.
     Mismatch(wasmtime::Error),
     /// The copy-on-write images of the component's memories cannot be created.
@@ -106,7 +107,7 @@ impl fmt::Display for LoadError {
             LoadError::NotGranted(imports) => write!(
                 f,
                 "it imports {}, which belljar does not provide; build it without these imports",
-                imports.join(", ")
+                join(imports)
             ),
             LoadError::Mismatch(error) => write!(
                 f,
@@ -133,6 +134,18 @@ impl fmt::Display for LoadError {
 }
 
 impl std::error::Error for LoadError {}
+
+fn join(imports: &[MissingImport]) -> String {
+    let shown = imports.iter().take(MOST_SHOWN).map(ToString::to_string);
+    let text = shown.collect::<Vec<_>>().join(", ");
+    match imports.len().saturating_sub(MOST_SHOWN) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
+}
+
+/// The most imports that a message names.
+const MOST_SHOWN: usize = 20;
 
 const WORLDS: &str = "`handle` of belljar:handler/handler (see wit/), wasi:http/incoming-handler@0.2 or \
                       wasi:http/handler@0.3";

@@ -15,6 +15,7 @@ mod instances;
 pub(crate) mod lease;
 mod load;
 pub(crate) mod load_error;
+pub(crate) mod missing_imports;
 mod names;
 mod shared_call;
 
@@ -60,7 +61,7 @@ pub struct HandlerBuilder<'a> {
 }
 
 impl Handler {
-    /// Checks, without compiling a component, that it is a handler and imports only interfaces that belljar provides.
+    /// Checks, without compiling a component, that it is a handler.
     ///
     /// # Errors
     ///
