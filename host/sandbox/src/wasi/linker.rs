@@ -1,10 +1,13 @@
 //! Links the interfaces of WASI that belljar provides.
 
 use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::filesystem::WasiFilesystem;
-use wasmtime_wasi::p2::bindings::cli::environment;
-use wasmtime_wasi::p2::bindings::clocks::wall_clock;
-use wasmtime_wasi::p2::bindings::filesystem;
+use wasmtime_wasi::p2::bindings::sockets as network;
+use wasmtime_wasi::p2::bindings::{LinkOptions, cli, clocks, filesystem, random};
+use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 use super::filesystem::preopens;
@@ -16,17 +19,10 @@ use super::{keyvalue, outbound, sockets};
 
 /// Links WASI 0.2: all of `wasi:cli/imports` and `wasi:http/proxy`, and the drafts of `wasi:config` and `wasi:keyvalue`.
 pub(crate) fn link(linker: &mut Linker<HostState>, grants: &Grants) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    link_once(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
-    // Interfaces that many requests use are linked again, without the rest of the context.
+    // Some functions of these interfaces have another implementation here.
     linker.allow_shadowing(true);
-    io::error::add_to_linker::<HostState, HasTable>(linker, table)?;
-    io::poll::add_to_linker::<HostState, HasTable>(linker, table)?;
-    io::streams::add_to_linker::<HostState, HasTable>(linker, table)?;
-    environment::add_to_linker::<HostState, HasState>(linker, |state| state)?;
-    wall_clock::add_to_linker::<HostState, HasState>(linker, |state| state)?;
-    preopens::link(linker, HostState::preopens)?;
-    filesystem::types::add_to_linker::<HostState, WasiFilesystem>(linker, HostState::filesystem)?;
     #[cfg(target_os = "linux")]
     if has_own_operations() {
         lookup::link(linker, grants.filesystem.is_writable())?;
@@ -40,6 +36,46 @@ pub(crate) fn link(linker: &mut Linker<HostState>, grants: &Grants) -> wasmtime:
     linker.allow_shadowing(false);
     wasmtime_wasi_config::add_to_linker(linker, HostState::config)?;
     keyvalue::link(linker, HostState::keyvalue)
+}
+
+/// Links the interfaces of `wasi:cli/imports`, one by one: those that many requests use take the part of the host state that
+/// they need, and each is compiled into the program once. (`wasmtime_wasi::p2::add_to_linker_async` links them all in one way.)
+fn link_once(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
+    io::error::add_to_linker::<HostState, HasTable>(linker, table)?;
+    io::poll::add_to_linker::<HostState, HasTable>(linker, table)?;
+    io::streams::add_to_linker::<HostState, HasTable>(linker, table)?;
+    clocks::wall_clock::add_to_linker::<HostState, HasState>(linker, |state| state)?;
+    clocks::monotonic_clock::add_to_linker::<HostState, WasiClocks>(linker, HostState::clocks)?;
+    random::random::add_to_linker::<HostState, WasiRandom>(linker, HostState::random)?;
+    random::insecure::add_to_linker::<HostState, WasiRandom>(linker, HostState::random)?;
+    random::insecure_seed::add_to_linker::<HostState, WasiRandom>(linker, HostState::random)?;
+    preopens::link(linker, HostState::preopens)?;
+    filesystem::types::add_to_linker::<HostState, WasiFilesystem>(linker, HostState::filesystem)?;
+    cli::environment::add_to_linker::<HostState, HasState>(linker, |state| state)?;
+    cli::exit::add_to_linker::<HostState, WasiCli>(linker, HostState::cli)?;
+    cli::stdin::add_to_linker::<HostState, WasiCli>(linker, HostState::cli)?;
+    cli::stdout::add_to_linker::<HostState, WasiCli>(linker, HostState::cli)?;
+    cli::stderr::add_to_linker::<HostState, WasiCli>(linker, HostState::cli)?;
+    cli::terminal_input::add_to_linker::<HostState, WasiCli>(linker, HostState::cli)?;
+    cli::terminal_output::add_to_linker::<HostState, WasiCli>(linker, HostState::cli)?;
+    cli::terminal_stdin::add_to_linker::<HostState, WasiCli>(linker, HostState::cli)?;
+    cli::terminal_stdout::add_to_linker::<HostState, WasiCli>(linker, HostState::cli)?;
+    cli::terminal_stderr::add_to_linker::<HostState, WasiCli>(linker, HostState::cli)?;
+    let of_network = (&LinkOptions::default()).into();
+    network::network::add_to_linker::<HostState, WasiSockets>(
+        linker,
+        &of_network,
+        HostState::sockets,
+    )?;
+    network::instance_network::add_to_linker::<HostState, WasiSockets>(linker, HostState::sockets)?;
+    network::ip_name_lookup::add_to_linker::<HostState, WasiSockets>(linker, HostState::sockets)?;
+    network::tcp::add_to_linker::<HostState, WasiSockets>(linker, HostState::sockets)?;
+    network::tcp_create_socket::add_to_linker::<HostState, WasiSockets>(
+        linker,
+        HostState::sockets,
+    )?;
+    network::udp::add_to_linker::<HostState, WasiSockets>(linker, HostState::sockets)?;
+    network::udp_create_socket::add_to_linker::<HostState, WasiSockets>(linker, HostState::sockets)
 }
 
 /// Links WASI 0.3: all of `wasi:cli/imports` and `wasi:http/service`.

@@ -53,7 +53,7 @@ impl PreopensView<'_> {
     }
 }
 
-/// Links the interface in place of the one that the linker has.
+/// Links the interface.
 pub(crate) fn link<T: 'static>(
     linker: &mut Linker<T>,
     view: fn(&mut T) -> PreopensView<'_>,
