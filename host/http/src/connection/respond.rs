@@ -1,7 +1,7 @@
 //! Sending a response.
 
 use super::body_feeder::BodyFeeder;
-use super::send_body::inline_length;
+use super::send_body::{check_unsent, inline_length};
 use super::send_error::{SendError, Sent};
 use super::{Connection, ConnectionState};
 use crate::request::reject::Reject;
@@ -25,6 +25,10 @@ impl<S: Transport> Connection<S> {
         let framing = response.framing(self.current.version, self.current.head_only);
         let framing = framing.map_err(SendError::Invalid)?;
         self.check_size(&response)?;
+        let has_body = !self.current.head_only && !response.is_bodiless();
+        if !has_body && framing != ResponseFraming::None {
+            check_unsent(response.body())?;
+        }
         if let Some(feeder) = &mut self.feeder {
             feeder.before_final(response.is_stream());
         }
@@ -38,7 +42,6 @@ impl<S: Transport> Connection<S> {
             (true, Version::Http11) => Persistence::Silent,
             (true, Version::Http10) => Persistence::KeepAlive,
         };
-        let has_body = !self.current.head_only && !response.is_bodiless();
         self.write_buffer.clear();
         // Reserved at once rather than by doubling, because an idle connection frees all but small buffers.
         self.write_buffer.reserve(

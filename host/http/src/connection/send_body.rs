@@ -45,10 +45,7 @@ impl<S: Transport> Connection<S> {
                 offset,
                 length,
             } => {
-                let size = size_of(&file).map_err(SendError::Unreadable)?;
-                if offset.checked_add(length).is_none_or(|end| end > size) {
-                    return Err(SendError::FileTooShort);
-                }
+                check_extent(&file, offset, length)?;
                 self.write(0, &[], Next::File).await?;
                 self.send_file(&file, offset, length).await.map(|()| length)
             }
@@ -96,6 +93,26 @@ impl<S: Transport> Connection<S> {
             }
         }
         Ok(())
+    }
+}
+
+/// Checks a body that is not sent, for HEAD: a GET with the same body would fail too.
+pub(super) fn check_unsent(body: &Body) -> Result<(), SendError> {
+    match body {
+        Body::File {
+            file,
+            offset,
+            length,
+        } => check_extent(file, *offset, *length),
+        _ => Ok(()),
+    }
+}
+
+fn check_extent(file: &File, offset: u64, length: u64) -> Result<(), SendError> {
+    let size = size_of(file).map_err(SendError::Unreadable)?;
+    match offset.checked_add(length) {
+        Some(end) if end <= size => Ok(()),
+        _ => Err(SendError::FileTooShort),
     }
 }
 

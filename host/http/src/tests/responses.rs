@@ -222,14 +222,19 @@ async fn sends_files_from_any_offset() {
 
 #[tokio::test]
 async fn detects_a_short_file_before_sending_the_head() {
-    for (size, offset, length) in [
+    let cases = [
         (10, 0, 11),
         (10, 10, 1),
         (10, u64::MAX, 5),
         (100_000, 1, 100_000),
-    ] {
+    ];
+    for ((size, offset, length), method) in cases
+        .into_iter()
+        .flat_map(|case| ["GET", "HEAD"].map(|method| (case, method)))
+    {
+        let request = format!("{method} /file HTTP/1.1\r\nHost: h\r\n\r\n");
         let (mut client, server) = duplex(1 << 20);
-        client.write_all(GET).await.unwrap();
+        client.write_all(request.as_bytes()).await.unwrap();
         let mut connection = requested(server).await;
         let body = Body::File {
             file: temporary(size),
@@ -246,7 +251,7 @@ async fn detects_a_short_file_before_sending_the_head() {
         drop(connection);
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).await.unwrap();
-        assert_eq!(summarise(&parse_all(&answer, "")), "500");
+        assert_eq!(summarise(&parse_all(&answer, &request)), "500");
     }
 }
 
