@@ -19,7 +19,7 @@ use bindings::{Handler, HandlerPre};
 
 mod bindings {
     wasmtime::component::bindgen!({
-        path: "../../wit",
+        path: "wit/handler",
         world: "handler",
         with: { "wasi": wasmtime_wasi::p2::bindings },
         exports: { default: async },

@@ -8,12 +8,6 @@ macro_rules! template {
     };
 }
 
-macro_rules! repository {
-    ($path:literal) => {
-        include_str!(concat!("../../../../", $path))
-    };
-}
-
 /// Returns the path of each file in the folder of the project, and its content.
 pub fn of(name: &str, language: Language, contract: ProjectContract) -> Vec<(String, String)> {
     let common: &[(&str, &str)] = match language {
@@ -74,27 +68,25 @@ pub fn of(name: &str, language: Language, contract: ProjectContract) -> Vec<(Str
         .collect()
 }
 
-/// belljar's own contract and the interfaces that it imports.
+/// belljar's own contract and the interfaces that it imports. The folder is a link to the repository's own, so that the packaged
+/// crate holds its files.
 const BELLJAR: [(&str, &str); 4] = [
-    ("wit/handler.wit", repository!("wit/handler.wit")),
-    ("wit/deps/clocks.wit", repository!("wit/deps/clocks.wit")),
+    ("wit/handler.wit", template!("wit/handler.wit")),
+    ("wit/deps/clocks.wit", template!("wit/deps/clocks.wit")),
     (
         "wit/deps/filesystem.wit",
-        repository!("wit/deps/filesystem.wit"),
+        template!("wit/deps/filesystem.wit"),
     ),
-    ("wit/deps/io.wit", repository!("wit/deps/io.wit")),
+    ("wit/deps/io.wit", template!("wit/deps/io.wit")),
 ];
 
-/// The version of wasi:http must be the one that componentize-js exports.
+/// The version of wasi:http must be the one that componentize-js exports. The folder `deps` is a link, too.
 const WASI_HTTP: [(&str, &str); 4] = [
     ("wit/handler.wit", template!("wasi-http/handler.wit")),
     (
         "wit/deps/clocks.wit",
-        repository!("examples/wit/deps/clocks.wit"),
+        template!("wasi-http/deps/clocks.wit"),
     ),
-    (
-        "wit/deps/http.wit",
-        repository!("examples/wit/deps/http.wit"),
-    ),
-    ("wit/deps/io.wit", repository!("examples/wit/deps/io.wit")),
+    ("wit/deps/http.wit", template!("wasi-http/deps/http.wit")),
+    ("wit/deps/io.wit", template!("wasi-http/deps/io.wit")),
 ];
