@@ -35,7 +35,7 @@ pub use account::limits::{Limits, Rate};
 pub use failure::{Failed, Failure, MemoryLimit, Whose};
 pub use handler::artefact::{Artefact, ArtefactKey, Compiled};
 pub use handler::call::Call;
-pub use handler::compile::CompileTarget;
+pub use handler::compile::{CompileTarget, Effort};
 pub use handler::engine::{Engine, EngineMemory};
 pub use handler::inspect::{Import, Inspection, Provision};
 pub use handler::lease::{Answer, Lease};

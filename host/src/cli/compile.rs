@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use belljar::compile::Child;
 use belljar::hardening::harden_compiler;
-use belljar_sandbox::CompileTarget;
+use belljar_sandbox::{CompileTarget, Effort};
 use clap::Args;
 
 /// Compile the component on standard input to machine code on standard output
@@ -23,6 +23,10 @@ pub struct Compile {
     /// Compile for instances outside of the pool
     #[arg(long)]
     anywhere: bool,
+
+    /// Compile quickly, to slower code
+    #[arg(long)]
+    quick: bool,
 
     /// Keep the rights of this process
     #[arg(long)]
@@ -46,6 +50,10 @@ impl Compile {
             memory: self.memory,
             seconds: self.seconds,
             target,
+            effort: match self.quick {
+                true => Effort::Least,
+                false => Effort::Full,
+            },
             harden: (!self.unhardened).then_some(harden_compiler),
         }
         .run()

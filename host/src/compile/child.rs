@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use belljar_sandbox::CompileTarget;
+use belljar_sandbox::{CompileTarget, Effort};
 
 /// What `belljar compile` does. The component comes on standard input, and its artefact goes to standard output.
 pub struct Child {
@@ -13,6 +13,7 @@ pub struct Child {
     /// Processor time in seconds, for each processor.
     pub seconds: u64,
     pub target: CompileTarget,
+    pub effort: Effort,
     /// Gives up what the process does not need. None: the process keeps its rights.
     pub harden: Option<fn() -> std::io::Result<()>>,
 }
@@ -34,7 +35,7 @@ impl Child {
         std::io::stdin()
             .read_to_end(&mut component)
             .context("the component cannot be read")?;
-        match self.target.compile(&component) {
+        match self.target.compile(self.effort, &component) {
             Ok(artefact) => {
                 let mut output = std::io::stdout().lock();
                 output

@@ -24,7 +24,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use belljar_sandbox::{ArtefactKey, CompileTarget, Compiled, Engine};
+use belljar_sandbox::{ArtefactKey, CompileTarget, Compiled, Effort, Engine};
 
 use self::cache::CompileCache;
 use self::process::CompilerProcess;
@@ -40,6 +40,7 @@ pub use self::starter::Starter;
 pub struct Compiler {
     starter: Starter,
     limits: CompileLimits,
+    effort: Effort,
     /// None if there is no folder for it.
     cache: Option<CompileCache>,
     /// How many more processes may be started.
@@ -56,9 +57,16 @@ impl Compiler {
             starter,
             cache: CompileCache::open(limits.cache),
             limits,
+            effort: Effort::Full,
             free: Mutex::new((processors / 2).max(1)),
             ended: Condvar::new(),
         }
+    }
+
+    /// Compiles with this effort.
+    pub fn with_effort(mut self, effort: Effort) -> Self {
+        self.effort = effort;
+        self
     }
 
     /// Compiles a component for an engine, or takes its artefact from the cache. `name` is the handler's name in the log.
@@ -67,7 +75,7 @@ impl Compiler {
     ///
     /// Fails if the component is invalid or if its compilation exceeds the limits.
     pub fn compile(&self, engine: &Engine, name: &str, bytes: &[u8]) -> Result<Compiled, String> {
-        let key = ArtefactKey::of(engine, bytes).map_err(|error| error.to_string())?;
+        let key = ArtefactKey::of(engine, self.effort, bytes).map_err(|error| error.to_string())?;
         if let Some(artefact) = self.cached(key) {
             return Ok(artefact);
         }
@@ -81,7 +89,7 @@ impl Compiler {
         let process = CompilerProcess {
             starter: &self.starter,
             limits: &self.limits,
-            task: Task::new(&self.limits, target),
+            task: Task::new(&self.limits, target, self.effort),
         };
         let output = process.run(name, bytes)?;
         let took = Some(began.elapsed());

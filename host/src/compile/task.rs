@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use belljar_sandbox::CompileTarget;
+use belljar_sandbox::{CompileTarget, Effort};
 
 use super::limits::CompileLimits;
 
@@ -13,14 +13,16 @@ pub(super) struct Task {
     /// Processor time in seconds, for each processor.
     pub seconds: u64,
     pub target: CompileTarget,
+    pub effort: Effort,
 }
 
 impl Task {
-    pub fn new(limits: &CompileLimits, target: CompileTarget) -> Self {
+    pub fn new(limits: &CompileLimits, target: CompileTarget, effort: Effort) -> Self {
         Self {
             memory: limits.memory,
             seconds: limits.timeout.as_secs().max(1),
             target,
+            effort,
         }
     }
 
@@ -36,13 +38,17 @@ impl Task {
         if self.target == CompileTarget::OnDemand {
             arguments.push("--anywhere".into());
         }
+        if self.effort == Effort::Least {
+            arguments.push("--quick".into());
+        }
         arguments
     }
 
     pub fn to_message(self) -> [u8; MESSAGE] {
         let mut message = [0; MESSAGE];
         let target = u64::from(self.target == CompileTarget::OnDemand);
-        let numbers = [self.memory, self.seconds, target];
+        let effort = u64::from(self.effort == Effort::Least);
+        let numbers = [self.memory, self.seconds, target, effort];
         for (field, number) in message.chunks_exact_mut(8).zip(numbers) {
             field.copy_from_slice(&number.to_ne_bytes());
         }
@@ -61,12 +67,16 @@ impl Task {
                 0 => CompileTarget::Pool,
                 _ => CompileTarget::OnDemand,
             },
+            effort: match next() {
+                0 => Effort::Full,
+                _ => Effort::Least,
+            },
         }
     }
 }
 
-/// Bytes of a message: three numbers of 64 bits.
-pub(super) const MESSAGE: usize = 24;
+/// Bytes of a message: four numbers of 64 bits.
+pub(super) const MESSAGE: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -74,11 +84,16 @@ mod tests {
 
     #[test]
     fn a_message_keeps_the_task() {
-        for target in [CompileTarget::Pool, CompileTarget::OnDemand] {
+        for (target, effort) in [
+            (CompileTarget::Pool, Effort::Full),
+            (CompileTarget::OnDemand, Effort::Full),
+            (CompileTarget::Pool, Effort::Least),
+        ] {
             let task = Task {
                 memory: 2 << 30,
                 seconds: 60,
                 target,
+                effort,
             };
             assert_eq!(Task::of_message(task.to_message()), task);
         }

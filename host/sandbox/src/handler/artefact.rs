@@ -6,6 +6,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
+use super::compile::Effort;
 use super::engine::Engine;
 use super::load_error::LoadError;
 use super::names::imports_and_exports;
@@ -22,8 +23,8 @@ pub struct Compiled {
     pub took: Option<Duration>,
 }
 
-/// Names the artefact of a component for an engine: the SHA-256 of the component, of the compiler's settings and of its
-/// version.
+/// Names the artefact of a component for an engine: the SHA-256 of the component, of the compiler's settings and effort, and
+/// of its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ArtefactKey(pub [u8; 32]);
 
@@ -58,7 +59,7 @@ impl ArtefactKey {
     /// # Errors
     ///
     /// If the bytes are not a component, or the engine for it does not start.
-    pub fn of(engine: &Engine, component: &[u8]) -> Result<Self, LoadError> {
+    pub fn of(engine: &Engine, effort: Effort, component: &[u8]) -> Result<Self, LoadError> {
         let is_concurrent = imports_and_exports(component)?.is_concurrent();
         let engine = engine
             .wasmtime(is_concurrent)
@@ -67,6 +68,10 @@ impl ArtefactKey {
         engine.precompile_compatibility_hash().hash(&mut settings);
         let mut key = Sha256::new();
         key.update(settings.0.finalize());
+        // The settings are those of the engine, which is the same for any effort.
+        if effort == Effort::Least {
+            key.update(b"least effort");
+        }
         key.update(component);
         Ok(Self(key.finalize().into()))
     }

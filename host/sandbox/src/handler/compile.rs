@@ -7,7 +7,7 @@ use super::artefact::Artefact;
 use super::engine::Engine;
 use super::load_error::LoadError;
 use super::names::imports_and_exports;
-use crate::runtime::engine_config::{Allocation, Tasks, config};
+use crate::runtime::engine_config::{Allocation, Tasks, config, spare};
 
 /// How an engine needs a component compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,16 @@ pub enum CompileTarget {
     Pool,
     /// For instances that are allocated on demand.
     OnDemand,
+}
+
+/// How much the compiler does for the speed of the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Effort {
+    /// All that it can: for code that serves.
+    #[default]
+    Full,
+    /// As little as possible: for code that is soon replaced.
+    Least,
 }
 
 impl CompileTarget {
@@ -40,7 +50,7 @@ impl CompileTarget {
     /// # Errors
     ///
     /// If the bytes are not a component, or are a damaged one.
-    pub fn compile(self, bytes: &[u8]) -> Result<Artefact, LoadError> {
+    pub fn compile(self, effort: Effort, bytes: &[u8]) -> Result<Artefact, LoadError> {
         let tasks = match imports_and_exports(bytes)?.is_concurrent() {
             true => Tasks::Many,
             false => Tasks::One,
@@ -49,7 +59,11 @@ impl CompileTarget {
             Self::Pool => Allocation::None,
             Self::OnDemand => Allocation::OnDemand,
         };
-        let engine = wasmtime::Engine::new(&config(allocation, tasks));
+        let mut config = config(allocation, tasks);
+        if effort == Effort::Least {
+            spare(&mut config);
+        }
+        let engine = wasmtime::Engine::new(&config);
         let engine = engine.map_err(LoadError::NoEngine)?;
         let artefact = engine.precompile_component(bytes);
         artefact

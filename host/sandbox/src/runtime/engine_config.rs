@@ -1,7 +1,10 @@
 //! The configuration of wasmtime: how components are compiled, and where their instances live.
 
 use super::pool_size::{MEMORIES, PoolSize, TABLE_RESIDENT, TABLES};
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    RegallocAlgorithm,
+};
 
 /// How many tasks an instance of an engine may have at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,14 @@ pub(crate) fn config(allocation: Allocation, tasks: Tasks) -> Config {
             .memory_reservation_for_growth(1 << 20),
     };
     config
+}
+
+/// Makes the compiler quick and its code slow. Engines of other settings take the code, because these two do not change its
+/// meaning.
+pub(crate) fn spare(config: &mut Config) {
+    config
+        .cranelift_opt_level(OptLevel::None)
+        .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
 }
 
 /// The pool, with the settings that make a fresh instance cheap: the kernel's page scan finds the pages that an instance
