@@ -14,7 +14,7 @@ use anyhow::Context;
 use belljar::compile::{CompileLimits, Compiler, Starter};
 use belljar::config::Config;
 use belljar::deploy::{Deployment, Options};
-use belljar::hardening::harden_server;
+use belljar::hardening::{Layer, harden_server};
 use belljar::server::{self, AccessLog, Detail, Stderr};
 use belljar_sandbox::Engine;
 use clap::Args;
@@ -112,6 +112,7 @@ impl Serve {
                 file: self.config.clone(),
                 developing: self.dev,
                 compiler: compiler.clone(),
+                reachable: report.is_on(Layer::Landlock).then_some(paths),
             },
         )?;
         memory.log(server.limits.total_memory);

@@ -1,8 +1,10 @@
-//! Notices when the configuration file changes.
+//! Notices when the configuration file changes, and reads it again.
 
 use std::path::{Path, PathBuf};
 
 use super::fingerprint::Fingerprint;
+use crate::config::Config;
+use crate::hardening::Paths;
 
 pub(super) struct ConfigFile {
     path: PathBuf,
@@ -10,16 +12,19 @@ pub(super) struct ConfigFile {
     seen: Option<Fingerprint>,
     /// The fingerprint when the file was last read.
     read: Option<Fingerprint>,
+    /// The files that this process can reach, if it cannot reach all.
+    reachable: Option<Paths>,
 }
 
 impl ConfigFile {
     /// `path` was just read.
-    pub fn new(path: PathBuf) -> Self {
+    pub fn new(path: PathBuf, reachable: Option<Paths>) -> Self {
         let fingerprint = Fingerprint::of(&path);
         Self {
             path,
             seen: fingerprint.clone(),
             read: fingerprint,
+            reachable,
         }
     }
 
@@ -37,5 +42,27 @@ impl ConfigFile {
             self.read = now;
         }
         is_due
+    }
+
+    /// # Errors
+    ///
+    /// The problems of the file, or the first path in it that this process cannot reach.
+    pub fn read(&self) -> Result<Config, Vec<String>> {
+        let config = Config::read(&self.path);
+        let config = config
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let outside = self.reachable.as_ref().and_then(|reachable| {
+            let needed = Paths::of(&config, None);
+            reachable.first_outside(&needed).map(Path::to_owned)
+        });
+        match outside {
+            None => Ok(config),
+            Some(outside) => Err(vec![format!(
+                "{}: it needs {}, but Landlock denies what the configuration did not name when the server started; \
+                 restart the server, or name the folder in [ceiling] before a start",
+                self.path.display(),
+                outside.display()
+            )]),
+        }
     }
 }

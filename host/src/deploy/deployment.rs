@@ -9,12 +9,14 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::runtime;
 
+use super::config_file::ConfigFile;
 use super::load::Loader;
 use super::load_queue::{Event, LoadQueue};
 use super::swap::LiveRoutes;
 use super::watch::Watcher;
 use crate::compile::Compiler;
 use crate::config::Config;
+use crate::hardening::Paths;
 use crate::server::Routes;
 use belljar_sandbox::Engine;
 
@@ -26,6 +28,8 @@ pub struct Options {
     /// Whether to poll more often, and to show clients why a handler failed.
     pub developing: bool,
     pub compiler: Arc<Compiler>,
+    /// The files that this process can reach, if it cannot reach all.
+    pub reachable: Option<Paths>,
 }
 
 /// A configuration that is live. It is kept up to date until this is dropped.
@@ -50,7 +54,9 @@ impl Deployment {
         let loader = Loader::new(engine, options.compiler, runtime, options.developing);
         let mut watcher = Watcher::new(
             options.config,
-            options.file,
+            options
+                .file
+                .map(|file| ConfigFile::new(file, options.reachable)),
             options.developing,
             LoadQueue::new(loader, sender.clone()),
             events,

@@ -38,10 +38,10 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// `file` is the file that `config` was read from.
+    /// `config_file` is the file that `config` was read from.
     pub fn new(
         config: Config,
-        file: Option<PathBuf>,
+        config_file: Option<ConfigFile>,
         developing: bool,
         queue: LoadQueue,
         events: Receiver<Event>,
@@ -52,7 +52,7 @@ impl Watcher {
             set: HandlerSet::new(config),
             known: KnownFolders::default(),
             unreadable: BTreeMap::new(),
-            config_file: file.map(ConfigFile::new),
+            config_file,
             staged: None,
             interval: match developing {
                 true => INTERVAL_DEVELOPING,
@@ -203,15 +203,14 @@ impl Watcher {
         };
         if file.poll(at_once) {
             let path = file.path().to_owned();
-            self.read_config(&path);
+            match file.read() {
+                Ok(config) => self.stage(config, &path),
+                Err(problems) => log_problems(problems.iter()),
+            }
         }
     }
 
-    fn read_config(&mut self, path: &Path) {
-        let config = match Config::read(path) {
-            Ok(config) => config,
-            Err(problems) => return log_problems(problems.iter()),
-        };
+    fn stage(&mut self, config: Config, path: &Path) {
         self.staged = None;
         if config == self.set.config {
             return;

@@ -17,8 +17,8 @@ pub(super) fn allow_only(paths: &Paths) -> Result<(), String> {
             .handle_access(AccessFs::from_all(LATEST))?
             .scope(Scope::from_all(LATEST))?
             .create()?;
-        for path in &paths.readable {
-            rules = allow(rules, path, AccessFs::ReadFile | AccessFs::ReadDir)?;
+        for path in paths.all_readable() {
+            rules = allow(rules, &path, AccessFs::ReadFile | AccessFs::ReadDir)?;
         }
         for path in &paths.writable {
             let access = AccessFs::from_all(LATEST)

@@ -11,6 +11,8 @@ use belljar_sandbox::Access;
 pub struct Paths {
     pub readable: BTreeSet<PathBuf>,
     pub writable: BTreeSet<PathBuf>,
+    /// Readable, also if another file or folder takes its name later.
+    pub replaceable: BTreeSet<PathBuf>,
     /// Folders whose empty folders may be removed.
     pub emptied: BTreeSet<PathBuf>,
 }
@@ -23,9 +25,7 @@ impl Paths {
             paths.readable.insert(path.into());
         }
         paths.writable.insert("/dev/null".into());
-        if let Some(file) = file {
-            paths.replaceable(file);
-        }
+        paths.replaceable.extend(file.map(Path::to_owned));
         // A file beside a handler may grant what the ceiling allows, later too.
         for (folder, access) in &config.ceiling.dirs {
             paths.folder(folder, *access);
@@ -36,7 +36,7 @@ impl Paths {
             .extend(config.ceiling.outbound_ca.iter().cloned());
         for site in &config.sites {
             if let Some(handlers) = &site.handlers {
-                paths.replaceable(&handlers.path);
+                paths.replaceable.insert(handlers.path.clone());
                 paths.granted(&handlers.defaults.grants);
             }
             for route in &site.routes {
@@ -44,7 +44,7 @@ impl Paths {
                     continue;
                 };
                 if let Component::File(file) = &handler.component {
-                    paths.replaceable(file);
+                    paths.replaceable.insert(file.clone());
                 }
                 paths.granted(&handler.grants);
             }
@@ -55,9 +55,9 @@ impl Paths {
     fn granted(&mut self, grants: &GrantConfig) {
         for folder in &grants.dirs {
             match folder.access {
-                Access::ReadOnly => self.replaceable(&folder.host),
-                Access::ReadWrite => self.folder(&folder.host, folder.access),
-            }
+                Access::ReadOnly => self.replaceable.insert(folder.host.clone()),
+                Access::ReadWrite => self.writable.insert(folder.host.clone()),
+            };
         }
         self.readable
             .extend(grants.outbound.authorities.iter().cloned());
@@ -78,15 +78,31 @@ impl Paths {
         paths.insert(folder.to_owned());
     }
 
-    /// A file or folder that may be replaced by another one of this name. A rule is for an inode, so what comes later needs
+    /// All that can be read, without what can be written. A rule is for an inode, so what takes the name of a file later needs
     /// a rule for the folder around it.
-    fn replaceable(&mut self, path: &Path) {
+    pub(super) fn all_readable(&self) -> impl Iterator<Item = PathBuf> {
+        let around = self.replaceable.iter().map(|path| folder_of(path));
+        let around = around.filter(|folder| !is_broad(folder));
         // The path may be a link to another folder.
-        self.readable.insert(path.to_owned());
-        let folder = folder_of(path);
-        if !is_broad(&folder) {
-            self.readable.insert(folder);
-        }
+        let named = self.readable.iter().chain(&self.replaceable);
+        named.cloned().chain(around)
+    }
+
+    /// A path that `needed` has and that is in none of these.
+    pub fn first_outside<'a>(&self, needed: &'a Self) -> Option<&'a Path> {
+        let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let writable: Vec<PathBuf> = self.writable.iter().map(|path| resolved(path)).collect();
+        let readable: Vec<PathBuf> = self.all_readable().map(|path| resolved(&path)).collect();
+        let is_below = |path: &Path, folders: &[PathBuf]| {
+            let path = resolved(path);
+            folders.iter().any(|folder| path.starts_with(folder))
+        };
+        let to_read = needed.readable.iter().chain(&needed.replaceable);
+        let to_read =
+            to_read.filter(|path| !is_below(path, &readable) && !is_below(path, &writable));
+        let to_write = needed.writable.iter();
+        let to_write = to_write.filter(|path| !is_below(path, &writable));
+        to_write.chain(to_read).map(PathBuf::as_path).next()
     }
 }
 
@@ -142,6 +158,13 @@ const SYSTEM: &[&str] = &[
 mod tests {
     use super::*;
 
+    fn replaceable(paths: &[&str]) -> Paths {
+        Paths {
+            replaceable: paths.iter().map(PathBuf::from).collect(),
+            ..Paths::default()
+        }
+    }
+
     #[test]
     fn a_file_in_a_broad_folder_is_granted_alone() {
         for (file, expected) in [
@@ -150,10 +173,35 @@ mod tests {
             ("/etc/belljar/belljar.toml", "/etc/belljar"),
             ("/srv/app/handlers/a.wasm", "/srv/app/handlers"),
         ] {
-            let mut paths = Paths::default();
-            paths.replaceable(Path::new(file));
             let expected = [file, expected].map(PathBuf::from);
-            assert_eq!(paths.readable, BTreeSet::from(expected), "{file}");
+            let readable: BTreeSet<_> = replaceable(&[file]).all_readable().collect();
+            assert_eq!(readable, BTreeSet::from(expected), "{file}");
         }
+    }
+
+    #[test]
+    fn finds_what_is_outside() {
+        let mut paths = replaceable(&["/srv/app/site"]);
+        paths.writable.insert("/srv/data".into());
+        for (needed, is_outside) in [
+            ("/srv/app/site", false),
+            ("/srv/app/other/deep", false),
+            ("/srv/data/below", false),
+            ("/srv/applause", true),
+            ("/srv", true),
+        ] {
+            let needed = replaceable(&[needed]);
+            assert_eq!(
+                paths.first_outside(&needed).is_some(),
+                is_outside,
+                "{needed:?}"
+            );
+        }
+        let mut needed = Paths::default();
+        needed.writable.insert("/srv/app/site".into());
+        assert_eq!(
+            paths.first_outside(&needed),
+            Some(Path::new("/srv/app/site"))
+        );
     }
 }

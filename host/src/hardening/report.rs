@@ -38,6 +38,10 @@ impl Report {
             .map(|(_, status)| status)
     }
 
+    pub fn is_on(&self, layer: Layer) -> bool {
+        self.status(layer) == Some(&Status::On)
+    }
+
     fn names(&self, is_listed: impl Fn(&Status) -> Option<String>) -> String {
         let listed = self.0.iter().filter_map(|(layer, status)| {
             let note = is_listed(status)?;

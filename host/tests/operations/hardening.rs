@@ -121,6 +121,29 @@ fn compilers_have_three_pipes_and_a_fixed_number_of_threads() {
     assert_eq!(open, ["0", "1", "2"]);
 }
 
+#[test]
+fn a_reload_that_needs_more_files_says_why_it_is_refused() {
+    let site = Site::new(&[("old/index.html", "old"), ("new/index.html", "new")]);
+    let other = Site::new(&[("index.html", "other")]);
+    let config = |folder: &str| format!("listen = [\"127.0.0.1:0\"]\nfiles = \"{folder}\"\n");
+    let file = site.write("belljar.toml", config("old").as_bytes());
+    let server = Server::of_config(&file).start();
+    assert_eq!(server.get("/").text(), "old");
+    let outside = other.path().display().to_string();
+    site.write("belljar.toml", config(&outside).as_bytes());
+    let line = server.wait_for_log("the refusal", |line| line.contains("Landlock denies"));
+    for words in [
+        &outside,
+        "restart the server",
+        "the previous configuration stays in use",
+    ] {
+        assert!(line.contains(words), "{line}");
+    }
+    assert_eq!(server.get("/").text(), "old");
+    site.write("belljar.toml", config("new").as_bytes());
+    server.wait_for_text("/", "new");
+}
+
 /// Plays an engine that a guest has broken out of.
 #[test]
 fn a_broken_engine_reaches_only_what_was_granted() {
