@@ -15,6 +15,19 @@ pub fn install(packages: &[&str]) -> Result<()> {
     as_root(&[&["apt-get", "install", "-y"], packages].concat())
 }
 
+/// Installs the package that has a program, unless the program is there.
+pub fn need(program: &str, package: &str) -> Result<()> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Programs of the system are there for other users than root as well.
+    let mut folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    match folders.any(|folder| folder.join(program).is_file()) {
+        true => Ok(()),
+        false => {
+            install(&[package]).with_context(|| format!("the tests need the program {program}"))
+        }
+    }
+}
+
 /// Fetches the sources of the standard library from the packages rust-src and wasi-libc, and unpacks them without
 /// installing the packages. Any release that apt is configured for may provide them. rust-src must have exactly the
 /// toolchain's version, because a standard library of another version does not compile.

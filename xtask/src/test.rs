@@ -7,7 +7,7 @@ use xtask::workspace;
 
 use crate::background::Background;
 use crate::process::call;
-use crate::{browser, cargo_component, checks, components, languages, packages, targets};
+use crate::{apt, browser, cargo_component, checks, components, languages, packages, targets};
 
 pub fn run(args: &[String]) -> Result<()> {
     match args {
@@ -19,6 +19,10 @@ pub fn run(args: &[String]) -> Result<()> {
 /// Installs the tools that the tests need beside Rust's targets, and builds the handlers that need them.
 pub fn tools() -> Result<()> {
     browser::install()?;
+    // For tests in a network of their own.
+    if cfg!(target_os = "linux") {
+        apt::need("ip", "iproute2")?;
+    }
     languages::handlers()?;
     cargo_component::install()
 }

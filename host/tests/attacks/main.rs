@@ -22,6 +22,7 @@ mod framing;
 mod hostcalls;
 mod isolation;
 mod memory;
+mod name_lookups;
 mod outbound;
 mod output;
 mod time;

@@ -9,6 +9,8 @@
 mod browser;
 mod cgroup;
 mod client;
+#[cfg(target_os = "linux")]
+mod name_server;
 mod peer;
 mod program;
 mod server;
@@ -21,6 +23,8 @@ mod system_call;
 pub use browser::Browser;
 pub use cgroup::Cgroup;
 pub use client::{Broken, Client, Response, WAIT_LIMIT};
+#[cfg(target_os = "linux")]
+pub use name_server::{NameServer, in_a_network_of_its_own, set_up_network};
 pub use peer::Peer;
 #[cfg(target_os = "linux")]
 pub use program::processes_below;

@@ -5,16 +5,25 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A server on a free port of 127.0.0.1, which runs as long as the test.
+/// A server that runs as long as the test.
 pub struct Peer {
     pub address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Peer {
-    /// Starts a server that reads the head of a request on each connection, calls `answer`, and closes the connection.
+    /// Starts a server on a free port of 127.0.0.1. It reads the head of a request on each connection, calls `answer`, and
+    /// closes the connection.
     pub fn start(answer: impl Fn(&mut BufReader<TcpStream>) + Send + Sync + 'static) -> Peer {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        Self::start_at(([127, 0, 0, 1], 0).into(), answer)
+    }
+
+    /// Likewise, at an address.
+    pub fn start_at(
+        address: SocketAddr,
+        answer: impl Fn(&mut BufReader<TcpStream>) + Send + Sync + 'static,
+    ) -> Peer {
+        let listener = TcpListener::bind(address).expect("the address is free");
         let address = listener.local_addr().expect("the port has a number");
         let heads: Arc<Mutex<Vec<String>>> = Arc::default();
         let (answer, seen) = (Arc::new(answer), heads.clone());
@@ -40,8 +49,13 @@ impl Peer {
 
     /// Starts a server that answers every request with these bytes.
     pub fn of(answer: impl Into<Vec<u8>>) -> Peer {
+        Self::of_at(([127, 0, 0, 1], 0).into(), answer)
+    }
+
+    /// Likewise, at an address.
+    pub fn of_at(address: SocketAddr, answer: impl Into<Vec<u8>>) -> Peer {
         let answer = answer.into();
-        Peer::start(move |stream| {
+        Peer::start_at(address, move |stream| {
             let _ = stream.get_mut().write_all(&answer);
         })
     }
