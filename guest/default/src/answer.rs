@@ -47,7 +47,7 @@ fn serve<F: Files>(
             &path.relative,
             &directory,
         )?),
-        Ok(Found::WithoutSlash) => Ok(redirect::respond(request.path, request.query)),
+        Ok(Found::WithoutSlash) => Ok(redirect::respond(&request)),
         Err(Problem::NotFound) if !path.is_hidden => delivery.deliver_single_page(&path),
         Err(problem) => Err(problem),
     }

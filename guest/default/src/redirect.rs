@@ -1,13 +1,14 @@
 //! Redirects from a directory without a trailing slash, so that the relative links of its page work.
 
+use crate::request::Request;
 use crate::response::Response;
 use crate::text::{push_html, push_percent_encoded};
 use crate::{error_page, path};
 use alloc::string::String;
 
-/// Creates a 301 response to `path`, as sent, with a trailing slash.
-pub fn respond<F>(path: &str, query: Option<&str>) -> Response<F> {
-    let location = location(path, query);
+/// Creates a 301 response to the path of the request, as sent, with a trailing slash.
+pub fn respond<F>(request: &Request) -> Response<F> {
+    let location = location(request.mount(), request.path, request.query);
     let mut page = String::from(
         "<!doctype html>\n<html lang=\"en\">\n<title>Redirecting</title>\n<p><a href=\"",
     );
@@ -25,13 +26,15 @@ pub fn respond<F>(path: &str, query: Option<&str>) -> Response<F> {
         .bytes(page)
 }
 
-/// The path without dot segments and empty segments, with a trailing slash and the query.
+/// The mount and the path without dot segments and empty segments, with a trailing slash and the query.
 ///
 /// It begins with exactly one slash: a browser takes `//host/` and `/\host/` for another site. Characters that a URI must
 /// not contain are encoded.
-fn location(path: &str, query: Option<&str>) -> String {
+fn location(mount: &str, path: &str, query: Option<&str>) -> String {
     let path = path::shortest(path);
-    let mut location = String::with_capacity(path.len() + query.map_or(0, str::len) + 2);
+    let length = mount.len() + path.len() + query.map_or(0, str::len) + 2;
+    let mut location = String::with_capacity(length);
+    push_uri(&mut location, mount);
     push_uri(&mut location, &path);
     location.push('/');
     if let Some(query) = query {
@@ -55,6 +58,7 @@ fn push_uri(into: &mut String, sent: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Method;
 
     #[test]
     fn adds_a_slash() {
@@ -75,20 +79,27 @@ mod tests {
             ("/%5Cevil.example", None, "/%5Cevil.example/"),
             ("/a\"<b>", None, "/a%22%3Cb%3E/"),
         ] {
-            assert_eq!(location(path, query), expected, "{path}");
+            assert_eq!(location("", path, query), expected, "{path}");
+            let mounted = format!("/a%20b/c{expected}");
+            assert_eq!(location("/a%20b/c", path, query), mounted, "{path}");
         }
     }
 
     #[test]
     fn escapes_the_page() {
-        let response = respond::<()>("/pets", Some("a='&\"><script>"));
+        let response = respond::<()>(&Request {
+            method: Method::Get,
+            path: "/pets",
+            query: Some("a='&\"><script>"),
+            fields: &[("belljar-mount".into(), b"/a".to_vec())],
+        });
         let crate::response::Body::Bytes(body) = response.body else {
             panic!("no note")
         };
         let body = String::from_utf8(body).unwrap();
         assert!(
             body.contains(
-                "href=\"/pets/?a=&#39;&amp;%22%3E%3Cscript%3E\">Redirecting to /pets/?a=&#39;&amp;%22"
+                "href=\"/a/pets/?a=&#39;&amp;%22%3E%3Cscript%3E\">Redirecting to /a/pets/?a=&#39;&amp;%22"
             ),
             "{body}"
         );

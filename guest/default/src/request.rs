@@ -18,6 +18,15 @@ pub struct Request<'a> {
     pub fields: &'a [Field],
 }
 
+impl<'a> Request<'a> {
+    /// The beginning of the path that the server removed, because it serves the site below it. Empty without one.
+    pub fn mount(&self) -> &'a str {
+        let mut fields = self.fields.iter();
+        let field = fields.find(|(name, _)| name == "belljar-mount");
+        field.map_or("", |(_, value)| str::from_utf8(value).unwrap_or_default())
+    }
+}
+
 /// The methods that a file server tells apart (RFC 9110, section 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {

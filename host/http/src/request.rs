@@ -25,8 +25,8 @@ pub struct Request {
     pub head: Head,
     /// None if the request has no content, or content of length 0.
     pub body: Option<RequestBody>,
-    /// Fields that the server adds for the handler. Their names are in lower case and begin with `belljar-`. Handlers
-    /// never see fields of such names that the client sent.
+    /// Fields that the server adds for the handler. Their names are in lower case, and begin with `belljar-` or are
+    /// `x-forwarded-prefix`. Handlers never see fields of such names that the client sent.
     pub added: Vec<(String, String)>,
 }
 

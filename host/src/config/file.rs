@@ -112,7 +112,7 @@ pub struct FilesTable {
     pub dotfiles: Option<bool>,
 }
 
-/// A path, and what answers its requests: a component, a redirect or a response.
+/// A path, and what answers its requests: a component, files, a redirect or a response.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(
@@ -129,6 +129,9 @@ pub struct RouteTable {
     /// Component that answers: a `.wasm` file.
     pub component: Option<String>,
 
+    /// Folder to serve below the path, which ends in `*`.
+    pub files: Option<Short<FilesTable>>,
+
     /// Location to send the client to: a path or URL, or a table. The path's parameter replaces `{name}`.
     pub redirect: Option<Short<RedirectTable>>,
 
@@ -138,6 +141,11 @@ pub struct RouteTable {
     /// Name of the handler in the log and in the store. By default the component's file name without its extension.
     #[schemars(length(min = 1))]
     pub name: Option<String>,
+
+    /// Whether the component sees only the rest of the path, which the `*` at its end matches. Fields of the request tell
+    /// it the beginning.
+    #[schemars(extend("default" = false))]
+    pub strip_prefix: Option<bool>,
 
     pub grants: Option<GrantTable>,
 

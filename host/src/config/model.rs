@@ -69,8 +69,19 @@ pub struct HandlersFolder {
 pub struct Route {
     pub path: PathPattern,
     pub action: Action,
+    /// Which path a handler sees.
+    pub mounting: Mounting,
     /// Where the route is defined, for messages: `belljar.toml:12`, `--handler`, `handlers/api/time.wasm`.
     pub place: String,
+}
+
+/// Which path a handler sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mounting {
+    /// The whole path of the request.
+    Whole,
+    /// What is left of it after the segments of the route that come before its rest.
+    AtRoute,
 }
 
 /// How a route answers a request.

@@ -49,15 +49,15 @@ impl<'d> Draft<'d> {
         }
     }
 
-    /// `root` is the path as written; `host` is the first host of the site.
-    pub fn of_files(config: HandlerConfig, root: &str, host: &str, at: At<'d>) -> Self {
+    /// `root` is the path as written; `address` is the host and path of its route, or the host alone.
+    pub fn of_files(config: HandlerConfig, root: &str, address: &str, at: At<'d>) -> Self {
         Self {
             config,
             is_named: false,
             names: vec![
                 "files".into(),
                 format!("files {root}"),
-                format!("files {root} {host}"),
+                format!("files {root} {address}"),
             ],
             at,
         }

@@ -7,7 +7,7 @@ use belljar_http::settings::Settings;
 use super::context::Context;
 use super::document::At;
 use super::file::RouteTable;
-use super::model::{Action, Component, HandlerConfig, Route};
+use super::model::{Action, Component, HandlerConfig, Mounting, Route};
 use super::names::Draft;
 use super::reader::Reader;
 use super::settings::InstanceLimits;
@@ -17,6 +17,7 @@ use crate::routing::PathPattern;
 pub(super) struct DraftRoute<'d> {
     pub path: PathPattern,
     pub action: DraftAction,
+    pub mounting: Mounting,
     pub at: At<'d>,
 }
 
@@ -34,6 +35,7 @@ impl DraftRoute<'_> {
                 DraftAction::Run(number) => Action::Run(handlers.get(number)?.clone()),
                 DraftAction::Other(action) => action,
             },
+            mounting: self.mounting,
             place: self.at.place(),
         })
     }
@@ -62,39 +64,69 @@ impl Reader<'_> {
                     format!("the path {path} already has a route, in line {line}; change one of the paths"),
                 );
             }
-            routes.push(DraftRoute { path, action, at });
+            let mounting = self.mounting(table, &path, at);
+            routes.push(DraftRoute {
+                path,
+                action,
+                mounting,
+                at,
+            });
         }
         routes
     }
 
-    /// Reads the action of a route: exactly one of three keys.
+    /// Reads which path the handler of a route sees.
+    fn mounting(&mut self, route: &RouteTable, path: &PathPattern, at: At<'_>) -> Mounting {
+        let is_stripped = route.component.is_some() && route.strip_prefix == Some(true);
+        let wanted = is_stripped || route.files.is_some();
+        if wanted && !path.has_rest() {
+            let (at, key) = match route.files {
+                Some(_) => (at.key("files"), "files"),
+                None => (at.key("strip-prefix"), "strip-prefix"),
+            };
+            self.report(
+                at,
+                format!(
+                    "{key} needs a path that ends in `/*`, since nothing of {path} would be left; write {}/*",
+                    path.as_str().trim_end_matches('/')
+                ),
+            );
+        }
+        match wanted {
+            true => Mounting::AtRoute,
+            false => Mounting::Whole,
+        }
+    }
+
+    /// Reads the action of a route: exactly one of four keys.
     fn action<'d>(
         &mut self,
         route: &RouteTable,
         at: At<'d>,
         context: &mut Context<'d, '_>,
     ) -> Option<DraftAction> {
-        let present: Vec<_> = ["component", "redirect", "response"]
+        let present: Vec<_> = ["component", "files", "redirect", "response"]
             .into_iter()
             .filter(|key| at.key(key).is_present())
             .collect();
         if present.is_empty() && !at.is_incomplete() {
             self.report(
                 at,
-                "the route has no component, redirect or response; add one",
+                "the route has no component, files, redirect or response; add one",
             );
         } else if present.len() > 1 {
             self.report(
                 at,
                 format!(
-                    "the route has more than one of component, redirect and response: {}; keep one",
+                    "the route has more than one of component, files, redirect and response: {}; keep one",
                     present.join(" and ")
                 ),
             );
         }
         if !present.contains(&"component") {
             let settings = InstanceLimits::TABLE.iter().map(|setting| setting.name);
-            for key in ["name", "grants", "limits"].into_iter().chain(settings) {
+            let keys = ["name", "strip-prefix", "grants", "limits"];
+            for key in keys.into_iter().chain(settings) {
                 if at.key(key).is_present() {
                     self.report(
                         at.key(key),
@@ -105,6 +137,12 @@ impl Reader<'_> {
         }
         if let Some(component) = &route.component {
             let handler = self.route_handler(route, component, at, context);
+            return Some(DraftAction::Run(handler));
+        }
+        if let Some(files) = &route.files {
+            let path = route.path.as_ref().map_or("", |path| path.0.as_str());
+            let address = format!("{}{path}", context.host);
+            let handler = self.files_handler(files, at.key("files"), &address, context)?;
             return Some(DraftAction::Run(handler));
         }
         let path = route.path.as_ref().map(|path| &path.0);

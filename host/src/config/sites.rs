@@ -11,7 +11,7 @@ use super::document::At;
 use super::exposure;
 use super::file::{File, FilesTable, Short, SiteTable};
 use super::files::Files;
-use super::model::{Ceiling, Component, HandlerConfig, HandlersFolder, Site};
+use super::model::{Ceiling, Component, HandlerConfig, HandlersFolder, Mounting, Site};
 use super::names::{Draft, Drafts};
 use super::reader::Reader;
 use super::routes::{DraftAction, DraftRoute};
@@ -164,6 +164,25 @@ impl Reader<'_> {
                 ),
             );
         }
+        let host = context.host.clone();
+        let number = self.files_handler(files, at, &host, context)?;
+        Some(DraftRoute {
+            path,
+            action: DraftAction::Run(number),
+            mounting: Mounting::Whole,
+            at,
+        })
+    }
+
+    /// Reads a folder to serve, and makes its handler. `address` is the host and path of its route. Returns the number of
+    /// the handler among the drafts.
+    pub fn files_handler<'d>(
+        &mut self,
+        files: &Short<FilesTable>,
+        at: At<'d>,
+        address: &str,
+        context: &mut Context<'d, '_>,
+    ) -> Option<usize> {
         let (root, place, files) = match files {
             Short::Text(root) => (root, at, Files::default()),
             Short::Table(table) => (
@@ -187,13 +206,9 @@ impl Reader<'_> {
         let config = files.handler(String::new(), context.limits.clone());
         let number = context
             .drafts
-            .add(Draft::of_files(config, root, &context.host, at));
+            .add(Draft::of_files(config, root, address, at));
         context.file_handlers.push((number, place));
-        Some(DraftRoute {
-            path,
-            action: DraftAction::Run(number),
-            at,
-        })
+        Some(number)
     }
 }
 

@@ -7,8 +7,8 @@ use arc_swap::ArcSwap;
 use super::desired_state::HandlerKey;
 use super::handler_set::HandlerSet;
 use super::managed_handler::ManagedHandler;
-use crate::config::{Action, Route};
-use crate::routing::{self, Table};
+use crate::config::{Action, Component, Mounting, Redirect, Route};
+use crate::routing::{self, PathPattern, Segment, Table};
 use crate::server::{ActiveHandler, MissingHandler, RouteTarget, Routes};
 
 /// The routes that new requests take.
@@ -44,11 +44,15 @@ impl LiveRoutes {
                 );
                 for (_, handler) in handlers {
                     for path in &handler.routes {
-                        if let Some(target) = self.handler(handler) {
+                        if let Some(target) = self.handler(handler, Mounting::AtRoute) {
                             routes.insert(path, target);
                         }
                     }
                 }
+            }
+            for (path, target) in site.routes.iter().filter_map(to_folder) {
+                // A route of the configuration or of a handler at this path comes first.
+                routes.insert(&path, target);
             }
             table.add(&site.hosts, routes);
         }
@@ -62,7 +66,7 @@ impl LiveRoutes {
         match &route.action {
             Action::Run(config) => {
                 let key = HandlerKey::Configured(config.name.clone());
-                self.handler(set.handlers.get(&key)?)
+                self.handler(set.handlers.get(&key)?, route.mounting)
             }
             Action::Redirect(redirect) => RouteTarget::redirect(redirect, &route.path)
                 .map_err(log)
@@ -75,12 +79,13 @@ impl LiveRoutes {
 
     /// Returns the live version. A handler whose first version was refused keeps its routes and answers 503, so that a
     /// less specific route does not get its requests.
-    fn handler(&self, handler: &ManagedHandler) -> Option<RouteTarget> {
+    fn handler(&self, handler: &ManagedHandler, mounting: Mounting) -> Option<RouteTarget> {
         let name: Arc<str> = handler.source().name.as_str().into();
         match (&handler.live, &handler.refused) {
             (Some(version), refused) => Some(RouteTarget::Handler(Arc::new(ActiveHandler {
                 handler: version.handler.clone(),
                 name,
+                mounting,
                 refused: refused.clone(),
             }))),
             (None, Some(reason)) if !handler.held => {
@@ -92,4 +97,29 @@ impl LiveRoutes {
             (None, _) => None,
         }
     }
+}
+
+/// The route that leads from `/docs` to `/docs/` if files are served there, so that the relative links of the index page
+/// work. The handler that serves files cannot tell the two apart.
+fn to_folder(route: &Route) -> Option<(PathPattern, RouteTarget)> {
+    let is_files = match &route.action {
+        Action::Run(handler) => handler.component == Component::Files,
+        _ => false,
+    };
+    if !is_files {
+        return None;
+    }
+    let path = route.path.above()?;
+    let to = path.segments().iter().map(|segment| match segment {
+        Segment::Parameter(name) => format!("/{{{name}}}"),
+        Segment::Literal(text) => format!("/{text}"),
+        Segment::Rest(_) => String::new(),
+    });
+    let redirect = Redirect {
+        // Browsers keep a permanent redirect, although the folder may go.
+        status: 307,
+        to: to.chain([String::from("/")]).collect(),
+    };
+    let target = RouteTarget::redirect(&redirect, &path).ok()?;
+    Some((path, target))
 }

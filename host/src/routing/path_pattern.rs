@@ -113,6 +113,30 @@ impl PathPattern {
             && self.segments.iter().zip(&other.segments).all(same)
     }
 
+    /// The number of segments before the rest of the path, or before the slash at its end: those of a handler's mount.
+    pub fn depth(&self) -> usize {
+        let is_end = |segment: &Segment| match segment {
+            Segment::Literal(text) => text.is_empty(),
+            Segment::Parameter(_) => false,
+            Segment::Rest(_) => true,
+        };
+        self.segments.len() - usize::from(self.segments.last().is_some_and(is_end))
+    }
+
+    /// Whether the pattern matches all paths below a path: it ends in `*` or `*name`.
+    pub fn has_rest(&self) -> bool {
+        matches!(self.segments.last(), Some(Segment::Rest(_)))
+    }
+
+    /// The pattern for the path that all paths of this one lie below: `/docs` for `/docs/*`. None for `/*`, and for a
+    /// pattern without a rest.
+    pub fn above(&self) -> Option<Self> {
+        let (Segment::Rest(_), above @ [_, ..]) = self.segments.split_last()? else {
+            return None;
+        };
+        Self::new(above.to_vec()).ok()
+    }
+
     /// Whether the pattern is `/*`, which matches every path.
     pub fn is_everything(&self) -> bool {
         self.text == "/*"
@@ -239,6 +263,24 @@ mod tests {
         ] {
             let error = text.parse::<PathPattern>().unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn knows_what_lies_above_the_rest() {
+        for (text, depth, above) in [
+            ("/", 0, None),
+            ("/*", 0, None),
+            ("/a", 1, None),
+            ("/a/", 1, None),
+            ("/a/*", 1, Some("/a")),
+            ("/a/:b/*rest", 2, Some("/a/:b")),
+            ("/a/:b", 2, None),
+        ] {
+            let pattern: PathPattern = text.parse().unwrap();
+            assert_eq!(pattern.depth(), depth, "{text}");
+            let found = pattern.above();
+            assert_eq!(found.as_ref().map(PathPattern::as_str), above, "{text}");
         }
     }
 

@@ -77,6 +77,13 @@ impl<T> RouteMatch<'_, '_, T> {
         &self.leaf.path
     }
 
+    /// The length of the beginning of `path` that the segments before the rest match: the mount of a handler. `path` is
+    /// the one that was matched.
+    pub fn mount_length(&self, path: &str) -> usize {
+        let mut slashes = path.match_indices('/').map(|(at, _)| at);
+        slashes.nth(self.path().depth()).unwrap_or(path.len())
+    }
+
     /// The value of a parameter, as sent.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters()
@@ -249,6 +256,25 @@ mod tests {
         ] {
             let found = routes.find(path).unwrap();
             assert_eq!(found.parameters().collect::<Vec<_>>(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn finds_the_mount_of_a_path() {
+        let routes = routes(&["/*", "/a/b/*", "/u/:id/*", "/i", "/i/"]);
+        for (path, expected) in [
+            ("/", ""),
+            ("/x/y", ""),
+            ("/a/b", "/a/b"),
+            ("/a/b/", "/a/b"),
+            ("/a/%62/c/d", "/a/%62"),
+            ("/a/b//c", "/a/b"),
+            ("/u/7%2F8/c", "/u/7%2F8"),
+            ("/i", "/i"),
+            ("/i/", "/i"),
+        ] {
+            let length = routes.find(path).unwrap().mount_length(path);
+            assert_eq!(&path[..length], expected, "{path}");
         }
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use belljar_http::{Body, InvalidResponse, Request, Response};
 
-use super::route_fields::route_fields;
+use super::route_fields::{mount_fields, route_fields};
 use super::route_target::{ActiveHandler, MissingHandler, RouteTarget, Routes};
+use crate::config::Mounting;
 
 /// What answers a request.
 pub(super) enum Dispatch {
@@ -16,7 +17,8 @@ pub(super) enum Dispatch {
 }
 
 impl Dispatch {
-    /// Finds the request's route. If a handler answers, adds the route's fields to the request.
+    /// Finds the request's route. If a handler answers, adds the route's fields to the request, and removes the handler's
+    /// mount from the path.
     pub fn of(request: &mut Request, routes: &Routes) -> Self {
         let head = &request.head;
         let Some(found) = routes.find(head.authority(), head.path()) else {
@@ -24,7 +26,13 @@ impl Dispatch {
         };
         match found.target {
             RouteTarget::Handler(active) => {
-                let (active, added) = (active.clone(), route_fields(&found));
+                let (active, mut added) = (active.clone(), route_fields(&found));
+                if let (Mounting::AtRoute, path) = (active.mounting, head.path())
+                    && let length @ 1.. = found.mount_length(path)
+                {
+                    added.extend(path.get(..length).into_iter().flat_map(mount_fields));
+                    request.head.remove_mount(length);
+                }
                 request.added = added;
                 Self::Handler(active)
             }

@@ -6,7 +6,7 @@ use belljar_http::{Body, InvalidResponse, Response};
 use belljar_sandbox::Handler;
 use bytes::Bytes;
 
-use crate::config::{Redirect, StaticResponse};
+use crate::config::{Mounting, Redirect, StaticResponse};
 use crate::routing::{Location, PathPattern, Table};
 
 /// The routes of all sites.
@@ -28,6 +28,8 @@ pub enum RouteTarget {
 pub struct ActiveHandler {
     pub handler: Arc<Handler>,
     pub name: Arc<str>,
+    /// Which path the handler sees.
+    pub mounting: Mounting,
     /// Why a newer build was refused, if one was. The older build keeps serving.
     pub refused: Option<Arc<str>>,
 }

@@ -98,8 +98,8 @@ fn reports_errors_with_their_positions() {
         (
             "[[route]]\npath = \"/a\"\n[[route]]\npath = \"/b\"\nredirect = \"/\"\nresponse = {}\n[[route]]\nredirect = \"/\"\n",
             &[
-                "1:1: the route has no component, redirect or response; add one",
-                "3:1: the route has more than one of component, redirect and response: redirect and response; keep one",
+                "1:1: the route has no component, files, redirect or response; add one",
+                "3:1: the route has more than one of component, files, redirect and response: redirect and response; keep one",
                 "7:1: \"path\" is missing in a route",
             ],
         ),

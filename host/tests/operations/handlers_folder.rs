@@ -218,7 +218,7 @@ fn waits_for_a_slow_copy() {
             thread::sleep(Duration::from_millis(600));
             longest_pause = longest_pause.max(begin.elapsed());
         }
-        server.wait_for_text("/hello", "hello\n");
+        server.wait_for_text("/hello/hello", "hello\n");
         if !server.log().contains("ERROR") {
             return;
         }
@@ -233,9 +233,9 @@ fn reads_grants_from_the_file_beside_the_handler() {
     fs::create_dir_all(site.at("handlers")).expect("the folder can be made");
     fs::copy(component("untrusted"), site.at("handlers/env.wasm")).expect("the file can be copied");
     let server = serve(&site, "");
-    assert_eq!(server.get("/env").text(), "");
+    assert_eq!(server.get("/env/env").text(), "");
     site.write("handlers/env.toml", b"[grants]\nenv = { A = \"1\" }\n");
-    server.wait_for_text("/env", "A=1\n");
+    server.wait_for_text("/env/env", "A=1\n");
     for broken in [
         "[grants]\nenvy = {}\n",
         "[grants]\ndirs = [\"none::/none\"]\n",
@@ -244,10 +244,10 @@ fn reads_grants_from_the_file_beside_the_handler() {
         server.wait_for_log(broken, |line| {
             line.contains("env.toml") && line.contains("keeps serving")
         });
-        assert_eq!(server.get("/env").text(), "A=1\n");
+        assert_eq!(server.get("/env/env").text(), "A=1\n");
     }
     fs::remove_file(site.at("handlers/env.toml")).expect("the file can be removed");
-    server.wait_for_text("/env", "");
+    server.wait_for_text("/env/env", "");
 }
 
 #[test]

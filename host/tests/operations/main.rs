@@ -18,6 +18,7 @@ mod get;
 mod handlers_folder;
 #[cfg(target_os = "linux")]
 mod hardening;
+mod mounts;
 mod routes;
 mod swap;
 #[cfg(target_os = "linux")]

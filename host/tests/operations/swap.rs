@@ -78,7 +78,7 @@ fn a_running_request_ends_on_its_first_version() {
         .start();
     let mut slow = server.connect();
     let fields = [("Content-Length", "5"), ("Expect", "100-continue")];
-    slow.send(head("POST", "/echo", &fields));
+    slow.send(head("POST", "/echo/echo", &fields));
     let answer = slow.response();
     assert_eq!(answer.status, 100, "the handler waits for the body");
     site.write("handlers/echo.wasm", &answering("new"));

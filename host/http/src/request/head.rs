@@ -56,13 +56,19 @@ impl Head {
         self.authority.map(|span| self.text(span))
     }
 
-    /// The path as sent, still percent-encoded. It begins with `/`. It is empty only for `OPTIONS *` and CONNECT, which
-    /// [`Request::host_answer`](crate::Request::host_answer) answers.
+    /// The path as sent, still percent-encoded, without its [mount](Self::remove_mount). It begins with `/`. It is empty
+    /// only for `OPTIONS *` and CONNECT, which [`Request::host_answer`](crate::Request::host_answer) answers.
     pub fn path(&self) -> &str {
         match self.text(self.path) {
             "" if self.kind == TargetKind::Resource => "/",
             path => path,
         }
+    }
+
+    /// Removes the first `length` bytes from the [path](Self::path): the prefix that the handler is mounted at, which ends
+    /// before a slash or with the path. The [target](Self::target) stays as sent.
+    pub fn remove_mount(&mut self, length: usize) {
+        self.path = self.path.without_first(length);
     }
 
     /// The part of the target after the first `?`, as sent.
@@ -237,10 +243,14 @@ fn is_reserved(name: &str) -> bool {
     name.as_bytes()
         .get(..RESERVED_PREFIX.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX))
+        || name.eq_ignore_ascii_case(FORWARDED_PREFIX)
 }
 
 /// The prefix of reserved field names.
 const RESERVED_PREFIX: &[u8] = b"belljar-";
+
+/// The field in which frameworks look for the prefix that an application is mounted at.
+const FORWARDED_PREFIX: &str = "x-forwarded-prefix";
 
 /// Fields that concern the connection and not the message. Only the server uses them.
 const CONNECTION_FIELDS: [&str; 8] = [
@@ -286,11 +296,29 @@ mod tests {
 
     #[test]
     fn drops_reserved_fields_from_clients() {
-        let text =
-            "GET / HTTP/1.1\r\nHost: h\r\nBelljar-Route: /\r\nbelljar-: x\r\nbelljar: y\r\n\r\n";
+        let text = "GET / HTTP/1.1\r\nHost: h\r\nBelljar-Route: /\r\nbelljar-: x\r\nbelljar: y\r\nX-Forwarded-Prefix: /z\r\n\r\n";
         let head = parse(text).unwrap();
         let names: Vec<_> = head.handler_fields().map(|(name, _)| name).collect();
         assert_eq!(names, ["Host", "belljar"]);
+    }
+
+    #[test]
+    fn the_path_loses_its_mount_and_the_target_stays() {
+        for (target, mount, expected) in [
+            ("/a/b?c", "", "/a/b"),
+            ("/a/b?c", "/a", "/b"),
+            ("/a/?c", "/a", "/"),
+            ("/a?c", "/a", "/"),
+            ("/a//b", "/a", "//b"),
+            ("http://h/a/b", "/a", "/b"),
+            ("http://h", "", "/"),
+            ("/a?c", "/too/long", "/"),
+        ] {
+            let mut head = parse(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n")).unwrap();
+            head.remove_mount(mount.len());
+            assert_eq!(head.path(), expected, "{target} {mount}");
+            assert_eq!(head.target(), target);
+        }
     }
 
     #[test]

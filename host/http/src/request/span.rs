@@ -31,6 +31,17 @@ impl Span {
         }
     }
 
+    /// The range without its first `count` bytes. Empty if it has no more.
+    pub(crate) fn without_first(self, count: usize) -> Self {
+        let start = self
+            .start
+            .saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        Self {
+            start: start.min(self.end),
+            end: self.end,
+        }
+    }
+
     pub(crate) fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }

@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail};
 use belljar::config::settings::InstanceLimits;
 use belljar::config::{
     Action, Ceiling, Component, Config, FieldValue, Files, HandlerConfig, HandlersFolder, Listen,
-    Route, Server, Site, name_of,
+    Mounting, Route, Server, Site, name_of,
 };
 use clap::Args;
 
@@ -137,6 +137,7 @@ impl SiteFlags {
         Ok(Some(Route {
             path,
             action,
+            mounting: Mounting::Whole,
             place,
         }))
     }
