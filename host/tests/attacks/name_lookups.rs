@@ -2,18 +2,16 @@
 
 use std::net::Ipv4Addr;
 
-use crate::support::{
-    NameServer, Peer, Server, Site, component, in_a_network_of_its_own, set_up_network,
-};
+use crate::support::{NameServer, Peer, Server, Site, component, run_isolated, set_up_network};
 
 /// DNS rebinding: a granted name leads to a public address first and to this machine afterwards, or to both.
 #[test]
 fn a_name_that_is_bound_again_never_leads_inside() {
-    run("name_lookups::rebinding");
+    run_isolated("name_lookups::rebinding");
 }
 
 #[test]
-#[ignore = "a_name_that_is_bound_again_never_leads_inside runs this in a network of its own"]
+#[ignore = "a_name_that_is_bound_again_never_leads_inside runs this isolated"]
 fn rebinding() {
     let site = Site::new(&[]);
     set_up_network(&[PUBLIC], &site.path());
@@ -63,11 +61,11 @@ fn rebinding() {
 /// A handler asks for names that a name server never answers. Another handler's lookups go on.
 #[test]
 fn lookups_that_never_end_delay_no_other_handler() {
-    run("name_lookups::endless_lookups");
+    run_isolated("name_lookups::endless_lookups");
 }
 
 #[test]
-#[ignore = "lookups_that_never_end_delay_no_other_handler runs this in a network of its own"]
+#[ignore = "lookups_that_never_end_delay_no_other_handler runs this isolated"]
 fn endless_lookups() {
     let site = Site::new(&[]);
     set_up_network(&[PUBLIC], &site.path());
@@ -110,11 +108,6 @@ fn endless_lookups() {
     let slow = names.asked();
     let slow = slow.iter().filter(|name| name.ends_with(".slow.test"));
     assert!(slow.count() <= LOOKUPS_OF_A_HANDLER);
-}
-
-fn run(test: &str) {
-    let (said, passed) = in_a_network_of_its_own(test);
-    assert!(passed && said.contains("1 passed"), "{said}");
 }
 
 /// An address that belljar takes for public. In the test's own network it is one of this machine.

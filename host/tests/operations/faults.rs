@@ -1,5 +1,6 @@
-//! Faults of the machine: no room for a store, and kills in the middle of a write or of a swap.
+//! Faults of the machine: no room for a store, no descriptors, a disk that cannot be read, and kills in the middle of a write or of a swap.
 
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -9,7 +10,7 @@ use crate::support::{Server, ServerOptions, Site, WAIT_LIMIT, answering, head, p
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 /// A server of the test handler with a store in this file.
-fn with_store(options: ServerOptions, file: &Path) -> Server {
+pub fn with_store(options: ServerOptions, file: &Path) -> Server {
     options
         .handler("test_grants")
         .args("--store-max-bytes 1GiB --store")
@@ -21,13 +22,13 @@ fn process(server: &Server) -> Pid {
     Pid::from_raw(server.process_id() as i32).expect("the process has an id")
 }
 
-fn kv(server: &Server, operation: &str) -> String {
+pub fn kv(server: &Server, operation: &str) -> String {
     let answer = server.get(&format!("/kv/{operation}")).text();
     answer.trim_end().to_owned()
 }
 
 /// Repeats an operation until its answer is as expected.
-fn wait_for_kv(server: &Server, operation: &str, expected: &str) {
+pub fn wait_for_kv(server: &Server, operation: &str, expected: &str) {
     let begin = Instant::now();
     loop {
         let answer = kv(server, operation);
@@ -91,6 +92,64 @@ fn a_store_works_again_once_there_is_room() {
     server.wait_for_log("the end", |line| line.contains("works again"));
     assert_eq!(kv(&server, "get?key=first"), "1");
     assert_eq!(kv(&server, &format!("exists?key=k{}", stored - 1)), "true");
+}
+
+/// A file that is cut short stands for a disk that cannot be read.
+#[test]
+fn a_store_that_cannot_be_read_fails_its_handler_only() {
+    let site = Site::new(&[]);
+    let file = site.at("store");
+    let server = with_store(Server::options(), &file);
+    for number in 0..20 {
+        let set = kv(&server, &format!("set?key=k{number}&value=x&times=100000"));
+        assert_eq!(set, "set");
+    }
+    // A server that was just started has read none of the values.
+    drop(server);
+    let server = with_store(Server::options(), &file);
+    let store = fs::File::options().write(true).open(&file);
+    store
+        .and_then(|store| store.set_len(1 << 16))
+        .expect("the file can be cut");
+    let mut failed = 0;
+    for number in 0..20 {
+        let answer = kv(&server, &format!("get?key=k{number}"));
+        failed += usize::from(answer.contains("the store failed"));
+    }
+    assert!(failed > 0, "{}", server.log());
+    let line = server.wait_for_log("the error", |line| line.contains("key-value store"));
+    assert!(line.contains(&file.display().to_string()), "{line}");
+    // The handler itself, and the server with it, goes on.
+    assert_eq!(server.get("/none").text(), "no such thing");
+}
+
+/// The system may take descriptors away while the server runs.
+#[test]
+fn a_server_without_descriptors_accepts_again_once_there_are_some() {
+    let site = Site::new(&[("index.html", "page")]);
+    let server = Server::of_site(&site);
+    assert_eq!(server.get("/index.html").text(), "page");
+    let before = getrlimit(Resource::Nofile);
+    let limit = |current: Option<u64>| {
+        let limit = Rlimit {
+            current,
+            maximum: before.maximum,
+        };
+        prlimit(Some(process(&server)), Resource::Nofile, limit).expect("the limit can be set");
+    };
+    limit(Some(0));
+    let mut client = server.connect();
+    client.send(head("GET", "/index.html", &[]));
+    server.wait_for_log("the error", |line| {
+        line.contains("cannot accept a connection") && line.contains("ulimit -n")
+    });
+    limit(before.maximum.or(before.current));
+    assert_eq!(client.response().text(), "page");
+    // The file of the site needs a descriptor as well: a failure is visible, and it is over once there are some.
+    limit(Some(0));
+    assert!(client.get("/index.html").status >= 500);
+    limit(before.maximum.or(before.current));
+    assert_eq!(client.get("/index.html").text(), "page");
 }
 
 /// What keeps a handler from being loaded may end, without a change of its files.
@@ -185,7 +244,7 @@ fn a_kill_in_the_middle_of_a_swap_leaves_nothing_broken() {
         if round % 2 == 0 {
             site.write("handlers/b.wasm", &answering("b"));
             server.wait_for_text("/b", "b");
-            std::fs::remove_file(site.at("handlers/b.wasm")).expect("the file can be removed");
+            fs::remove_file(site.at("handlers/b.wasm")).expect("the file can be removed");
         }
         drop(server);
     }

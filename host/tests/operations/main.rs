@@ -14,6 +14,8 @@ mod dev_pages;
 mod faults;
 #[cfg(unix)]
 mod folder_faults;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod get;
 mod handlers_folder;
 #[cfg(target_os = "linux")]

@@ -10,6 +10,8 @@ mod browser;
 mod cgroup;
 mod client;
 #[cfg(target_os = "linux")]
+mod isolated;
+#[cfg(target_os = "linux")]
 mod name_server;
 mod peer;
 mod program;
@@ -24,7 +26,9 @@ pub use browser::Browser;
 pub use cgroup::Cgroup;
 pub use client::{Broken, Client, Response, WAIT_LIMIT};
 #[cfg(target_os = "linux")]
-pub use name_server::{NameServer, in_a_network_of_its_own, set_up_network};
+pub use isolated::{mount_disk, run_isolated};
+#[cfg(target_os = "linux")]
+pub use name_server::{NameServer, set_up_network};
 pub use peer::Peer;
 #[cfg(target_os = "linux")]
 pub use program::processes_below;

@@ -1,11 +1,12 @@
-//! A name server (RFC 1035) whose answers the test decides, and a network of its own for it.
+//! A name server (RFC 1035) whose answers the test decides, and a network for it.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use super::isolated::run;
 
 /// A name server at 127.0.0.1, which runs as long as the test.
 pub struct NameServer {
@@ -50,33 +51,8 @@ impl NameServer {
     }
 }
 
-/// Runs an ignored test of this program in a network and with a list of mounts of its own. Returns what it wrote, and whether
-/// it passed.
-pub fn in_a_network_of_its_own(test: &str) -> (String, bool) {
-    let program = std::env::current_exe().expect("this program has a path");
-    let output = Command::new("unshare")
-        .args(["--net", "--mount", "--map-root-user"])
-        .arg(program)
-        .args(["--ignored", "--exact", "--nocapture", test])
-        .output()
-        .expect("unshare can be started");
-    let said = [output.stdout, output.stderr].concat();
-    (
-        String::from_utf8_lossy(&said).into_owned(),
-        output.status.success(),
-    )
-}
-
-/// Makes 127.0.0.1 and `others` addresses of this network, and 127.0.0.1 its name server. Only for a network of its own.
+/// Makes 127.0.0.1 and `others` addresses of this network, and 127.0.0.1 its name server. Only in a test that runs [isolated](super::run_isolated).
 pub fn set_up_network(others: &[Ipv4Addr], scratch: &Path) {
-    let run = |command: &str| {
-        let mut words = command.split_whitespace();
-        let status = Command::new(words.next().unwrap_or_default())
-            .args(words)
-            .status()
-            .unwrap_or_else(|error| panic!("{command}: {error}"));
-        assert!(status.success(), "{command}: {status}");
-    };
     run("ip link set lo up");
     for address in others {
         run(&format!("ip address add {address}/32 dev lo"));
