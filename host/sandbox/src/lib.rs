@@ -48,5 +48,6 @@ pub use wasi::keyvalue::{Database, Databases, KeyValueStore, StoreInUse, StoreLi
 #[cfg(unix)]
 pub use wasi::links::LinkFreeFolder;
 pub use wasi::links::Links;
-pub use wasi::outbound::{AllowedOrigin, Authorities, Network, Outbound, OutboundLimits};
+pub use wasi::network::address::Network;
+pub use wasi::outbound::{AllowedOrigin, Authorities, Outbound, OutboundLimits};
 pub use worlds::World;

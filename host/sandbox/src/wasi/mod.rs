@@ -2,6 +2,7 @@
 //!
 //! - [`grants`] is what a handler may see and use, [`host_state`] is what the host keeps for one instance.
 //! - [`links`] opens paths that somebody else could change.
+//! - [`network`] is what requests to other servers and sockets share.
 //! - [`handle_memory`] charges what the host keeps for handles of wasi:http.
 //! - [`linker`] links all interfaces. Each folder below links its own through getters, without the host state.
 //! - [`filesystem`], [`stdio`], [`outbound`], [`sockets`] and [`keyvalue`] are the interfaces that belljar implements or bounds
@@ -15,6 +16,7 @@ pub(crate) mod host_state;
 pub(crate) mod keyvalue;
 pub(crate) mod linker;
 pub(crate) mod links;
+pub(crate) mod network;
 #[cfg(target_os = "linux")]
 pub(crate) mod open_files;
 pub(crate) mod outbound;

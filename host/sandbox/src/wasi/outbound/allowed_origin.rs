@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use super::address;
-use super::origin::{Origin, OriginHost, default_port, parse_host, port_number, split_port};
+use super::origin::{Origin, default_port};
+use crate::wasi::network::address;
+use crate::wasi::network::host::{Host, parse_host, port_number, split_port};
 
 /// A pattern of origins that a handler may send requests to, such as `https://api.example.com`,
 /// `https://*.example.com:8443`, `http://127.0.0.1:3000` or `https://*`.
@@ -25,7 +26,7 @@ enum HostPattern {
     Any,
     /// The names that end with this text, which begins with a dot.
     Subdomains(String),
-    Exact(OriginHost),
+    Exact(Host),
 }
 
 impl AllowedOrigin {
@@ -35,10 +36,8 @@ impl AllowedOrigin {
             && self.port.is_none_or(|port| port == origin.port)
             && match (&self.host, &origin.host) {
                 (HostPattern::Any, _) => true,
-                (HostPattern::Subdomains(end), OriginHost::Name(name)) => {
-                    name.ends_with(end.as_str())
-                }
-                (HostPattern::Subdomains(_), OriginHost::Address(_)) => false,
+                (HostPattern::Subdomains(end), Host::Name(name)) => name.ends_with(end.as_str()),
+                (HostPattern::Subdomains(_), Host::Address(_)) => false,
                 (HostPattern::Exact(allowed), host) => allowed == host,
             }
     }
@@ -50,14 +49,14 @@ impl AllowedOrigin {
         self.tls == other.tls
             && (self.port.is_none() || self.port == other.port)
             && match (&self.host, &other.host) {
-                (HostPattern::Any, HostPattern::Exact(OriginHost::Name(name))) => name != LOCALHOST,
-                (HostPattern::Any, HostPattern::Exact(OriginHost::Address(address))) => {
+                (HostPattern::Any, HostPattern::Exact(Host::Name(name))) => name != LOCALHOST,
+                (HostPattern::Any, HostPattern::Exact(Host::Address(address))) => {
                     address::is_public(*address)
                 }
                 (HostPattern::Any, _) => true,
                 (
                     HostPattern::Subdomains(end),
-                    HostPattern::Subdomains(name) | HostPattern::Exact(OriginHost::Name(name)),
+                    HostPattern::Subdomains(name) | HostPattern::Exact(Host::Name(name)),
                 ) => name.ends_with(end.as_str()),
                 (HostPattern::Subdomains(_), _) => false,
                 (HostPattern::Exact(host), HostPattern::Exact(other)) => host == other,
@@ -108,8 +107,8 @@ impl FromStr for AllowedOrigin {
             "*" => HostPattern::Any,
             _ => match host.strip_prefix("*.") {
                 Some(end) => match parse_host(end)? {
-                    OriginHost::Name(name) => HostPattern::Subdomains(format!(".{name}")),
-                    OriginHost::Address(_) => {
+                    Host::Name(name) => HostPattern::Subdomains(format!(".{name}")),
+                    Host::Address(_) => {
                         return Err(
                             "`*.` cannot precede an IP address; write the address alone".into()
                         );

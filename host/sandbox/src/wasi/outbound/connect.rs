@@ -14,8 +14,9 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 use wasmtime_wasi_http::Error;
 
-use super::lookups::Lookups;
-use super::origin::{Origin, OriginHost};
+use super::origin::Origin;
+use crate::wasi::network::host::Host;
+use crate::wasi::network::lookups::Lookups;
 
 /// A connection with or without TLS.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -50,10 +51,10 @@ pub(super) async fn connect(
         return Ok(Box::new(stream));
     }
     let name = match &origin.host {
-        OriginHost::Name(name) => {
+        Host::Name(name) => {
             ServerName::try_from(name.clone()).map_err(|_| Error::HttpRequestUriInvalid)?
         }
-        OriginHost::Address(address) => ServerName::from(*address),
+        Host::Address(address) => ServerName::from(*address),
     };
     let connector = tls().ok_or(Error::ConfigurationError)?;
     match timeout_at(deadline, connector.connect(name, stream)).await {
@@ -84,8 +85,8 @@ async fn resolve(
     deadline: Instant,
 ) -> Result<Vec<SocketAddr>, Error> {
     let name = match &origin.host {
-        OriginHost::Address(address) => return Ok(vec![SocketAddr::new(*address, origin.port)]),
-        OriginHost::Name(name) => name.clone(),
+        Host::Address(address) => return Ok(vec![SocketAddr::new(*address, origin.port)]),
+        Host::Name(name) => name.clone(),
     };
     let port = origin.port;
     let lookup = lookups.run(move || (name.as_str(), port).to_socket_addrs());

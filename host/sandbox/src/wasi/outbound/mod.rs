@@ -1,21 +1,19 @@
 //! Requests of handlers to other servers: `wasi:http/outgoing-handler` (0.2) and `wasi:http/client` (0.3).
 //!
 //! A request is sent only to an allowed origin, and only to an address that was checked after the name lookup:
-//! - [`origin`] parses the origin of a request, [`allowed_origin`] matches it, [`address`] checks addresses.
-//! - [`connections`] limits connections, [`lookups`] limits name lookups, [`connect`] opens connections, [`trust`] holds the authorities for TLS.
+//! - [`origin`] parses the origin of a request, [`allowed_origin`] matches it.
+//! - [`connections`] limits connections, [`connect`] opens them, [`trust`] holds the authorities for TLS.
 //! - [`exchange`] sends the request and reads the response.
 //! - [`error_code`] tells the guest why the stream of a response failed.
 //!
 //! The host does not follow redirects. A handler that follows one sends a new request, which is checked again.
 
-mod address;
 mod allowed_origin;
 mod connect;
 mod connections;
 pub(crate) mod error_code;
 mod exchange;
 mod limits;
-mod lookups;
 mod origin;
 mod trust;
 
@@ -32,12 +30,13 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use self::connect::ConnectError;
 use self::connections::Connections;
 use self::exchange::Bounds;
-use self::lookups::Lookups;
-use self::origin::{Origin, OriginHost};
+use self::origin::Origin;
 use super::denial_log::DenialLog;
+use super::network::address::{self, Network};
+use super::network::host::Host;
+use super::network::lookups::Lookups;
 use crate::account::ledger::Account;
 
-pub use self::address::Network;
 pub use self::allowed_origin::AllowedOrigin;
 pub use self::limits::OutboundLimits;
 pub use self::trust::Authorities;
@@ -72,8 +71,8 @@ impl Outbound {
     /// Whether the host alone determines the address: it is an IP address, or `localhost` on a loopback address.
     fn has_fixed_address(&self, origin: &Origin, address: IpAddr) -> bool {
         match &origin.host {
-            OriginHost::Address(_) => true,
-            OriginHost::Name(name) => name == "localhost" && address.is_loopback(),
+            Host::Address(_) => true,
+            Host::Name(name) => name == "localhost" && address.is_loopback(),
         }
     }
 

@@ -17,7 +17,7 @@ impl Network {
         self.prefix <= other.prefix && self.contains(other.address)
     }
 
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 within_v4(address, network, self.prefix.into())
@@ -65,7 +65,7 @@ impl fmt::Display for Network {
 
 /// Whether an address belongs to the public Internet: it is in no block that IANA reserves for special purposes
 /// (RFC 6890), and it does not embed an address that is.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => match embedded(address) {

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 /// The lookups of a handler.
 #[derive(Clone)]
-pub(super) struct Lookups(Arc<Semaphore>);
+pub(crate) struct Lookups(Arc<Semaphore>);
 
 impl Default for Lookups {
     fn default() -> Self {
