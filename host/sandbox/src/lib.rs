@@ -50,4 +50,5 @@ pub use wasi::links::LinkFreeFolder;
 pub use wasi::links::Links;
 pub use wasi::network::address::Network;
 pub use wasi::outbound::{AllowedOrigin, Authorities, Outbound, OutboundLimits};
+pub use wasi::sockets::{AllowedTcp, TcpConnections};
 pub use worlds::World;

@@ -1,12 +1,11 @@
 //! The flags that grant something to a handler.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::bail;
 use belljar::config::{GrantConfig, OutboundConfig, StoreConfig, settings};
-use belljar_sandbox::{AllowedOrigin, Network, OutboundLimits, Preopen, StoreLimits};
+use belljar_sandbox::{AllowedOrigin, AllowedTcp, Network, OutboundLimits, Preopen, StoreLimits};
 use clap::Args;
 
 use super::flags::SettingFlags;
@@ -27,9 +26,10 @@ pub struct GrantFlags {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = variable)]
     values: Vec<(String, String)>,
 
-    /// Allow TCP connections to this address and port, such as 127.0.0.1:5432 [repeatable]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    allow_tcp: Vec<SocketAddr>,
+    /// Allow TCP connections to this host and port, such as db.example:5432 or 127.0.0.1:5432. A name must have a public
+    /// address; others need --allow-private [repeatable]
+    #[arg(long, value_name = "HOST:PORT")]
+    allow_tcp: Vec<AllowedTcp>,
 
     #[command(flatten)]
     outbound: OutboundFlags,
@@ -54,7 +54,7 @@ struct OutboundFlags {
     allow_outbound: Vec<AllowedOrigin>,
 
     /// Allow host names to resolve to addresses in this private network, such as 10.0.0.0/8. An address or `localhost`
-    /// in --allow-outbound does not need this flag [repeatable]
+    /// in --allow-outbound and --allow-tcp does not need this flag [repeatable]
     #[arg(long, value_name = "NETWORK")]
     allow_private: Vec<Network>,
 

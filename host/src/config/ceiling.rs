@@ -111,7 +111,8 @@ impl Reader<'_> {
         };
         ceiling.stores = folders("stores", &table.stores);
         ceiling.outbound_ca = folders("outbound-ca", &table.outbound_ca);
-        ceiling.tcp = table.allow_tcp.iter().flatten().map(|one| one.0).collect();
+        let tcp = table.allow_tcp.iter().flatten();
+        ceiling.tcp = tcp.map(|one| one.0.clone()).collect();
         let origins = table.allow_outbound.iter().flatten();
         ceiling.origins = origins.map(|one| one.0.clone()).collect();
         let private = table.allow_private.iter().flatten();

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::schema::add_settings;
 use super::settings::{InstanceLimits, ServerLimits};
 use super::value::{
-    CeilingDir, Dir, FieldValue, Host, Listen, NetworkText, Origin, Path, TcpAddress,
+    CeilingDir, Dir, FieldValue, Host, Listen, NetworkText, Origin, Path, TcpTarget,
 };
 
 /// Configuration of a belljar server.
@@ -221,8 +221,8 @@ pub struct GrantTable {
     /// Values that the handler reads through wasi:config/store.
     pub config: Option<BTreeMap<String, String>>,
 
-    /// Addresses and ports that the handler may connect to over TCP.
-    pub allow_tcp: Option<Vec<TcpAddress>>,
+    /// Hosts and ports that the handler may connect to over TCP.
+    pub allow_tcp: Option<Vec<TcpTarget>>,
 
     /// Origins that the handler may send requests to. `https://*.example.com` allows all names below it, `:*` any port.
     pub allow_outbound: Option<Vec<Origin>>,
@@ -255,8 +255,8 @@ pub struct CeilingTable {
     /// Folders in which the files of stores may be.
     pub stores: Option<Vec<String>>,
 
-    /// Addresses and ports that may be allowed.
-    pub allow_tcp: Option<Vec<TcpAddress>>,
+    /// Hosts and ports that may be allowed.
+    pub allow_tcp: Option<Vec<TcpTarget>>,
 
     /// Origins that may be allowed. A wildcard covers neither `localhost` nor addresses that are not public.
     pub allow_outbound: Option<Vec<Origin>>,

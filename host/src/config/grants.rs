@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 
 use belljar_sandbox::{
     Authorities, Database, Databases, Grants, KeyValueStore, Links, Outbound, Preopen,
+    TcpConnections,
 };
 
 use super::model::{GrantConfig, OutboundConfig, StoreConfig};
@@ -64,9 +65,14 @@ impl GrantConfig {
         self.check_dirs().map_err(anyhow::Error::msg)?;
         let environment = self.environment.clone();
         let grants = self.with_dirs(|dirs| Grants::new(name.to_owned(), environment, dirs))?;
+        let tcp = TcpConnections {
+            allowed: self.tcp.clone(),
+            private: self.outbound.private.clone(),
+            lookup_timeout: self.outbound.limits.connect_timeout,
+        };
+        let grants = grants.tcp(tcp).map_err(anyhow::Error::msg)?;
         Ok(grants
             .config(self.config.iter().cloned())
-            .tcp(&self.tcp)
             .outbound(self.outbound.open()?))
     }
 }

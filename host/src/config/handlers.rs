@@ -72,7 +72,12 @@ impl Reader<'_> {
             dirs: self.dirs(table, at.key("dirs")),
             environment: self.variables(table.env.as_ref(), at.key("env")),
             config: self.variables(table.config.as_ref(), at.key("config")),
-            tcp: table.allow_tcp.iter().flatten().map(|one| one.0).collect(),
+            tcp: table
+                .allow_tcp
+                .iter()
+                .flatten()
+                .map(|one| one.0.clone())
+                .collect(),
             outbound: self.outbound(table, at, &outbound),
             store: self.store(table, at, &store),
             beneath: false,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use belljar_http as http;
 use belljar_sandbox::{
-    Access, AllowedOrigin, Limits, Network, OutboundLimits, Preopen, StoreLimits,
+    Access, AllowedOrigin, AllowedTcp, Limits, Network, OutboundLimits, Preopen, StoreLimits,
 };
 
 use super::settings::{InstanceLimits, ServerLimits};
@@ -38,7 +38,7 @@ pub struct Ceiling {
     pub stores: Vec<PathBuf>,
     /// Files with certificates that may be trusted, or folders that contain them.
     pub outbound_ca: Vec<PathBuf>,
-    pub tcp: Vec<SocketAddr>,
+    pub tcp: Vec<AllowedTcp>,
     pub origins: Vec<AllowedOrigin>,
     pub private: Vec<Network>,
     pub outbound_limits: OutboundLimits,
@@ -135,7 +135,7 @@ pub struct GrantConfig {
     pub environment: Vec<(String, String)>,
     /// Values of wasi:config/store.
     pub config: Vec<(String, String)>,
-    pub tcp: Vec<SocketAddr>,
+    pub tcp: Vec<AllowedTcp>,
     pub outbound: OutboundConfig,
     pub store: Option<StoreConfig>,
     /// Whether the grants were compared with the ceiling. Their paths are then without links, and are opened without

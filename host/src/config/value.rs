@@ -7,7 +7,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use belljar_sandbox::{Access, AllowedOrigin, Network, Preopen};
+use belljar_sandbox::{Access, AllowedOrigin, AllowedTcp, Network, Preopen};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
@@ -68,7 +68,7 @@ macro_rules! formats {
 formats! {
     FieldValue(String), "field-value", "max-age=3600", field_value;
     Listen(Vec<SocketAddr>), "listen-address", "127.0.0.1:8080", listen;
-    TcpAddress(SocketAddr), "socket-address", "127.0.0.1:5432", socket_address;
+    TcpTarget(AllowedTcp), "allowed-tcp", "db.example:5432", str::parse;
     Origin(AllowedOrigin), "allowed-origin", "https://api.example.com", str::parse;
     NetworkText(Network), "network", "10.0.0.0/8", str::parse;
     Dir(Preopen), "dir", "data::/data:rw", str::parse;
@@ -85,11 +85,6 @@ fn listen(text: &str) -> Result<Vec<SocketAddr>, String> {
             "{error}; write it as 127.0.0.1:8080, [::1]:8080 or localhost:8080"
         )),
     }
-}
-
-fn socket_address(text: &str) -> Result<SocketAddr, String> {
-    let advice = "it is not an address with a port; write it as 127.0.0.1:5432 or [::1]:5432";
-    text.parse().map_err(|_| advice.into())
 }
 
 /// A folder, with `:rw` at the end if it may be written.

@@ -17,5 +17,6 @@ mod memory;
 mod outbound;
 mod reuse;
 mod shared_instances;
+mod sockets;
 mod wasi_http;
 mod wasi_resources;

@@ -122,7 +122,7 @@ fn a_file_beside_a_handler_may_lower_limits_and_set_texts() {
 #[test]
 fn a_ceiling_allows_what_it_names_and_no_more() {
     let ceiling = "[ceiling]\ndirs = [\"data\", \"stores:rw\"]\nstores = [\"stores\"]\n\
-                   allow-tcp = [\"127.0.0.1:5432\"]\nallow-private = [\"10.0.0.0/8\"]\n\
+                   allow-tcp = [\"127.0.0.1:5432\", \"db.example:5432\"]\nallow-private = [\"10.0.0.0/8\"]\n\
                    allow-outbound = [\"https://*.example.com\", \"http://127.0.0.1:3000\"]\n\
                    store-max-bytes = \"1MiB\"\n[ceiling.limits]\nmemory = \"128MiB\"\n";
     let (site, server) = serve(ceiling);
@@ -152,6 +152,18 @@ fn a_ceiling_allows_what_it_names_and_no_more() {
             "allow-tcp = \"127.0.0.1:5433\":",
         ),
         (
+            "[grants]\nallow-tcp = [\"db.example:5432\", \"db.example:5433\"]\n",
+            "allow-tcp = \"db.example:5433\":",
+        ),
+        (
+            "[grants]\nallow-tcp = [\"other.db.example:5432\"]\n",
+            "allow-tcp = \"other.db.example:5432\":",
+        ),
+        (
+            "[grants]\nallow-tcp = [\"localhost:5432\"]\n",
+            "allow-tcp = \"localhost:5432\":",
+        ),
+        (
             "[grants]\nallow-private = [\"0.0.0.0/0\"]\n",
             "allow-private = \"0.0.0.0/0\":",
         ),
@@ -166,7 +178,8 @@ fn a_ceiling_allows_what_it_names_and_no_more() {
     }
     site.write("handlers/index.wasm", &file_server());
     let settings = "[limits]\nmemory = \"128MiB\"\n[grants]\ndirs = [\"../data::/\", \"../stores::/stores:rw\"]\n\
-                    store = \"../stores/a.db\"\nallow-tcp = [\"127.0.0.1:5432\"]\nallow-private = [\"10.1.0.0/16\"]\n\
+                    store = \"../stores/a.db\"\nallow-tcp = [\"127.0.0.1:5432\", \"DB.example:5432\"]\n\
+                    allow-private = [\"10.1.0.0/16\"]\n\
                     allow-outbound = [\"https://a.example.com\", \"http://127.0.0.1:3000\"]\n";
     site.write("handlers/index.toml", settings.as_bytes());
     server.wait_for_text("/", "data\n");

@@ -196,7 +196,8 @@ fn reports_errors_with_their_positions() {
                  move it elsewhere",
                 "4:9: the folder nowhere cannot be opened: No such file or directory (os error 2); create it, or \
                  correct the path",
-                "5:14: allow-tcp = \"*\": it is not an address with a port; write it as 127.0.0.1:5432 or [::1]:5432",
+                "5:14: allow-tcp = \"*\": it is not a host with a port; write it as db.example:5432, 127.0.0.1:5432 or \
+                 [::1]:5432",
                 "6:19: store-max-bytes = \"lots\": couldn't parse \"lots\" into a ByteSize, cannot parse float from empty \
                  string; write it as 64MiB, 1GB or 4096",
                 "8:10: memory = \"1KiB\": it has to be 64KiB or more",

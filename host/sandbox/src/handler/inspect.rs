@@ -134,14 +134,15 @@ fn provision(world: Option<World>, import: &str, grants: &Grants) -> Provision {
         "wasi:keyvalue/store" => {
             granted(grants.has_store, "no bucket can be opened", "--store FILE")
         }
-        "wasi:sockets/ip-name-lookup" => Provision::Empty {
-            effect: "names are not looked up",
-            flag: None,
-        },
+        "wasi:sockets/ip-name-lookup" => granted(
+            grants.tcp.connections.has_names(),
+            "no name can be looked up",
+            "--allow-tcp HOST:PORT",
+        ),
         _ if interface.starts_with("wasi:sockets/") => granted(
-            !grants.tcp.is_empty(),
+            !grants.tcp.connections.allowed.is_empty(),
             "every address is refused",
-            "--allow-tcp ADDRESS:PORT",
+            "--allow-tcp HOST:PORT",
         ),
         _ => Provision::Provided,
     }

@@ -1,13 +1,14 @@
 //! Grants: what a handler may see and use beyond its request.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Once};
 
 use wasmtime_wasi_config::WasiConfigVariables;
 
 use super::filesystem::{FileSystem, Preopen};
 use super::keyvalue::KeyValueStore;
+use super::network::lookups::Lookups;
 use super::outbound::{Egress, Outbound};
+use super::sockets::{TcpConnections, TcpGrant};
 
 /// What a handler may see and use beyond its request, clocks and random numbers.
 pub struct Grants {
@@ -15,7 +16,9 @@ pub struct Grants {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) filesystem: FileSystem,
     pub(crate) outbound: Arc<Egress>,
-    pub(crate) tcp: Arc<[SocketAddr]>,
+    pub(crate) tcp: Arc<TcpGrant>,
+    /// Shared by requests to other servers and TCP connections.
+    lookups: Lookups,
     pub(crate) config: WasiConfigVariables,
     pub(crate) has_config: bool,
     pub(crate) store: Option<KeyValueStore>,
@@ -41,6 +44,7 @@ impl Grants {
             filesystem: FileSystem::open(preopens)?,
             outbound: Arc::default(),
             tcp: Arc::default(),
+            lookups: Lookups::default(),
             config: WasiConfigVariables::new(),
             has_config: false,
             store: None,
@@ -51,14 +55,22 @@ impl Grants {
 
     /// Allows requests to other servers.
     pub fn outbound(mut self, outbound: Outbound) -> Self {
-        self.outbound = Arc::new(Egress::new(outbound));
+        self.outbound = Arc::new(Egress::new(outbound, self.lookups.clone()));
         self
     }
 
-    /// Allows TCP connections to these addresses and ports (`wasi:sockets/tcp`).
-    pub fn tcp(mut self, addresses: &[SocketAddr]) -> Self {
-        self.tcp = addresses.into();
-        self
+    /// Allows TCP connections (`wasi:sockets/tcp`). Looks the names up, which blocks until the time for lookups ends.
+    ///
+    /// # Errors
+    ///
+    /// If a name has addresses, and none of them may be connected to. The error names the name and an address.
+    pub fn tcp(mut self, connections: TcpConnections) -> Result<Self, String> {
+        connections.check()?;
+        self.tcp = Arc::new(TcpGrant {
+            connections,
+            lookups: self.lookups.clone(),
+        });
+        Ok(self)
     }
 
     /// Grants configuration values by name (`wasi:config/store`).

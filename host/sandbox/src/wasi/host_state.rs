@@ -8,7 +8,6 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::cli::environment;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::{self, Datetime};
-use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfig;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -25,6 +24,7 @@ use super::keyvalue;
 #[cfg(target_os = "linux")]
 use super::open_files::OpenFiles;
 use super::outbound;
+use super::sockets::{Resolved, SocketsView, is_permitted};
 use super::stdio::captured_output::{CapturedOutput, Recorder};
 use super::stdio::log::GuestLog;
 use crate::account::ledger::{Account, Exceeded};
@@ -51,6 +51,8 @@ pub(crate) struct HostState {
     filesystem: Option<WasiFilesystemCtx>,
     /// Standard streams, clocks, random numbers and sockets. Made when the guest first uses one; most guests never do.
     wasi: Option<Box<WasiCtx>>,
+    /// The addresses of names that the guest looked up. Made with `wasi`.
+    resolved: Option<Resolved>,
     http: WasiHttpCtx,
     /// Made when the guest first uses wasi:http.
     handle_memory: Option<HandleMemory>,
@@ -91,6 +93,7 @@ impl HostState {
             filesystem: None,
             grants,
             wasi: None,
+            resolved: None,
             http: WasiHttpCtx::new(),
             handle_memory: None,
             client: None,
@@ -134,11 +137,6 @@ impl HostState {
         }
     }
 
-    /// The account of the instance.
-    pub fn account(&self) -> &Arc<Account> {
-        &self.account
-    }
-
     pub fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
         let grants = &self.grants;
         let context = || grants.filesystem.context().clone();
@@ -161,6 +159,16 @@ impl HostState {
             store: self.grants.store.as_ref(),
             handler: &self.grants.name,
             denied: &self.grants.store_denied,
+        }
+    }
+
+    pub fn tcp(&mut self) -> SocketsView<'_> {
+        SocketsView {
+            table: &mut self.table,
+            account: &self.account,
+            grant: &self.grants.tcp,
+            resolved: self.resolved.get_or_insert_default(),
+            denials: DenialLog::new(&self.grants.name, &self.account, &self.request),
         }
     }
 
@@ -188,30 +196,16 @@ impl WasiView for HostState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let (grants, request, recorder) = (&self.grants, &self.request, &self.recorder);
         let wasi = self.wasi.get_or_insert_with(|| {
-            let tcp = grants.tcp.clone();
+            let (tcp, resolved) = (grants.tcp.clone(), self.resolved.get_or_insert_default());
+            let resolved = resolved.clone();
             let denials = DenialLog::new(&grants.name, &self.account, request);
             let log = |stream| GuestLog::new(stream, &grants.name, request, recorder.clone());
             let mut builder = WasiCtx::builder();
-            // The builder's default forbids looking up names.
             builder
-                .allow_tcp(!tcp.is_empty())
+                .allow_tcp(!tcp.connections.allowed.is_empty())
                 .socket_addr_check(move |address, purpose| {
-                    let allowed = match purpose {
-                        SocketAddrUse::TcpConnect => {
-                            let granted = tcp.contains(&address);
-                            if !granted {
-                                denials.denied(&format!(
-                                    "a TCP connection to {address} was denied; add --allow-tcp {address} to allow it"
-                                ));
-                            }
-                            granted
-                        }
-                        // A connecting socket is bound to any free port first.
-                        SocketAddrUse::TcpBind => {
-                            address.ip().is_unspecified() && address.port() == 0
-                        }
-                        _ => false,
-                    };
+                    let tcp = &tcp.connections;
+                    let allowed = is_permitted(tcp, &resolved, &denials, address, purpose);
                     Box::pin(async move { allowed })
                 })
                 .max_random_size(MAX_RANDOM)

@@ -31,7 +31,7 @@ pub(crate) fn link(linker: &mut Linker<HostState>, grants: &Grants) -> wasmtime:
     }
     #[cfg(not(target_os = "linux"))]
     let _ = grants;
-    sockets::link(linker, HostState::account)?;
+    sockets::link(linker, HostState::tcp)?;
     outbound::error_code::link(linker, table)?;
     linker.allow_shadowing(false);
     wasmtime_wasi_config::add_to_linker(linker, HostState::config)?;
@@ -87,7 +87,7 @@ pub(crate) fn link_concurrent(linker: &mut Linker<HostState>) -> wasmtime::Resul
     if has_own_operations() {
         concurrent::link(linker)?;
     }
-    sockets::link_concurrent(linker, HostState::account)?;
+    sockets::link_concurrent(linker, HostState::tcp)?;
     linker.allow_shadowing(false);
     Ok(())
 }

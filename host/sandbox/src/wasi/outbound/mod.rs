@@ -105,9 +105,10 @@ pub(crate) struct Egress {
 }
 
 impl Egress {
-    pub fn new(settings: Outbound) -> Self {
+    pub fn new(settings: Outbound, lookups: Lookups) -> Self {
         Self {
             settings,
+            lookups,
             ..Self::default()
         }
     }

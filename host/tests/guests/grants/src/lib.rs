@@ -35,7 +35,7 @@ wit_bindgen::generate!({
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{TcpStream, ToSocketAddrs};
 
 use belljar::handler::types::Body;
 use query::Query;
@@ -54,6 +54,7 @@ impl Guest for Grants {
             "/count" => fetch::count(&query),
             "/leave" => fetch::leave(&query),
             "/tcp" => tcp(query.text("to")),
+            "/lookup" => lookup(query.text("name")),
             "/tcp-many" => Ok(tcp_many(&query)),
             "/write" => write(&query),
             "/advise" => advise(&query),
@@ -82,12 +83,18 @@ impl Guest for Grants {
 
 /// Connects to a server and returns the first text that it sends.
 fn tcp(to: &str) -> Result<String, String> {
-    let to: SocketAddr = to.parse().map_err(|_| "no address")?;
     let mut stream = TcpStream::connect(to).map_err(|error| error.kind().to_string())?;
     let mut said = String::new();
     let read = stream.read_to_string(&mut said);
     read.map_err(|error| error.kind().to_string())?;
     Ok(said)
+}
+
+/// Looks a name up, and returns its addresses.
+fn lookup(name: &str) -> Result<String, String> {
+    let found = (name, 0).to_socket_addrs();
+    let found = found.map_err(|error| format!("{error}\n"))?;
+    Ok(found.map(|address| format!("{}\n", address.ip())).collect())
 }
 
 /// Connects to a server up to `count` times at once. Returns the number of connections, and the error that ended it.

@@ -1,6 +1,7 @@
 //! A test handler for wasi:http 0.3. The path chooses its behaviour. `test-proxy` does the same with 0.2.
 
 mod files;
+mod sockets;
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -191,6 +192,8 @@ impl Guest for Handler {
                 let outcome = outbound().await;
                 whole(200, &[], outcome.as_bytes())
             }
+            "/tcp" => whole(200, &[], sockets::tcp(text(query, "to")).await.as_bytes()),
+            "/listen" => whole(200, &[], sockets::listen().as_bytes()),
             "/socket" => {
                 let outcome = std::net::TcpStream::connect("127.0.0.1:9").map(|_| ());
                 whole(200, &[], format!("{outcome:?}").as_bytes())
