@@ -1,6 +1,8 @@
 //! Names whose addresses change between two lookups, or whose lookups never end.
 
-use std::net::Ipv4Addr;
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::thread;
 
 use crate::support::{NameServer, Peer, Server, Site, component, run_isolated, set_up_network};
 
@@ -56,6 +58,53 @@ fn rebinding() {
     }
     assert_eq!(inside.heads(), Vec::<String>::new());
     assert_eq!(outside.heads().len(), 5);
+}
+
+/// As for requests, for TCP connections: a name that is public when the server starts, and leads to this machine later.
+#[test]
+fn a_name_that_is_bound_again_never_leads_tcp_inside() {
+    run_isolated("name_lookups::tcp_rebinding");
+}
+
+#[test]
+#[ignore = "a_name_that_is_bound_again_never_leads_tcp_inside runs this isolated"]
+fn tcp_rebinding() {
+    let site = Site::new(&[]);
+    set_up_network(&[PUBLIC], &site.path());
+    let inside = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let port = inside.local_addr().expect("it has an address").port();
+    inside.set_nonblocking(true).expect("it takes an option");
+    let outside = TcpListener::bind((PUBLIC, port)).expect("the port is free there");
+    thread::spawn(move || {
+        for mut stream in outside.incoming().map_while(Result::ok) {
+            let _ = stream.write_all(b"welcome");
+        }
+    });
+    let _names = NameServer::start(|name, before| {
+        Some(match (name, before) {
+            ("both.test", _) => vec![Ipv4Addr::LOCALHOST, PUBLIC],
+            ("later.test", 0) | ("stays.test", _) => vec![PUBLIC],
+            _ => vec![Ipv4Addr::LOCALHOST],
+        })
+    });
+    let flags = ["stays", "both", "later"].map(|name| format!("--allow-tcp {name}.test:{port} "));
+    let options = Server::options().handler("test_grants");
+    let server = options.args(&flags.concat()).start();
+    for (name, expected) in [
+        ("stays.test", "welcome"),
+        ("both.test", "welcome"),
+        ("later.test", ""),
+    ] {
+        let answer = server.get(&format!("/tcp?to={name}:{port}"));
+        match expected {
+            "" => assert_eq!(answer.status, 502, "{name}: {}", answer.text()),
+            _ => assert_eq!(answer.text(), expected, "{name}: {}", server.log()),
+        }
+    }
+    server.wait_for_log("the flag that would allow it", |line| {
+        line.contains("later.test") && line.contains("--allow-private 127.0.0.1")
+    });
+    assert!(inside.accept().is_err(), "nothing reached this machine");
 }
 
 /// A handler asks for names that a name server never answers. Another handler's lookups go on.
