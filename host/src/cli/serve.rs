@@ -69,7 +69,10 @@ impl Serve {
         // First, because all threads have to have the same layers as this one.
         let starter = hardening::starter(&self.hardening)?;
         let starts_programs = matches!(starter, Starter::Program(..));
-        let compiler = Arc::new(Compiler::new(starter, self.compile.settings));
+        let memory = Memory::of_process();
+        let mut limits = self.compile.settings;
+        limits.memory = memory.for_compiler(limits.memory);
+        let compiler = Arc::new(Compiler::new(starter, limits));
         let paths = hardening::paths(&config, self.config.as_deref(), &compiler);
         let report = harden_server(self.hardening.off(), &paths, starts_programs);
         stderr
@@ -87,7 +90,6 @@ impl Serve {
             true => Detail::Heads,
             false => Detail::Line,
         };
-        let memory = Memory::of_process();
         let engine = Arc::new(Engine::within(
             memory.for_handlers(server.limits.total_memory),
             server.limits.max_instances,

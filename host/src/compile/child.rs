@@ -68,6 +68,9 @@ impl Child {
         limit(Resource::Data, self.memory)?;
         #[cfg(not(target_os = "linux"))]
         limit(Resource::As, self.memory)?;
+        // Should the machine run out of memory all the same, the kernel ends this process and not the server.
+        #[cfg(target_os = "linux")]
+        let _ = std::fs::write("/proc/self/oom_score_adj", MOST_EXPENDABLE);
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         limit(
             Resource::Cpu,
@@ -92,6 +95,10 @@ impl Child {
 
 /// The exit status of a compiler that rejects the component. The last line on standard error says why.
 pub const REFUSED: u8 = 1;
+
+/// The highest value of `oom_score_adj` (proc(5)).
+#[cfg(target_os = "linux")]
+const MOST_EXPENDABLE: &str = "1000";
 
 /// The amount by which the priority of this process is below the server's.
 #[cfg(unix)]

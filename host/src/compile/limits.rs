@@ -8,7 +8,7 @@ use belljar_http::settings::Kind;
 settings! {
     /// What compiling a component may use of the machine.
     pub struct CompileLimits: "Limits of compilation", prefix "compile-" {
-        /// Maximum memory to compile a component.
+        /// Maximum memory to compile a component. A server has at most half of its own memory for it.
         pub memory: u64 = 2 << 30, Kind::SIZE, beyond "the component is refused";
         // Compilation gives way to requests, so the clock may show more than the processor's time.
         /// Processor time to compile a component, on each processor. The wall-clock limit is four times as long.

@@ -1,6 +1,8 @@
 //! The memory of the server has one bound, whatever its handlers and their clients do.
 
-use crate::support::{Cgroup, Client, Server, Site, WAIT_LIMIT, component, handler_of, head};
+use crate::support::{
+    Cgroup, Client, Server, Site, WAIT_LIMIT, answering, component, exploding, handler_of, head,
+};
 
 /// Forty requests take all the memory that they can get. A server that gave each its 64 MiB would be killed.
 #[test]
@@ -36,6 +38,23 @@ fn no_handler_gets_the_server_killed_in_a_small_cgroup() {
     }
     assert_eq!(server.get("/hello").status, 200);
     drop((server, site));
+}
+
+#[test]
+fn no_compiler_gets_the_server_killed_in_a_small_cgroup() {
+    let Some(cgroup) = Cgroup::with_memory("belljar-no-compiler-kills", 256 << 20) else {
+        return;
+    };
+    let site = Site::new(&[]);
+    site.write("handlers/hello.wasm", &answering("hello"));
+    let text = "listen = [\"127.0.0.1:0\"]\nhandlers = \"handlers\"\n";
+    let file = site.write("belljar.toml", text.as_bytes());
+    let server = Server::of_config_in(&cgroup, &file).start();
+    site.write("handlers/large.wasm", &exploding(5_000, 4_000));
+    let line = server.wait_for_log("the refusal", |line| line.contains("large.wasm"));
+    assert!(line.contains("more than 128.0 MiB of memory"), "{line}");
+    assert!(line.contains("--compile-memory"), "{line}");
+    assert_eq!(server.get("/hello").text(), "hello");
 }
 
 /// The bound holds without a cgroup too.

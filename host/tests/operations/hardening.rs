@@ -107,6 +107,8 @@ fn compilers_have_three_pipes_and_a_fixed_number_of_threads() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     };
     assert_eq!(field(&status, "NoNewPrivs:"), "1");
+    let expendable = fs::read_to_string(format!("/proc/{compiler}/oom_score_adj"));
+    assert_eq!(expendable.expect("the process is there").trim(), "1000");
     let threads: usize = field(&status, "Threads:").parse().expect("a number");
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     assert!(threads <= processors + 1, "{threads} threads");

@@ -49,6 +49,12 @@ impl Memory {
         }
     }
 
+    /// The memory of a compiler, of which the user wants this much. A compiler beside the server leaves it half of the memory.
+    pub fn for_compiler(&self, wanted: u64) -> u64 {
+        let bound = self.bound.as_ref().map(|bound| bound.bytes / 2);
+        bound.map_or(wanted, |bound| wanted.min(bound))
+    }
+
     /// Logs the bounds, and where they come from.
     pub fn log(&self, total: Option<u64>) {
         let Some(Bound { bytes, source }) = &self.bound else {
@@ -259,14 +265,24 @@ mod tests {
         assert_eq!(physical(Path::new("/no/such/folder")), None);
     }
 
-    #[test]
-    fn little_memory_has_room_for_few_connections() {
-        let memory = |bytes| Memory {
+    fn memory(bytes: u64) -> Memory {
+        Memory {
             bound: Some(Bound {
                 bytes,
                 source: String::new(),
             }),
-        };
+        }
+    }
+
+    #[test]
+    fn a_compiler_leaves_the_server_half_of_the_memory() {
+        assert_eq!(memory(512 << 20).for_compiler(2 << 30), 256 << 20);
+        assert_eq!(memory(8 << 30).for_compiler(2 << 30), 2 << 30);
+        assert_eq!(Memory { bound: None }.for_compiler(7), 7);
+    }
+
+    #[test]
+    fn little_memory_has_room_for_few_connections() {
         for (bytes, max_head, expected) in [
             (512 << 20, 32 << 10, 682),
             (512 << 20, 1 << 20, 60),
