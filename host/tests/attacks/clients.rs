@@ -163,7 +163,7 @@ fn half_open_and_reset_connections_leave_nothing() {
     let before = Footprint::of(&server);
     let begun = "GET /hello HTTP/1.1\r\nHost: lo".to_owned();
     let upload = head("POST", "/time/body", &[("Content-Length", "1000")]) + "half";
-    let large = head("GET", "/output/large-body?n=500000", &[]);
+    let large = head("GET", "/output/large-body?n=5000000", &[]);
     let sleeping = head("GET", "/time/sleep", &[]);
     for request in ["", &begun, &upload, &large, &sleeping] {
         let mut crowd: Vec<Client> = (0..40).map(|_| server.connect()).collect();
