@@ -35,6 +35,7 @@ pub use account::limits::{Limits, Rate};
 pub use failure::{Failed, Failure, MemoryLimit, Whose};
 pub use handler::artefact::{Artefact, ArtefactKey, Compiled};
 pub use handler::call::Call;
+pub use handler::chain::{Chain, ChainLink};
 pub use handler::compile::{CompileTarget, Effort};
 pub use handler::engine::{Engine, EngineMemory};
 pub use handler::inspect::{Import, Inspection, Provision};

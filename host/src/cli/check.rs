@@ -4,6 +4,7 @@ mod component;
 mod config;
 
 use std::io::Write as _;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use belljar::compile::{CompileLimits, Compiler, Starter};
 use belljar::config::name_of;
 use belljar::deploy::{MAX_COMPONENT, truncation};
 use belljar::regular_file;
-use belljar_sandbox::{Engine, Inspection};
+use belljar_sandbox::{Chain, Engine, Inspection};
 use clap::Args;
 use serde::Serialize;
 
@@ -36,8 +37,8 @@ use super::limits::LimitFlags;
 /// "missing"), `effect` (what an "empty" import gives, else null) and `flag` (the flag that grants more, or null).
 ///
 /// The fields with --config: `file`, `sound` (true or false), `problems`, a list of objects with `file`, `line`, `column`
-/// and `message`, `unreadable`, a list of texts about folders of handlers, and `handlers`, a list of objects with `name`, `place` (file and line), `component`, `contract` and
-/// `error` (why the handler does not run, or null).
+/// and `message`, `unreadable`, a list of texts about folders of handlers, and `handlers`, a list of objects with `name`, `place` (file and line), `component`, `middleware`
+/// (a list of files), `contract` and `error` (why the handler does not run, or null).
 #[derive(Args)]
 #[command(after_help = VALUES)]
 pub struct Check {
@@ -54,6 +55,10 @@ pub struct Check {
         conflicts_with_all = ids::<LimitFlags>()
     )]
     config: Option<PathBuf>,
+
+    /// Component in front of it: the outermost first [repeatable]
+    #[arg(long, value_name = "FILE.wasm", conflicts_with = "config")]
+    middleware: Vec<PathBuf>,
 
     /// Print the report as a JSON object
     #[arg(long)]
@@ -93,10 +98,26 @@ impl Check {
         let limits = self.limits.handler()?;
         let engine = Arc::new(Engine::new(self.limits.server().max_instances, 1)?);
         let compiler = self.compiler()?;
-        let compile = |engine: &Engine, bytes: &[u8]| compiler.compile(engine, &name, bytes);
-        let inspection = Inspection::of(engine, &component, compile, grants, limits);
+        let compile = |engine: &Engine, chain: &Chain<'_>| compiler.compile(engine, &name, chain);
+        let mut middleware = Vec::new();
+        for file in &self.middleware {
+            let shown = file.display().to_string();
+            let component = regular_file::read(file, MAX_COMPONENT)
+                .with_context(|| format!("{shown} cannot be read"))?;
+            middleware.push((shown, component));
+        }
+        let chain = middleware
+            .iter()
+            .fold(Chain::of(&component), |chain, (name, bytes)| {
+                chain.with_middleware(name, bytes)
+            });
+        let inspection = Inspection::of(engine, &chain, compile, grants, limits);
         let report = Report::new(shown, component.len(), inspection);
-        Ok(match truncation(&component) {
+        let middleware = middleware.iter().map(|(name, bytes)| {
+            truncation(bytes).map(|problem| format!("the middleware {name}: {problem}"))
+        });
+        let mut truncated = iter::once(truncation(&component)).chain(middleware);
+        Ok(match truncated.find_map(|problem| problem) {
             Some(problem) => report.refused(problem),
             None => report,
         })

@@ -20,6 +20,10 @@ pub struct Compile {
     #[arg(long, default_value_t = u64::MAX)]
     seconds: u64,
 
+    /// Number of middleware on standard input in front of the component
+    #[arg(long, default_value_t = 0)]
+    middleware: u64,
+
     /// Compile for instances outside of the pool
     #[arg(long)]
     anywhere: bool,
@@ -54,6 +58,7 @@ impl Compile {
                 true => Effort::Least,
                 false => Effort::Full,
             },
+            middleware: self.middleware,
             harden: (!self.unhardened).then_some(harden_compiler),
         }
         .run()

@@ -1,12 +1,16 @@
 //! The compiler process: reads a component, compiles it within its limits, and hands over the artefact.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use belljar_sandbox::{CompileTarget, Effort};
+use belljar_sandbox::{Artefact, Chain, CompileTarget, Effort};
 
-/// What `belljar compile` does. The component comes on standard input, and its artefact goes to standard output.
+use super::compose::compose;
+use super::input::Input;
+
+/// What `belljar compile` does. The component comes on standard input, after the middleware in front of it, and the artefact
+/// goes to standard output.
 pub struct Child {
     /// Maximum memory in bytes.
     pub memory: u64,
@@ -14,6 +18,8 @@ pub struct Child {
     pub seconds: u64,
     pub target: CompileTarget,
     pub effort: Effort,
+    /// The number of middleware in front of the component.
+    pub middleware: u64,
     /// Gives up what the process does not need. None: the process keeps its rights.
     pub harden: Option<fn() -> std::io::Result<()>>,
 }
@@ -31,11 +37,9 @@ impl Child {
                 "the compiler cannot give up its rights; --no-hardening compiler does without that",
             )?;
         }
-        let mut component = Vec::new();
-        std::io::stdin()
-            .read_to_end(&mut component)
+        let input = Input::read(std::io::stdin().lock(), self.middleware)
             .context("the component cannot be read")?;
-        match self.target.compile(self.effort, &component) {
+        match self.compile(&input.chain()) {
             Ok(artefact) => {
                 let mut output = std::io::stdout().lock();
                 output
@@ -49,6 +53,24 @@ impl Child {
                 Ok(ExitCode::from(REFUSED))
             }
         }
+    }
+
+    fn compile(&self, chain: &Chain<'_>) -> Result<Artefact, String> {
+        let compiled = match self.middleware {
+            0 => self.target.compile(self.effort, chain.handler()),
+            _ => {
+                let composed = compose(chain);
+                let composed = composed.map_err(|error| {
+                    let reason = format!("{error:#}").replace('\n', " ");
+                    format!(
+                        "its middleware cannot be composed with it: {reason}; build all of them for the same version of \
+                         wasi:http"
+                    )
+                })?;
+                self.target.compile(self.effort, &composed)
+            }
+        };
+        compiled.map_err(|error| error.to_string())
     }
 
     #[cfg(unix)]

@@ -5,11 +5,13 @@
 //!
 //! - [`Compiler`] looks into the `cache`, or runs a compiler `process`.
 //! - The process has a `task`, and comes from a `starter`: this process, or in Linux the `launcher` of a server.
-//! - `child` is what the compiler process does.
+//! - `child` is what the compiler process does: it reads its `input`, composes the parts of a chain in `compose`, and compiles.
 //! - `trust` is where bytes become code that runs.
 
 mod cache;
 mod child;
+mod compose;
+mod input;
 #[cfg(target_os = "linux")]
 mod launcher;
 mod limits;
@@ -24,7 +26,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use belljar_sandbox::{ArtefactKey, CompileTarget, Compiled, Effort, Engine};
+use belljar_sandbox::{ArtefactKey, Chain, CompileTarget, Compiled, Effort, Engine};
 
 use self::cache::CompileCache;
 use self::process::CompilerProcess;
@@ -69,17 +71,23 @@ impl Compiler {
         self
     }
 
-    /// Compiles a component for an engine, or takes its artefact from the cache. `name` is the handler's name in the log.
+    /// Compiles a component, with the middleware in front of it, for an engine, or takes its artefact from the cache. `name`
+    /// is the handler's name in the log.
     ///
     /// # Errors
     ///
     /// Fails if the component is invalid or if its compilation exceeds the limits.
-    pub fn compile(&self, engine: &Engine, name: &str, bytes: &[u8]) -> Result<Compiled, String> {
-        let key = ArtefactKey::of(engine, self.effort, bytes).map_err(|error| error.to_string())?;
+    pub fn compile(
+        &self,
+        engine: &Engine,
+        name: &str,
+        chain: &Chain<'_>,
+    ) -> Result<Compiled, String> {
+        let key = ArtefactKey::of(engine, self.effort, chain).map_err(|error| error.to_string())?;
         if let Some(artefact) = self.cached(key) {
             return Ok(artefact);
         }
-        let target = CompileTarget::of(engine, bytes).map_err(|error| error.to_string())?;
+        let target = CompileTarget::of(engine, chain).map_err(|error| error.to_string())?;
         let _permit = self.permit();
         // The process that this one waited for may have compiled the same component.
         if let Some(artefact) = self.cached(key) {
@@ -89,9 +97,9 @@ impl Compiler {
         let process = CompilerProcess {
             starter: &self.starter,
             limits: &self.limits,
-            task: Task::new(&self.limits, target, self.effort),
+            task: Task::new(&self.limits, target, self.effort, chain),
         };
-        let output = process.run(name, bytes)?;
+        let output = process.run(name, chain)?;
         let took = Some(began.elapsed());
         if let Some(cache) = &self.cache {
             cache.put(key, &output);

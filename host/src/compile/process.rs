@@ -1,14 +1,16 @@
 //! Runs a compiler process: passes it a component, and receives the artefact or the reason of a refusal.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::process::ExitStatus;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use belljar_sandbox::Chain;
 use bytesize::ByteSize;
 
 use super::child::REFUSED;
+use super::input;
 use super::limits::CompileLimits;
 use super::pipes;
 use super::starter::Starter;
@@ -26,8 +28,8 @@ impl CompilerProcess<'_> {
     /// # Errors
     ///
     /// Fails if the component is invalid or if its compilation exceeds the limits.
-    pub fn run(&self, name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
-        let (mut own, theirs) = pipes::open()
+    pub fn run(&self, name: &str, chain: &Chain<'_>) -> Result<Vec<u8>, String> {
+        let (own, theirs) = pipes::open()
             .map_err(|error| format!("cannot open the pipes of the compiler: {error}"))?;
         let mut child = self
             .starter
@@ -38,7 +40,7 @@ impl CompilerProcess<'_> {
         thread::scope(|scope| {
             scope.spawn(move || {
                 // A compiler that ends early reports the reason on standard error.
-                let _ = own.input.write_all(bytes);
+                let _ = input::write(chain, own.input);
             });
             let still_running = running.clone();
             let output = scope.spawn(move || read(own.output, most, still_running));

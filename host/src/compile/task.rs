@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use belljar_sandbox::{CompileTarget, Effort};
+use belljar_sandbox::{Chain, CompileTarget, Effort};
 
 use super::limits::CompileLimits;
 
@@ -14,15 +14,23 @@ pub(super) struct Task {
     pub seconds: u64,
     pub target: CompileTarget,
     pub effort: Effort,
+    /// The number of middleware in front of the component.
+    pub middleware: u64,
 }
 
 impl Task {
-    pub fn new(limits: &CompileLimits, target: CompileTarget, effort: Effort) -> Self {
+    pub fn new(
+        limits: &CompileLimits,
+        target: CompileTarget,
+        effort: Effort,
+        chain: &Chain<'_>,
+    ) -> Self {
         Self {
             memory: limits.memory,
             seconds: limits.timeout.as_secs().max(1),
             target,
             effort,
+            middleware: chain.middleware().count() as u64,
         }
     }
 
@@ -34,6 +42,8 @@ impl Task {
             self.memory.to_string().into(),
             "--seconds".into(),
             self.seconds.to_string().into(),
+            "--middleware".into(),
+            self.middleware.to_string().into(),
         ];
         if self.target == CompileTarget::OnDemand {
             arguments.push("--anywhere".into());
@@ -48,7 +58,7 @@ impl Task {
         let mut message = [0; MESSAGE];
         let target = u64::from(self.target == CompileTarget::OnDemand);
         let effort = u64::from(self.effort == Effort::Least);
-        let numbers = [self.memory, self.seconds, target, effort];
+        let numbers = [self.memory, self.seconds, target, effort, self.middleware];
         for (field, number) in message.chunks_exact_mut(8).zip(numbers) {
             field.copy_from_slice(&number.to_ne_bytes());
         }
@@ -71,12 +81,13 @@ impl Task {
                 0 => Effort::Full,
                 _ => Effort::Least,
             },
+            middleware: next(),
         }
     }
 }
 
-/// Bytes of a message: four numbers of 64 bits.
-pub(super) const MESSAGE: usize = 32;
+/// Bytes of a message: five numbers of 64 bits.
+pub(super) const MESSAGE: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -94,6 +105,7 @@ mod tests {
                 seconds: 60,
                 target,
                 effort,
+                middleware: 2,
             };
             assert_eq!(Task::of_message(task.to_message()), task);
         }

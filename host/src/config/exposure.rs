@@ -46,9 +46,12 @@ fn secrets(sites: &[Site]) -> impl Iterator<Item = (&'static str, PathBuf)> {
             Component::File(file) => Some(("the component", file.clone())),
             Component::Files => None,
         };
+        let middleware = handler.middleware.iter();
+        let middleware = middleware.map(|file| ("the middleware", file.clone()));
         let store = handler.grants.store.as_ref();
         component
             .into_iter()
+            .chain(middleware)
             .chain(store.map(|store| ("the store", store.file.clone())))
     });
     folders.chain(files)

@@ -132,6 +132,10 @@ pub struct RouteTable {
     /// Folder to serve below the path, which ends in `*`.
     pub files: Option<Short<FilesTable>>,
 
+    /// Components in front of the handler: `.wasm` files, the outermost first. Each answers a request itself or passes it on
+    /// to the next one.
+    pub middleware: Option<Vec<String>>,
+
     /// Location to send the client to: a path or URL, or a table. The path's parameter replaces `{name}`.
     pub redirect: Option<Short<RedirectTable>>,
 

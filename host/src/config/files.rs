@@ -29,6 +29,7 @@ impl Files {
         HandlerConfig {
             name,
             component: Component::Files,
+            middleware: Vec::new(),
             grants: GrantConfig {
                 dirs: vec![Preopen {
                     host: self.root.clone(),

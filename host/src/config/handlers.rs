@@ -31,6 +31,7 @@ impl Reader<'_> {
         HandlerConfig {
             name: defaults.name.clone(),
             component: defaults.component.clone(),
+            middleware: defaults.middleware.clone(),
             grants: match grants {
                 Some(grants) => self.grants(grants, at.key("grants"), grant_limits),
                 None => defaults.grants.clone(),

@@ -115,6 +115,8 @@ pub struct HandlerConfig {
     /// The name in the log, in the store and in the handler itself. It is unique among the handlers of a server.
     pub name: String,
     pub component: Component,
+    /// Components in front of it, outermost first.
+    pub middleware: Vec<PathBuf>,
     pub grants: GrantConfig,
     pub limits: Limits,
     pub instances: InstanceLimits,
@@ -167,6 +169,7 @@ impl Default for HandlerConfig {
         Self {
             name: String::new(),
             component: Component::File(PathBuf::new()),
+            middleware: Vec::new(),
             grants: GrantConfig::default(),
             limits: Limits::default(),
             instances: InstanceLimits::default(),

@@ -1,5 +1,6 @@
 //! Reads routes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use belljar_http::settings::Settings;
@@ -125,7 +126,7 @@ impl Reader<'_> {
         }
         if !present.contains(&"component") {
             let settings = InstanceLimits::TABLE.iter().map(|setting| setting.name);
-            let keys = ["name", "strip-prefix", "grants", "limits"];
+            let keys = ["middleware", "name", "strip-prefix", "grants", "limits"];
             for key in keys.into_iter().chain(settings) {
                 if at.key(key).is_present() {
                     self.report(
@@ -162,22 +163,13 @@ impl Reader<'_> {
         at: At<'d>,
         context: &mut Context<'d, '_>,
     ) -> usize {
-        let file = self.resolve(component);
-        let shown = file.display();
-        match std::fs::metadata(&file) {
-            Ok(found) if found.is_file() => {}
-            Ok(_) => self.report(
-                at.key("component"),
-                format!("the component {shown} is not a file; name a .wasm file"),
-            ),
-            Err(error) => self.report(
-                at.key("component"),
-                format!(
-                    "the component {shown} cannot be read: {error}; build it, or correct the path"
-                ),
-            ),
+        let file = self.component("component", component, at.key("component"));
+        let mut defaults = context.defaults(Component::File(file));
+        for (position, file) in route.middleware.iter().flatten().enumerate() {
+            let at = at.key("middleware").item(position);
+            let file = self.component("middleware", file, at);
+            defaults.middleware.push(file);
         }
-        let defaults = context.defaults(Component::File(file));
         let grants = route.grants.as_ref();
         let limits = Default::default();
         let config = self.handler(grants, at, &defaults, limits, context.max_instances);
@@ -195,5 +187,25 @@ impl Reader<'_> {
             &address,
             place,
         ))
+    }
+
+    /// Resolves the path of a component, and checks that there is a file. `what` names the component.
+    fn component(&mut self, what: &str, path: &str, at: At<'_>) -> PathBuf {
+        let file = self.resolve(path);
+        let shown = file.display();
+        match std::fs::metadata(&file) {
+            Ok(found) if found.is_file() => {}
+            Ok(_) => self.report(
+                at,
+                format!("the {what} {shown} is not a file; name a .wasm file"),
+            ),
+            Err(error) => self.report(
+                at,
+                format!(
+                    "the {what} {shown} cannot be read: {error}; build it, or correct the path"
+                ),
+            ),
+        }
+        file
     }
 }

@@ -1,8 +1,10 @@
-//! Compares components by content, so that an unchanged component is neither compiled nor loaded again.
+//! Compares handlers by the content of their components, so that an unchanged one is neither compiled nor loaded again.
 
 use std::hash::{BuildHasher, RandomState};
 
-/// Length and keyed hash of a component. Hashes of two [`ContentHasher`]s must not be compared.
+use belljar_sandbox::Chain;
+
+/// Length and keyed hash of a component and its middleware. Hashes of two [`ContentHasher`]s must not be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ContentHash {
     length: usize,
@@ -14,10 +16,11 @@ pub(super) struct ContentHash {
 pub(super) struct ContentHasher(RandomState);
 
 impl ContentHasher {
-    pub fn hash(&self, bytes: &[u8]) -> ContentHash {
+    pub fn hash(&self, chain: &Chain<'_>) -> ContentHash {
+        let parts: Vec<_> = chain.parts().collect();
         ContentHash {
-            length: bytes.len(),
-            hash: self.0.hash_one(bytes),
+            length: chain.size(),
+            hash: self.0.hash_one(parts),
         }
     }
 }

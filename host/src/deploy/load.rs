@@ -5,12 +5,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime;
 
+use super::component_file::SourceError;
 use super::content_hash::{ContentHash, ContentHasher};
 use super::granted_folders::GrantedFolders;
-use super::source::{ComponentSource, HandlerSource, SourceError};
+use super::source::{ComponentSource, HandlerSource};
 use crate::compile::Compiler;
 use crate::config::HandlerConfig;
-use belljar_sandbox::{Databases, Engine, Handler, LoadError};
+use belljar_sandbox::{Chain, Databases, Engine, Handler};
 
 /// Loads handlers. A load blocks its thread, which must not be a thread that serves requests.
 pub(super) struct Loader {
@@ -27,7 +28,7 @@ pub(super) struct Loader {
 pub(super) struct HandlerVersion {
     pub handler: Arc<Handler>,
     pub loaded: SystemTime,
-    /// Size of the component in bytes.
+    /// Size of the component and its middleware in bytes.
     pub size: usize,
     /// How long the load took.
     pub took: Duration,
@@ -79,13 +80,14 @@ impl Loader {
         live: Option<&HandlerVersion>,
         began: Instant,
     ) -> Result<LoadOutcome, LoadOutcome> {
-        let bytes = source.read().map_err(|error| match error {
+        let components = source.read().map_err(|error| match error {
             SourceError::Incomplete(reason) => LoadOutcome::Incomplete(reason),
             SourceError::Invalid(reason) => LoadOutcome::Refused(reason),
             SourceError::Unreadable(reason) => LoadOutcome::Unavailable(reason),
         })?;
+        let chain = components.chain();
         let config = source.config().map_err(LoadOutcome::Refused)?;
-        let content = self.hasher.hash(&bytes);
+        let content = self.hasher.hash(&chain);
         let folders = source.folders();
         if let Some(live) = live {
             folders.check(&live.folders).map_err(LoadOutcome::Refused)?;
@@ -97,13 +99,12 @@ impl Loader {
         // The built-in handler is trusted.
         let is_trusted = source.component == ComponentSource::Files;
         if !is_trusted {
-            Handler::check(&bytes).map_err(|error| match error {
-                // A copy that lacks its last sections gives the same error.
-                LoadError::NoHandler(_) => LoadOutcome::Incomplete(error.to_string()),
-                error => LoadOutcome::Refused(error.to_string()),
+            Handler::check(&chain).map_err(|error| match error.may_be_incomplete() {
+                true => LoadOutcome::Incomplete(error.to_string()),
+                false => LoadOutcome::Refused(error.to_string()),
             })?;
         }
-        let handler = Arc::new(self.handler(&bytes, &config, live)?);
+        let handler = Arc::new(self.handler(&chain, &config, live)?);
         if !is_trusted {
             self.runtime.block_on(handler.probe()).map_err(|failure| {
                 LoadOutcome::Refused(format!("cannot start the handler: {failure}"))
@@ -112,7 +113,7 @@ impl Loader {
         Ok(LoadOutcome::Loaded(Arc::new(HandlerVersion {
             handler,
             loaded: SystemTime::now(),
-            size: bytes.len(),
+            size: chain.size(),
             took: began.elapsed(),
             config,
             folders: folders.clone(),
@@ -122,7 +123,7 @@ impl Loader {
 
     fn handler(
         &self,
-        bytes: &[u8],
+        chain: &Chain<'_>,
         config: &HandlerConfig,
         live: Option<&HandlerVersion>,
     ) -> Result<Handler, LoadOutcome> {
@@ -132,10 +133,10 @@ impl Loader {
             .map_err(|error| LoadOutcome::Unavailable(format!("{error:#}")))?;
         let (engine, limits) = (self.engine.clone(), config.limits.clone());
         let artefact = || {
-            let compiled = self.compiler.compile(&self.engine, &config.name, bytes)?;
+            let compiled = self.compiler.compile(&self.engine, &config.name, chain)?;
             Ok(compiled.artefact)
         };
-        let handler = Handler::load_artefact(engine, bytes, artefact, grants, limits)
+        let handler = Handler::load_artefact(engine, chain, artefact, grants, limits)
             .map_err(|error| LoadOutcome::Refused(error.to_string()))?
             .reuse(config.instances.reuse)
             .concurrency(config.instances.concurrency)

@@ -10,6 +10,7 @@
 //! read, compiled in a process of its own, linked with its grants, and started once. Only then do new requests go to it.
 //! If a step fails, the previous version keeps serving, and the log says why.
 
+mod component_file;
 mod config_file;
 mod content_hash;
 mod deployment;
@@ -32,7 +33,7 @@ mod truncation;
 mod vanished;
 mod watch;
 
+pub use component_file::{Components, MAX_COMPONENT, truncation};
 pub use deployment::{Deployment, Options};
 pub use embedded::FILES;
 pub use preview::{FoundHandler, FoundHandlers};
-pub use source::{MAX_COMPONENT, read_component, truncation};

@@ -81,8 +81,9 @@ impl<'a> Report<'a> {
             return (change == "replaced").then_some(LogLine::Info(replaced));
         };
         Some(LogLine::Info(format!(
-            "{change}: {} from {file} ({}, loaded in {:.0?})",
+            "{change}: {} from {file}{} ({}, loaded in {:.0?})",
             self.routes(),
+            self.middleware(),
             ByteSize::b(version.size as u64),
             version.took
         )))
@@ -91,6 +92,15 @@ impl<'a> Report<'a> {
     fn file(&self) -> Option<String> {
         let file = self.handler.source().file()?;
         Some(file.display().to_string())
+    }
+
+    fn middleware(&self) -> String {
+        let middleware = self.handler.source().middleware();
+        let names: Vec<_> = middleware.map(|path| path.display().to_string()).collect();
+        match names.is_empty() {
+            true => String::new(),
+            false => format!(" behind {}", names.join(", ")),
+        }
     }
 
     fn routes(&self) -> String {

@@ -1,6 +1,7 @@
 //! Finds the components in a folder of handlers.
 //!
-//! Names that begin with a dot or an underscore are skipped. Symbolic links are followed wherever they lead: a user
+//! Names that begin with a dot or an underscore are skipped, except for `_middleware.wasm`, which is in front of all
+//! handlers of its folder and of the folders below it. Symbolic links are followed wherever they lead: a user
 //! who may create a link in this folder may also put a component into it, and tools that deploy whole folders rely on
 //! links.
 //!
@@ -11,6 +12,7 @@ use std::fs::{self, DirEntry, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::component_file::ComponentFile;
 use super::file_routes::{address, routes};
 use super::fingerprint::{Fingerprint, FolderId};
 use crate::regular_file;
@@ -37,6 +39,8 @@ pub(super) struct ScannedFile {
     pub fingerprint: Fingerprint,
     /// The file with its grants and limits, if there is one.
     pub settings: Option<(PathBuf, Fingerprint)>,
+    /// The middleware of its folder and of the folders around it, outermost first.
+    pub middleware: Vec<ComponentFile>,
     /// The paths that it serves, or why it serves none.
     pub routes: Result<Vec<PathPattern>, String>,
     /// Equal for two files whose routes conflict.
@@ -55,6 +59,7 @@ impl FolderScan {
             links: 0,
             ended: false,
             ancestors: Vec::new(),
+            middleware: Vec::new(),
         };
         walk.enter(folder, &mut Vec::new());
         // The file system lists a folder in an arbitrary order.
@@ -76,6 +81,8 @@ struct Walk<'a> {
     ended: bool,
     /// The folders from the root to the current one. A link to one of them would be followed for ever.
     ancestors: Vec<FolderId>,
+    /// The middleware of these folders, outermost first.
+    middleware: Vec<ComponentFile>,
 }
 
 impl Walk<'_> {
@@ -109,6 +116,8 @@ impl Walk<'_> {
         let entries = fs::read_dir(folder)?;
         self.scan.folders.insert(folder.to_owned(), id.clone());
         self.ancestors.push(id);
+        let outer = self.middleware.len();
+        self.middleware.extend(middleware_of(folder));
         let mut folders = Vec::new();
         let outcome = self.visit_all(entries, names, &mut folders);
         // The files of a folder come before those below it, so that deep folders do not use up the bound first.
@@ -120,6 +129,7 @@ impl Walk<'_> {
             self.enter(&path, names);
             names.pop();
         }
+        self.middleware.truncate(outer);
         self.ancestors.pop();
         outcome
     }
@@ -208,7 +218,10 @@ impl Walk<'_> {
             ));
         }
         match ScannedFile::new(file.clone(), names, stem, metadata) {
-            Ok(found) => self.scan.handlers.push(found),
+            Ok(found) => self.scan.handlers.push(ScannedFile {
+                middleware: self.middleware.clone(),
+                ..found
+            }),
             Err(error) => self.cannot_read(&file, &error),
         }
     }
@@ -258,12 +271,28 @@ impl ScannedFile {
             name,
             fingerprint: Fingerprint::from(metadata),
             settings,
+            middleware: Vec::new(),
             routes: is_file.and_then(|()| routes(folders, stem)),
             address: address(folders, stem),
             file,
         })
     }
 }
+
+/// The middleware in this folder, if there is one.
+///
+/// It is looked up by its name, so that no order and no bound of a listing decides whether a handler is protected. What
+/// cannot be read is there: its handlers do not run without it.
+fn middleware_of(folder: &Path) -> Option<ComponentFile> {
+    let path = folder.join(MIDDLEWARE);
+    match fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        _ => Some(ComponentFile::new(&path)),
+    }
+}
+
+/// The middleware of all handlers in its folder and below it.
+const MIDDLEWARE: &str = "_middleware.wasm";
 
 /// Maximum number of nested folders.
 const MAX_DEPTH: usize = 16;

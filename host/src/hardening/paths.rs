@@ -46,6 +46,7 @@ impl Paths {
                 if let Component::File(file) = &handler.component {
                     paths.replaceable.insert(file.clone());
                 }
+                paths.replaceable.extend(handler.middleware.iter().cloned());
                 paths.granted(&handler.grants);
             }
         }

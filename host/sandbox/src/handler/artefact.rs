@@ -6,10 +6,10 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
+use super::chain::Chain;
 use super::compile::Effort;
 use super::engine::Engine;
 use super::load_error::LoadError;
-use super::names::imports_and_exports;
 
 /// A compiled component. An engine runs it as it is, so its bytes must come from [`CompileTarget::compile`].
 ///
@@ -23,8 +23,8 @@ pub struct Compiled {
     pub took: Option<Duration>,
 }
 
-/// Names the artefact of a component for an engine: the SHA-256 of the component, of the compiler's settings and effort, and
-/// of its version.
+/// Names the artefact of a component for an engine: the SHA-256 of all its parts in order, of the compiler's settings and
+/// effort, and of its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ArtefactKey(pub [u8; 32]);
 
@@ -59,11 +59,9 @@ impl ArtefactKey {
     /// # Errors
     ///
     /// If the bytes are not a component, or the engine for it does not start.
-    pub fn of(engine: &Engine, effort: Effort, component: &[u8]) -> Result<Self, LoadError> {
-        let is_concurrent = imports_and_exports(component)?.is_concurrent();
-        let engine = engine
-            .wasmtime(is_concurrent)
-            .map_err(LoadError::NoEngine)?;
+    pub fn of(engine: &Engine, effort: Effort, chain: &Chain<'_>) -> Result<Self, LoadError> {
+        let names = chain.names()?.names;
+        let engine = engine.wasmtime_for(chain, &names)?;
         let mut settings = Sha256Hasher::default();
         engine.precompile_compatibility_hash().hash(&mut settings);
         let mut key = Sha256::new();
@@ -72,7 +70,12 @@ impl ArtefactKey {
         if effort == Effort::Least {
             key.update(b"least effort");
         }
-        key.update(component);
+        // No component begins like the length of another one, so each list of parts has a key of its own.
+        for (_, middleware) in chain.middleware() {
+            key.update((middleware.len() as u64).to_le_bytes());
+            key.update(middleware);
+        }
+        key.update(chain.handler());
         Ok(Self(key.finalize().into()))
     }
 }

@@ -4,6 +4,7 @@
 //! [`Handler::load_artefact`](super::Handler::load_artefact).
 
 use super::artefact::Artefact;
+use super::chain::Chain;
 use super::engine::Engine;
 use super::load_error::LoadError;
 use super::names::imports_and_exports;
@@ -29,23 +30,21 @@ pub enum Effort {
 }
 
 impl CompileTarget {
-    /// How this engine needs these bytes compiled.
+    /// How this engine needs a component compiled.
     ///
     /// # Errors
     ///
     /// If the bytes are not a component, or the engine for it does not start.
-    pub fn of(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
-        let is_concurrent = imports_and_exports(bytes)?.is_concurrent();
-        let engine = engine
-            .wasmtime(is_concurrent)
-            .map_err(LoadError::NoEngine)?;
+    pub fn of(engine: &Engine, chain: &Chain<'_>) -> Result<Self, LoadError> {
+        let engine = engine.wasmtime_for(chain, &chain.names()?.names)?;
         Ok(match engine.pooling_allocator_metrics() {
             Some(_) => Self::Pool,
             None => Self::OnDemand,
         })
     }
 
-    /// Compiles a component for the engine of another process. It neither loads nor runs the result.
+    /// Compiles a component for the engine of another process. It neither loads nor runs the result. The parts of a chain
+    /// have been composed.
     ///
     /// # Errors
     ///

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
+use super::chain::Chain;
+use super::load_error::LoadError;
 use crate::account::ledger::Account;
 use crate::account::limits::Limits;
 use crate::account::resource::{Resource, UNLIMITED};
@@ -17,7 +19,7 @@ use crate::runtime::epoch::Ticker;
 use crate::runtime::idle_pool::{IdlePool, IdlePools};
 use crate::runtime::pool_size::{PROBES, PoolSize};
 use crate::runtime::scheduler::cpu_share::{CpuShare, Lanes};
-use crate::worlds::Exports;
+use crate::worlds::{Exports, ImportsAndExports};
 
 /// Loads components, and holds what all their instances share: memory, permits, the clock, threads. One for each process.
 pub struct Engine {
@@ -133,12 +135,19 @@ impl Engine {
         }
     }
 
-    /// The wasmtime engine for a component, with or without the async ABI of WASI 0.3.
-    pub(super) fn wasmtime(&self, is_concurrent: bool) -> wasmtime::Result<&wasmtime::Engine> {
-        match is_concurrent {
-            true => self.engines.concurrent(|engine| self.ticker.add(engine)),
-            false => Ok(self.engines.synchronous()),
-        }
+    /// The wasmtime engine for a component with these names.
+    ///
+    /// # Errors
+    ///
+    /// If no engine has room for it, or the engine does not start.
+    pub(super) fn wasmtime_for(
+        &self,
+        chain: &Chain<'_>,
+        names: &ImportsAndExports,
+    ) -> Result<&wasmtime::Engine, LoadError> {
+        let kind = chain.engine(names)?;
+        let engine = self.engines.get(kind, |engine| self.ticker.add(engine));
+        engine.map_err(LoadError::NoEngine)
     }
 
     /// The share of a new handler in the processors. `account` is that of the handler.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Handler;
 use super::artefact::Compiled;
+use super::chain::Chain;
 use super::engine::Engine;
 use super::load::provides;
 use super::load_error::LoadError;
@@ -52,12 +53,15 @@ impl Inspection {
     /// Loads a component as the server would. `compile` compiles it, or returns why it cannot be compiled.
     pub fn of(
         engine: Arc<Engine>,
-        bytes: &[u8],
-        compile: impl FnOnce(&Engine, &[u8]) -> Result<Compiled, String>,
+        chain: &Chain<'_>,
+        compile: impl FnOnce(&Engine, &Chain<'_>) -> Result<Compiled, String>,
         grants: Grants,
         limits: Limits,
     ) -> Self {
-        let names = imports_and_exports(bytes).unwrap_or_default();
+        // What is said about a chain that cannot be composed is said about its handler.
+        let names = chain.names().map(|chain| chain.names);
+        let names = names.or_else(|_| imports_and_exports(chain.handler()));
+        let names = names.unwrap_or_default();
         let world = World::of(&names);
         let mut imports: Vec<_> = names
             .imports
@@ -68,10 +72,10 @@ impl Inspection {
             })
             .collect();
         let mut compiled_in = None;
-        let outcome = Handler::check(bytes).and_then(|()| {
-            let compiled = compile(&engine, bytes).map_err(LoadError::NotCompiled)?;
+        let outcome = Handler::check(chain).and_then(|()| {
+            let compiled = compile(&engine, chain).map_err(LoadError::NotCompiled)?;
             compiled_in = compiled.took;
-            Handler::load_artefact(engine, bytes, || Ok(compiled.artefact), grants, limits)
+            Handler::load_artefact(engine, chain, || Ok(compiled.artefact), grants, limits)
                 .map(drop)
         });
         note_missing(&mut imports, &outcome);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use wasmtime::component::{Component, Linker};
 
 use super::artefact::Artefact;
+use super::chain::Chain;
 use super::engine::Engine;
 use super::load_error::LoadError;
 use super::missing_imports::{MissingImport, missing_imports};
-use super::names::imports_and_exports;
 use crate::account::ledger::Exceeded;
 use crate::runtime::components::CompiledComponent;
 use crate::runtime::copy_on_write_image;
@@ -24,10 +24,10 @@ pub(super) struct Loaded {
     pub compiled: Arc<CompiledComponent>,
 }
 
-/// Loads the artefact of the component `bytes`, and links it with its grants.
+/// Loads the artefact of a component, and links it with its grants.
 pub(super) fn load(
     engine: &Engine,
-    bytes: &[u8],
+    chain: &Chain<'_>,
     artefact: impl FnOnce() -> Result<Artefact, String>,
     grants: &Grants,
 ) -> Result<Loaded, LoadError> {
@@ -35,7 +35,7 @@ pub(super) fn load(
         let artefact = artefact().map_err(LoadError::NotCompiled)?;
         artefact.load(engine).map_err(LoadError::of_artefact)
     };
-    link_component(engine, bytes, component, grants)
+    link_component(engine, chain, component, grants)
 }
 
 /// Compiles a component in this process, and links it with its grants.
@@ -43,26 +43,26 @@ pub(super) fn compile(engine: &Engine, bytes: &[u8], grants: &Grants) -> Result<
     let component = |engine: &wasmtime::Engine| {
         Component::from_binary(engine, bytes).map_err(LoadError::NotAComponent)
     };
-    link_component(engine, bytes, component, grants)
+    link_component(engine, &Chain::of(bytes), component, grants)
 }
 
 fn link_component(
     engine: &Engine,
-    bytes: &[u8],
+    chain: &Chain<'_>,
     component: impl FnOnce(&wasmtime::Engine) -> Result<Component, LoadError>,
     grants: &Grants,
 ) -> Result<Loaded, LoadError> {
-    let names = imports_and_exports(bytes)?;
+    let names = chain.names()?.names;
     let world = check(&names)?;
-    let wasmtime = engine.wasmtime(names.is_concurrent());
-    let wasmtime = wasmtime.map_err(LoadError::NoEngine)?.clone();
+    let wasmtime = engine.wasmtime_for(chain, &names)?.clone();
     let load = || {
         let component = component(&wasmtime)?;
         copy_on_write_image::create(&component).map_err(LoadError::NoImage)?;
         Ok(component)
     };
     let no_memory = |exceeded: Exceeded| LoadError::NoMemory(exceeded.limit);
-    let compiled = engine.components().get(bytes, load, no_memory)?;
+    let parts: Vec<_> = chain.parts().collect();
+    let compiled = engine.components().get(&parts, load, no_memory)?;
     let missing = missing_imports(&compiled.component, |import| provides(Some(world), import));
     if !missing.is_empty() {
         return Err(LoadError::NotGranted(missing));

@@ -6,6 +6,7 @@ use std::io;
 use super::missing_imports::MissingImport;
 use crate::runtime::engine_config::{CORE_INSTANCES, TABLE_ELEMENTS};
 use crate::runtime::pool_size::{MEMORIES, TABLES};
+use crate::worlds::World;
 
 /// Why a component cannot be loaded as a handler.
 #[derive(Debug)]
@@ -24,6 +25,22 @@ pub enum LoadError {
     NoEngine(wasmtime::Error),
     /// The component exports no world that belljar can call. Lists its exports.
     NoHandler(Vec<String>),
+    /// A middleware cannot be used. Names it, and why.
+    Middleware(String, Box<LoadError>),
+    /// A middleware exports no handler. Lists its exports.
+    NotMiddleware(Vec<String>),
+    /// A middleware imports no handler that it could pass a request on to.
+    NoNext,
+    /// A middleware follows the first of these worlds, and the handler behind it the second.
+    OtherWorld(World, World),
+    /// The handler behind a middleware follows a world without middleware.
+    NoMiddleware(World),
+    /// The component is in the chain already, under this name.
+    Twice(String),
+    /// The chain has more middleware than this.
+    LongChain(usize),
+    /// The component is a middleware without a handler behind it. Names the import for that handler.
+    IsMiddleware(String),
     /// The component imports functions that belljar does not provide. Lists them.
     NotGranted(Vec<MissingImport>),
     /// An import or export has another type than the interface of that name.
@@ -35,6 +52,15 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// Whether a copy that lacks the last sections of the component gives the same error.
+    pub fn may_be_incomplete(&self) -> bool {
+        match self {
+            Self::NoHandler(_) | Self::NotMiddleware(_) => true,
+            Self::Middleware(_, error) => error.may_be_incomplete(),
+            _ => false,
+        }
+    }
+
     /// Why an artefact does not load.
     pub(super) fn of_artefact(error: wasmtime::Error) -> Self {
         let cause = error.root_cause();
@@ -104,6 +130,42 @@ impl fmt::Display for LoadError {
                 "it exports no known handler, only {}; a handler exports {WORLDS}",
                 exports.join(", ")
             ),
+            LoadError::Middleware(name, error) => write!(f, "the middleware {name}: {error}"),
+            LoadError::NotMiddleware(exports) => {
+                let exports = match exports.is_empty() {
+                    true => "it exports nothing".into(),
+                    false => format!("it exports no handler, only {}", exports.join(", ")),
+                };
+                write!(
+                    f,
+                    "{exports}; a middleware exports and imports {MIDDLEWARE}"
+                )
+            }
+            LoadError::NoNext => write!(
+                f,
+                "it imports no handler to pass a request on to; a middleware exports and imports {MIDDLEWARE}"
+            ),
+            LoadError::OtherWorld(own, behind) => write!(
+                f,
+                "it is for {own}, and the handler behind it is for {behind}; build both for the same version of wasi:http"
+            ),
+            LoadError::NoMiddleware(world) => write!(
+                f,
+                "the handler behind it is for {world}, which has no middleware; build the handler for wasi:http, as \
+                 `belljar new --contract wasi-http` does, or remove the middleware"
+            ),
+            LoadError::Twice(name) => write!(
+                f,
+                "it is the same component as {name}, so the chain contains itself; name each component once"
+            ),
+            LoadError::LongChain(most) => write!(
+                f,
+                "more than {most} middleware are in front of the handler; remove some"
+            ),
+            LoadError::IsMiddleware(import) => write!(
+                f,
+                "it is a middleware, which imports {import} to pass requests on; name it as `middleware` of a handler"
+            ),
             LoadError::NotGranted(imports) => write!(
                 f,
                 "it imports {}, which belljar does not provide; build it without these imports",
@@ -146,6 +208,8 @@ fn join(imports: &[MissingImport]) -> String {
 
 /// The most imports that a message names.
 const MOST_SHOWN: usize = 20;
+
+const MIDDLEWARE: &str = "wasi:http/incoming-handler@0.2 or wasi:http/handler@0.3";
 
 const WORLDS: &str = "`handle` of belljar:handler/handler (see wit/), wasi:http/incoming-handler@0.2 or \
                       wasi:http/handler@0.3";

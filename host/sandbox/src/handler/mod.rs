@@ -2,12 +2,14 @@
 //!
 //! - [`compile`] compiles a component to an [`artefact`], in another process; [`load`] checks and links it; [`inspect`]
 //!   reports whether one would run.
+//! - [`chain`] is a component with the middleware in front of it.
 //! - [`call`] answers a request in an instance of its own, [`shared_call`] in an instance shared with others.
 //! - [`instances`] makes instances and runs requests in them; [`lease`] holds one until the response has been sent.
 //! - [`engine`] has what all handlers share.
 
 pub(crate) mod artefact;
 pub(crate) mod call;
+pub(crate) mod chain;
 pub(crate) mod compile;
 pub(crate) mod engine;
 pub(crate) mod inspect;
@@ -35,6 +37,7 @@ use crate::worlds::{Job, World};
 use artefact::Artefact;
 use belljar_http::Request;
 use call::Call;
+use chain::Chain;
 use engine::Engine;
 use instances::Instances;
 use load::Loaded;
@@ -66,8 +69,8 @@ impl Handler {
     /// # Errors
     ///
     /// Those errors of [`load`](Self::load) that show without compiling.
-    pub fn check(bytes: &[u8]) -> Result<(), LoadError> {
-        load::check(&names::imports_and_exports(bytes)?).map(drop)
+    pub fn check(chain: &Chain<'_>) -> Result<(), LoadError> {
+        load::check(&chain.names()?.names).map(drop)
     }
 
     /// Compiles a component in this process, without limits, and links it with its grants. This is for trusted components:
@@ -86,8 +89,8 @@ impl Handler {
         Ok(Self::builder(engine, loaded, grants, limits))
     }
 
-    /// Loads the artefact of a component, which another process compiled, and links it with its grants. `component` has the
-    /// bytes that were compiled. `artefact` returns their artefact, or why there is none. It is not called if another handler
+    /// Loads the artefact of a component, which another process compiled, and links it with its grants. `chain` has the
+    /// bytes that were composed and compiled. `artefact` returns their artefact, or why there is none. It is not called if another handler
     /// has loaded the same bytes.
     ///
     /// # Errors
@@ -95,12 +98,12 @@ impl Handler {
     /// As for [`load`](Self::load), and if the artefact was compiled for another engine.
     pub fn load_artefact<'a>(
         engine: Arc<Engine>,
-        component: &[u8],
+        chain: &Chain<'_>,
         artefact: impl FnOnce() -> Result<Artefact, String>,
         grants: Grants,
         limits: Limits,
     ) -> Result<HandlerBuilder<'a>, LoadError> {
-        let loaded = load::load(&engine, component, artefact, &grants)?;
+        let loaded = load::load(&engine, chain, artefact, &grants)?;
         Ok(Self::builder(engine, loaded, grants, limits))
     }
 

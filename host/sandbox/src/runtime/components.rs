@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use wasmtime::component::Component;
 
-use super::instance_size::instance_size;
+use super::instance_size::instance_size_of;
 use crate::account::ledger::{Account, Exceeded, Held};
 use crate::account::resource::Resource;
 
@@ -26,7 +26,7 @@ pub(crate) struct Components {
     hashers: [RandomState; 2],
 }
 
-/// The length of a component, and two hashes of its bytes. Their keys are random, so that nobody can construct two components
+/// The length of a component or of all parts of a chain, and two hashes of its bytes. Their keys are random, so that nobody can construct two components
 /// with the same hashes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Content {
@@ -46,20 +46,21 @@ impl Components {
         }
     }
 
-    /// The compiled component of these bytes. If no handler uses it yet, `load` makes it.
+    /// The compiled component of these parts. If no handler uses it yet, `load` makes it.
     ///
     /// # Errors
     ///
     /// Those of `load`, and `no_memory` if the component exceeds the limit.
     pub fn get<E>(
         &self,
-        bytes: &[u8],
+        parts: &[&[u8]],
         load: impl FnOnce() -> Result<Component, E>,
         no_memory: impl FnOnce(Exceeded) -> E,
     ) -> Result<Arc<CompiledComponent>, E> {
+        let length = parts.iter().map(|bytes| bytes.len()).sum();
         let content = Content {
-            length: bytes.len(),
-            hashes: self.hashers.each_ref().map(|hasher| hasher.hash_one(bytes)),
+            length,
+            hashes: self.hashers.each_ref().map(|hasher| hasher.hash_one(parts)),
         };
         if let Some(known) = self.lock().get(&content).and_then(Weak::upgrade) {
             return Ok(known);
@@ -71,12 +72,12 @@ impl Components {
             return Ok(other);
         }
         let code = component.image_range();
-        let size = code.end.addr().saturating_sub(code.start.addr()) + bytes.len();
+        let size = code.end.addr().saturating_sub(code.start.addr()) + length;
         let charge = self.account.hold(Resource::Memory, size as u64);
         let loaded = Arc::new(CompiledComponent {
             component,
             // wasmtime has accepted the bytes.
-            instance_size: instance_size(bytes).unwrap_or(u64::MAX),
+            instance_size: instance_size_of(parts).map_or(u64::MAX, |size| size.bytes),
             _charge: charge.map_err(no_memory)?,
         });
         known.retain(|_, component| component.strong_count() > 0);

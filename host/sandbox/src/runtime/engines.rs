@@ -1,20 +1,44 @@
-//! The two wasmtime engines: one for synchronous components, one for the async ABI of WASI 0.3.
+//! The wasmtime engines: for synchronous components and for the async ABI of WASI 0.3, with a pool or without.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::engine_config::{Allocation, Tasks, config};
 use super::pool_size::{PoolSize, STACKS};
 
-/// The wasmtime engines.
-pub(crate) struct Engines {
+/// The engine that a component needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EngineKind {
     /// Without the bookkeeping for concurrent tasks, for components that need none: 10 % more requests.
+    Synchronous,
+    /// With that bookkeeping, for components of WASI 0.3.
+    Concurrent,
+    /// Like these two, for chains whose instances have more memories or tables than a place in a pool.
+    SynchronousOnDemand,
+    ConcurrentOnDemand,
+}
+
+/// The wasmtime engines. Each but the first starts with the first component that needs it.
+pub(crate) struct Engines {
     synchronous: wasmtime::Engine,
-    /// With that bookkeeping, for components of WASI 0.3. It starts with the first of them.
-    concurrent: OnceLock<wasmtime::Engine>,
-    /// Held while the concurrent engine starts, because handlers are loaded on several threads.
+    others: [OnceLock<wasmtime::Engine>; OTHERS],
+    /// Held while an engine starts, because handlers are loaded on several threads.
     starting: Mutex<()>,
     max_instances: u32,
     resident: u64,
+}
+
+/// The number of engines beside the synchronous one.
+pub(crate) const OTHERS: usize = 3;
+
+impl EngineKind {
+    pub fn new(tasks: Tasks, has_pool: bool) -> Self {
+        match (tasks, has_pool) {
+            (Tasks::One, true) => Self::Synchronous,
+            (Tasks::Many, true) => Self::Concurrent,
+            (Tasks::One, false) => Self::SynchronousOnDemand,
+            (Tasks::Many, false) => Self::ConcurrentOnDemand,
+        }
+    }
 }
 
 impl Engines {
@@ -27,36 +51,49 @@ impl Engines {
     pub fn start(max_instances: u32, resident: u64) -> wasmtime::Result<Self> {
         Ok(Self {
             synchronous: start(max_instances, resident, Tasks::One)?,
-            concurrent: OnceLock::new(),
+            others: Default::default(),
             starting: Mutex::new(()),
             max_instances,
             resident,
         })
     }
 
-    /// The engine for components of belljar's own contract and of WASI 0.2.
+    /// The engine that has started already.
     pub fn synchronous(&self) -> &wasmtime::Engine {
         &self.synchronous
     }
 
-    /// The engine for components of WASI 0.3. `started` is called when this call has started it.
+    /// The engine of this kind. `started` is called when this call has started it.
     ///
     /// # Errors
     ///
     /// As for [`start`](Self::start).
-    pub fn concurrent(
+    pub fn get(
         &self,
+        kind: EngineKind,
         started: impl FnOnce(&wasmtime::Engine),
     ) -> wasmtime::Result<&wasmtime::Engine> {
-        if let Some(engine) = self.concurrent.get() {
+        let [concurrent, synchronous_on_demand, concurrent_on_demand] = &self.others;
+        let place = match kind {
+            EngineKind::Synchronous => return Ok(&self.synchronous),
+            EngineKind::Concurrent => concurrent,
+            EngineKind::SynchronousOnDemand => synchronous_on_demand,
+            EngineKind::ConcurrentOnDemand => concurrent_on_demand,
+        };
+        if let Some(engine) = place.get() {
             return Ok(engine);
         }
         let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = self.concurrent.get() {
+        if let Some(engine) = place.get() {
             return Ok(engine);
         }
-        let engine = start(self.max_instances, self.resident, Tasks::Many)?;
-        let engine = self.concurrent.get_or_init(|| engine);
+        let on_demand = |tasks| wasmtime::Engine::new(&config(Allocation::OnDemand, tasks));
+        let engine = match kind {
+            EngineKind::SynchronousOnDemand => on_demand(Tasks::One)?,
+            EngineKind::ConcurrentOnDemand => on_demand(Tasks::Many)?,
+            _ => start(self.max_instances, self.resident, Tasks::Many)?,
+        };
+        let engine = place.get_or_init(|| engine);
         started(engine);
         Ok(engine)
     }

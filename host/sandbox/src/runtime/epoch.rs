@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use super::engines::OTHERS;
+
 /// Time between two epochs. A guest that keeps its thread busy is interrupted after one to two of them.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 
@@ -15,8 +17,11 @@ pub(crate) const TICK: Duration = Duration::from_millis(1);
 pub(crate) struct Ticker {
     thread: Thread,
     parked: Arc<AtomicBool>,
-    second: Arc<OnceLock<wasmtime::EngineWeak>>,
+    others: Arc<OtherEngines>,
 }
+
+/// The engines that start later.
+type OtherEngines = [OnceLock<wasmtime::EngineWeak>; OTHERS];
 
 impl Ticker {
     /// `is_idle` tells whether no guest runs, and None once the server has ended.
@@ -27,22 +32,27 @@ impl Ticker {
         let parked = Arc::new(AtomicBool::new(false));
         let engine = engine.weak();
         let flag = parked.clone();
-        let second: Arc<OnceLock<wasmtime::EngineWeak>> = Arc::default();
-        let other = second.clone();
+        let others: Arc<OtherEngines> = Arc::default();
+        let later = others.clone();
         let handle = thread::Builder::new()
             .name("epoch".into())
-            .spawn(move || tick(&engine, &other, is_idle, &flag))?;
+            .spawn(move || tick(&engine, &later, is_idle, &flag))?;
         Ok(Self {
             thread: handle.thread().clone(),
             parked,
-            second,
+            others,
         })
     }
 
-    /// Makes the clock tick for a second engine too.
+    /// Makes the clock tick for another engine too. There is a place for each engine.
     pub fn add(&self, engine: &wasmtime::Engine) {
-        // There are two engines at most.
-        let _ = self.second.set(engine.weak());
+        let _ =
+            self.others
+                .iter()
+                .try_fold(engine.weak(), |engine, place| match place.set(engine) {
+                    Ok(()) => Err(()),
+                    Err(engine) => Ok(engine),
+                });
     }
 
     /// Called when a guest is about to run.
@@ -56,15 +66,17 @@ impl Ticker {
 
 fn tick(
     engine: &wasmtime::EngineWeak,
-    second: &OnceLock<wasmtime::EngineWeak>,
+    others: &OtherEngines,
     is_idle: impl Fn() -> Option<bool>,
     parked: &AtomicBool,
 ) {
     let mut idle_ticks = 0;
     while let (Some(engine), Some(idle)) = (engine.upgrade(), is_idle()) {
         engine.increment_epoch();
-        if let Some(second) = second.get().and_then(wasmtime::EngineWeak::upgrade) {
-            second.increment_epoch();
+        for other in others.iter().filter_map(OnceLock::get) {
+            if let Some(other) = other.upgrade() {
+                other.increment_epoch();
+            }
         }
         idle_ticks = if idle { idle_ticks + 1 } else { 0 };
         if idle_ticks < IDLE_TICKS {

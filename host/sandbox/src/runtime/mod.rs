@@ -2,7 +2,7 @@
 //!
 //! - [`engines`] has the wasmtime engines, [`engine_config`] their settings, [`pool_size`] the size of their pools.
 //! - [`epoch`] interrupts guests.
-//! - [`instance`] is an instance, [`instance_size`] estimates what the host keeps for one, [`idle_pool`] keeps some for reuse, [`shared_instance`] gives one several requests.
+//! - [`instance`] is an instance, [`instance_size`] estimates what it needs, [`idle_pool`] keeps some for reuse, [`shared_instance`] gives one several requests.
 //! - [`scheduler`] runs guests in the fast lane or the slow lane.
 //! - [`components`] shares compiled components, [`copy_on_write_image`] prepares the initial content of their memories.
 
@@ -13,7 +13,7 @@ pub(crate) mod engines;
 pub(crate) mod epoch;
 pub(crate) mod idle_pool;
 pub(crate) mod instance;
-mod instance_size;
+pub(crate) mod instance_size;
 pub(crate) mod pool_size;
 pub(crate) mod scheduler;
 pub(crate) mod shared_instance;

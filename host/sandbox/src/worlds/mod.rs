@@ -63,6 +63,13 @@ macro_rules! worlds {
                 None
             }
 
+            /// Whether an export is the one that this world calls.
+            pub(crate) fn is_export(self, name: &str) -> bool {
+                match self {
+                    $(Self::$world => <$adapter>::is_export(name),)*
+                }
+            }
+
             /// Whether the guest may go on after the head of its response.
             pub(crate) fn streams(self) -> bool {
                 match self {
@@ -149,6 +156,12 @@ impl World {
     /// Whether an instance may answer several requests at once.
     pub(crate) fn is_shareable(self) -> bool {
         self == Self::WasiHttp03
+    }
+
+    /// Whether a middleware can be in front of such a component. A middleware of wasi:http imports the interface that it
+    /// exports. belljar's own contract has no interface to import: its world exports a function.
+    pub(crate) fn has_middleware(self) -> bool {
+        self != Self::Belljar
     }
 }
 

@@ -1,15 +1,15 @@
 //! The report of `belljar check --config`: the errors in the file, and its handlers that do not run.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use belljar::compile::Compiler;
 use belljar::config::{Action, Component, Config, GrantConfig, HandlerConfig, MAX_FILE, Problem};
-use belljar::deploy::{FoundHandlers, read_component};
+use belljar::deploy::{Components, FoundHandlers};
 use belljar::regular_file;
-use belljar_sandbox::{Engine, Grants, Inspection, StoreInUse};
+use belljar_sandbox::{Chain, Engine, Grants, Inspection, StoreInUse};
 use serde::Serialize;
 
 /// The report on a configuration.
@@ -30,6 +30,8 @@ struct ReportedHandler {
     place: String,
     /// None: the embedded component that serves files.
     component: Option<String>,
+    /// The files in front of it, outermost first.
+    middleware: Vec<String>,
     contract: Option<String>,
     error: Option<String>,
 }
@@ -92,6 +94,7 @@ impl ConfigReport {
                 Err(wrong) => ReportedHandler {
                     name: found.name.clone(),
                     component: Some(place.clone()),
+                    middleware: Vec::new(),
                     place,
                     contract: None,
                     error: Some(wrong.clone()),
@@ -142,10 +145,18 @@ impl ReportedHandler {
             name: handler.name.clone(),
             place: place.to_owned(),
             component,
+            middleware: shown(&handler.middleware),
             contract,
             error,
         }
     }
+}
+
+fn shown(files: &[PathBuf]) -> Vec<String> {
+    files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect()
 }
 
 /// None: the embedded component, which needs no inspection.
@@ -158,12 +169,13 @@ fn inspection(
     let Component::File(file) = &handler.component else {
         return Ok(None);
     };
-    let component = read_component(file).map_err(anyhow::Error::msg)?;
+    let components = Components::read(file, &handler.middleware).map_err(anyhow::Error::msg)?;
     let limits = handler.limits.clone();
-    let compile = |engine: &Engine, bytes: &[u8]| compiler.compile(engine, &handler.name, bytes);
+    let compile =
+        |engine: &Engine, chain: &Chain<'_>| compiler.compile(engine, &handler.name, chain);
     Ok(Some(Inspection::of(
         engine.clone(),
-        &component,
+        &components.chain(),
         compile,
         grants,
         limits,

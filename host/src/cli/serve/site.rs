@@ -29,6 +29,10 @@ pub struct SiteFlags {
     #[arg(long, value_name = "FILE.wasm", conflicts_with = "handlers")]
     handler: Option<PathBuf>,
 
+    /// Component in front of the handler, which answers a request itself or passes it on: the outermost first [repeatable]
+    #[arg(long, value_name = "FILE.wasm", requires = "handler")]
+    middleware: Vec<PathBuf>,
+
     /// Folder of components that answer by their paths: `api/time.wasm` answers /api/time and all paths below it.
     /// The server loads changes in the folder while it runs. The files of SITE answer all other paths
     #[arg(long, value_name = "DIR")]
@@ -121,10 +125,11 @@ impl SiteFlags {
                 (files, "the built-in handler".into())
             }
             (Some(file), files) => {
-                let handler = match files {
+                let mut handler = match files {
                     Some(handler) => handler,
                     None => self.plain(name)?,
                 };
+                handler.middleware.clone_from(&self.middleware);
                 let component = Component::File(file.clone());
                 (
                     self.granted(handler, component)?,

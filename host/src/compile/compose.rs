@@ -1,0 +1,53 @@
+//! Composes the parts of a chain to one component, in the compiler process.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use anyhow::{Context, anyhow, bail};
+use belljar_sandbox::Chain;
+use wac_graph::types::Package;
+use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
+
+/// The component that the parts of a chain become: each has one instance, whose import for the next part is the export of
+/// that part's instance. All other imports are those of the component.
+///
+/// # Errors
+///
+/// If a part is not a component, or has no place in this chain.
+pub(super) fn compose(chain: &Chain<'_>) -> anyhow::Result<Vec<u8>> {
+    // The library was written for components that their user trusts, and panics about some that are odd.
+    let composed = catch_unwind(AssertUnwindSafe(|| try_compose(chain)));
+    composed.unwrap_or_else(|_| bail!("the parts of the chain cannot be composed"))
+}
+
+fn try_compose(chain: &Chain<'_>) -> anyhow::Result<Vec<u8>> {
+    let links = chain.links().map_err(|error| anyhow!("{error}"))?;
+    let mut graph = CompositionGraph::new();
+    let mut next = instantiate(&mut graph, "handler", chain.handler())?;
+    let middleware: Vec<_> = chain.middleware().zip(&links).collect();
+    for (position, ((name, bytes), link)) in middleware.into_iter().enumerate().rev() {
+        let mut add = || {
+            let instance = instantiate(&mut graph, &format!("middleware-{position}"), bytes)?;
+            let handler = graph.alias_instance_export(next, &link.next)?;
+            graph.set_instantiation_argument(instance, &link.import, handler)?;
+            anyhow::Ok(instance)
+        };
+        next = add().with_context(|| format!("the middleware {name}"))?;
+    }
+    if let Some(link) = links.first() {
+        let handler = graph.alias_instance_export(next, &link.export)?;
+        graph.export(handler, &link.export)?;
+    }
+    // The compiler validates the component.
+    let options = EncodeOptions {
+        validate: false,
+        ..EncodeOptions::default()
+    };
+    Ok(graph.encode(options)?)
+}
+
+/// Adds an instance of a component. `name` is for the names of the composed component.
+fn instantiate(graph: &mut CompositionGraph, name: &str, bytes: &[u8]) -> anyhow::Result<NodeId> {
+    let package = Package::from_bytes(&format!("chain:{name}"), None, bytes, graph.types_mut())?;
+    let package = graph.register_package(package)?;
+    Ok(graph.instantiate(package))
+}
