@@ -5,11 +5,14 @@
 
 /// The handlers, which are only built as components.
 pub const HANDLERS: &[&str] = &[
+    "auth",
     "hello",
     "sse",
     "test-attacker",
     "test-attacker-async",
     "test-grants",
+    "test-middleware",
+    "test-middleware-async",
     "test-proxy",
     "test-service",
     "untrusted",

@@ -20,6 +20,7 @@ mod get;
 mod handlers_folder;
 #[cfg(target_os = "linux")]
 mod hardening;
+mod middleware;
 mod mounts;
 mod routes;
 mod swap;

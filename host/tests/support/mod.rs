@@ -11,6 +11,7 @@ mod cgroup;
 mod client;
 #[cfg(target_os = "linux")]
 mod isolated;
+mod middleware;
 #[cfg(target_os = "linux")]
 mod name_server;
 mod peer;
@@ -27,6 +28,7 @@ pub use cgroup::Cgroup;
 pub use client::{Broken, Client, Response, WAIT_LIMIT};
 #[cfg(target_os = "linux")]
 pub use isolated::{mount_disk, run_isolated};
+pub use middleware::middleware;
 #[cfg(target_os = "linux")]
 pub use name_server::{NameServer, set_up_network};
 pub use peer::Peer;
