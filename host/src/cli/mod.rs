@@ -2,11 +2,13 @@
 
 mod check;
 mod compile;
+mod completions;
 mod flags;
 mod get;
 mod grants;
 mod hardening;
 mod limits;
+mod man;
 mod new;
 mod schema;
 mod serve;
@@ -14,7 +16,7 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// HTTP server that answers every request with a WebAssembly component in a sandbox of its own
 #[derive(Parser)]
@@ -31,6 +33,8 @@ enum Command {
     Check(Box<check::Check>),
     New(new::New),
     Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
     #[command(hide = true)]
     Compile(compile::Compile),
 }
@@ -46,6 +50,8 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::New(new) => new.run(),
         Command::Schema(schema) => schema.run(),
+        Command::Completions(completions) => completions.run(Arguments::command()),
+        Command::Man(man) => man.run(Arguments::command()),
         Command::Compile(compile) => compile.run(),
     };
     outcome.unwrap_or_else(|error| {
@@ -56,8 +62,6 @@ pub fn run() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

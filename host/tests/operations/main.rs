@@ -8,6 +8,7 @@ mod check;
 mod command_line;
 #[cfg(unix)]
 mod compile;
+mod completions;
 mod configuration;
 mod dev_pages;
 #[cfg(target_os = "linux")]
@@ -20,6 +21,7 @@ mod get;
 mod handlers_folder;
 #[cfg(target_os = "linux")]
 mod hardening;
+mod man;
 mod middleware;
 mod mounts;
 mod routes;
