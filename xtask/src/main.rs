@@ -1,6 +1,7 @@
 //! The development tasks of belljar's repository: `cargo xtask COMMAND`.
 
 mod apt;
+mod archive;
 mod background;
 mod bench;
 mod browser;
@@ -10,6 +11,7 @@ mod components;
 mod deny;
 mod languages;
 mod library;
+mod package_check;
 mod packages;
 mod process;
 mod relink;
@@ -48,7 +50,9 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "lint" if rest.is_empty() => checks::lint(),
         "lint" if rest == ["--components"] => checks::lint_components(),
         "doc" => checks::document(),
+        "archive" => archive::run(),
         "deny" => deny::run(),
+        "package" => package_check::run(),
         "setup" => setup(),
         test::TOOLS => test::tools(),
         "guest" => components::guest(),
@@ -93,6 +97,8 @@ Commands:
   lint         Check the format and the lints; with --components, check the lints of the WebAssembly components
   doc          Build the API documentation and fail on warnings
   deny         Check the licences and sources of all dependencies against deny.toml, and warn of duplicates
+  package      Package the crates as for crates.io, and build and run them outside of this repository
+  archive      Build the program for a release, and pack it into an archive for `cargo binstall`
   setup        Install the targets wasm32-wasip1 and wasm32-wasip2, Chromium and chromedriver
   tools        Install Chromium, chromedriver, cargo-component and the tool chains of Python and JavaScript, and build
                the handlers in Python and JavaScript

@@ -21,6 +21,14 @@ pub const HANDLERS: &[&str] = &[
 /// The library for guests, and the example handler that has native tests.
 pub const LIBRARY: &[&str] = &["belljar-guest", "guestbook"];
 
+/// The crates for crates.io, each after those that it depends on.
+pub const PUBLISHED: &[&str] = &[
+    "belljar-http",
+    "belljar-sandbox",
+    "belljar",
+    "belljar-guest",
+];
+
 /// Cargo's arguments for the server and everything that is tested with it.
 pub fn server() -> Vec<&'static str> {
     let others = HANDLERS.iter().chain(LIBRARY);

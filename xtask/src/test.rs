@@ -7,7 +7,9 @@ use xtask::workspace;
 
 use crate::background::Background;
 use crate::process::call;
-use crate::{apt, browser, cargo_component, checks, components, languages, packages, targets};
+use crate::{
+    apt, browser, cargo_component, checks, components, languages, package_check, packages, targets,
+};
 
 pub fn run(args: &[String]) -> Result<()> {
     match args {
@@ -55,7 +57,11 @@ fn all(args: &[String]) -> Result<()> {
     if args.is_empty() {
         cargo_test(&packages::library(), &[])?;
     }
-    cargo_test(&packages::server(), args)
+    cargo_test(&packages::server(), args)?;
+    match args.is_empty() {
+        true => package_check::run(),
+        false => Ok(()),
+    }
 }
 
 fn cargo_test(selected: &[&str], args: &[String]) -> Result<()> {
