@@ -41,7 +41,11 @@ fn route(
     Ok(match (request.method.as_str(), request.path.as_str()) {
         ("GET" | "HEAD", "/") => {
             let place: Place = request.query_as()?;
-            page::show(&book.page(place.before)?, &Draft::default())?
+            page::show(
+                &book.page(place.before)?,
+                &Draft::default(),
+                request.mount(),
+            )?
         }
         ("POST", "/") => {
             origin::check(&request)?;
@@ -50,10 +54,11 @@ fn route(
                 Ok(entry) => {
                     let number = book.add(&entry)?;
                     // The response to a form is a redirect, so that reloading the page sends nothing twice.
-                    Response::redirect(format!("/#entry-{number}"))
+                    Response::redirect(request.link(&format!("/#entry-{number}")))
                 }
                 Err(mistake) => {
-                    page::show(&book.page(None)?, &draft.with(mistake))?.with_status(422)
+                    page::show(&book.page(None)?, &draft.with(mistake), request.mount())?
+                        .with_status(422)
                 }
             }
         }

@@ -13,6 +13,8 @@ struct Page<'a> {
     entries: Vec<Shown<'a>>,
     older: Option<u64>,
     draft: &'a Draft,
+    /// The prefix of the links.
+    mount: &'a str,
 }
 
 struct Shown<'a> {
@@ -25,7 +27,7 @@ struct Shown<'a> {
     day: String,
 }
 
-pub fn show(page: &book::Page, draft: &Draft) -> Result<Response, Error> {
+pub fn show(page: &book::Page, draft: &Draft, mount: &str) -> Result<Response, Error> {
     let entries = page.entries.iter().map(|(number, entry)| {
         let time = entry.time();
         Shown {
@@ -40,6 +42,7 @@ pub fn show(page: &book::Page, draft: &Draft) -> Result<Response, Error> {
         entries: entries.collect(),
         older: page.older,
         draft,
+        mount,
     };
     Ok(Response::html(page.render()?).with_header("Cache-Control", "no-store"))
 }

@@ -1,4 +1,4 @@
-from flask import Flask, request
+from flask import Flask, redirect, request, url_for
 from markupsafe import escape
 
 app = Flask(__name__)
@@ -12,6 +12,31 @@ def hello():
 @app.get("/hello/<name>")
 def hello_name(name):
     return f"Hello {escape(name)}!\n"
+
+
+@app.get("/links")
+def links():
+    # `url_for` begins with the path that the application is mounted at.
+    return f"""<!doctype html>
+<html lang="en">
+<title>Links</title>
+<link rel="icon" href="data:,">
+<p><a id="hello" href="{url_for("hello_name", name="you")}">Say hello</a>
+<p><a id="redirect" href="{url_for("moved")}">Follow a redirect</a>
+<p><a id="folder" href="{url_for("folder").rstrip("/")}">Open a folder</a>
+<form method="post" action="{url_for("form")}"><input name="name" value="you"><button>Send</button></form>
+</html>
+"""
+
+
+@app.get("/moved")
+def moved():
+    return redirect(url_for("links"))
+
+
+@app.get("/folder/")
+def folder():
+    return "A path without its last slash leads here.\n"
 
 
 @app.post("/form")

@@ -17,7 +17,7 @@ class Request:
     scheme: str
     # Host and optional port; None if the client sent none.
     authority: Optional[str]
-    # As sent: the path still percent-encoded, the query without its `?`.
+    # As sent: the path still percent-encoded and without the mount, the query without its `?`.
     path: str
     query: Optional[str]
     # In the order in which they were sent.
@@ -35,10 +35,13 @@ class Gone(Exception):
 def environ_of(request: Request) -> dict:
     """The environ of PEP 3333. Its strings hold bytes, decoded as ISO 8859-1."""
     host, port = _host_and_port(request.authority, request.scheme)
+    # The prefix of the path that the server removed. belljar drops a field of this name that a client sends.
+    mount = next((value.decode("latin-1") for name, value in request.headers if name.lower() == MOUNT), "")
+    target = mount + request.path
     environ = {
         "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
+        "SCRIPT_NAME": _unquoted(mount),
+        "PATH_INFO": _unquoted(request.path),
         "QUERY_STRING": request.query or "",
         "SERVER_NAME": host,
         "SERVER_PORT": port,
@@ -56,7 +59,7 @@ def environ_of(request: Request) -> dict:
         # The input ends with the content, with or without a Content-Length.
         "wsgi.input_terminated": True,
         # The target as sent, for applications that distinguish `%2F` from `/`.
-        "REQUEST_URI": request.path if request.query is None else f"{request.path}?{request.query}",
+        "REQUEST_URI": target if request.query is None else f"{target}?{request.query}",
     }
     if request.client:
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = request.client
@@ -186,6 +189,10 @@ def _checked(status, headers):
     return int(status[:3]), [(name, value.encode("latin-1")) for name, value in headers]
 
 
+def _unquoted(path):
+    return unquote_to_bytes(path).decode("latin-1")
+
+
 def _host_and_port(authority, scheme):
     default = "443" if scheme == "https" else "80"
     if not authority:
@@ -197,4 +204,5 @@ def _host_and_port(authority, scheme):
     return host, port
 
 
+MOUNT = "belljar-mount"
 ERROR = b"500 Internal Server Error\n"

@@ -17,7 +17,8 @@ pub struct Request {
     pub scheme: Scheme,
     /// Host and optional port. None in an HTTP/1.0 request without them.
     pub authority: Option<String>,
-    /// The path as sent: it begins with `/`, is percent-encoded, and may have dot segments.
+    /// The path as sent, without the [`mount`](Request::mount): it begins with `/`, is percent-encoded, and may have dot
+    /// segments.
     pub path: String,
     /// The text after the first `?`, as sent. None if there is no `?`.
     pub query: Option<String>,
@@ -78,6 +79,26 @@ impl Request {
     /// not UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
+    }
+
+    /// The prefix of the path that the handler is mounted at, such as `/api/hello`, percent-encoded; empty if it serves
+    /// every path. The server removes it from the path, and clients cannot forge it.
+    pub fn mount(&self) -> &str {
+        self.header("belljar-mount").unwrap_or_default()
+    }
+
+    /// The address of a path of this handler, for a link or a redirect: `/greet` becomes `/api/hello/greet` for a handler
+    /// that is mounted at `/api/hello`. It is percent-encoded if `path` is; a page has to escape it.
+    ///
+    /// ```
+    /// use belljar_guest::Request;
+    ///
+    /// let request = Request::get("/").with_header("belljar-mount", "/api/hello");
+    /// assert_eq!(request.link("/greet?name=you"), "/api/hello/greet?name=you");
+    /// assert_eq!(Request::get("/").link("/greet"), "/greet");
+    /// ```
+    pub fn link(&self, path: &str) -> String {
+        [self.mount(), path].concat()
     }
 
     /// True if `accepted` accepts the media type of the content, without its parameters (RFC 9110, section 8.3.1).

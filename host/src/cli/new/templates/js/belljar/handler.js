@@ -4,7 +4,13 @@ export function handle(request) {
   if (["GET", "HEAD"].includes(request.method) && request.path === "/") {
     return text(200, "Hello from {{name}}!\n");
   }
-  return text(404, `There is nothing at ${request.path}\n`);
+  return text(404, `There is nothing at ${link(request, request.path)}\n`);
+}
+
+// The address of a path of this handler, for links and redirects: the server removes what comes before it.
+function link(request, path) {
+  const mount = request.headers.find(([name]) => name === "belljar-mount");
+  return (mount ? new TextDecoder().decode(mount[1]) : "") + path;
 }
 
 function text(status, text) {

@@ -7,7 +7,12 @@ async function handle(request) {
   if (["GET", "HEAD"].includes(request.method) && pathname === "/") {
     return text(200, "Hello from {{name}}!\n");
   }
-  return text(404, `There is nothing at ${pathname}\n`);
+  return text(404, `There is nothing at ${link(request, pathname)}\n`);
+}
+
+// The address of a path of this handler, for links and redirects: belljar removes what comes before it.
+function link(request, path) {
+  return (request.headers.get("belljar-mount") ?? "") + path;
 }
 
 function text(status, text) {

@@ -8,7 +8,13 @@ class WitWorld(wit_world.WitWorld):
     def handle(self, request: Request) -> Response:
         if request.method in ("GET", "HEAD") and request.path == "/":
             return text(200, "Hello from {{name}}!\n")
-        return text(404, f"There is nothing at {request.path}\n")
+        return text(404, f"There is nothing at {link(request, request.path)}\n")
+
+
+def link(request: Request, path: str) -> str:
+    """The address of a path of this handler, for links and redirects: the server removes what comes before it."""
+    mount = dict(request.headers).get("belljar-mount", b"")
+    return mount.decode() + path
 
 
 def text(status: int, text: str) -> Response:

@@ -19,7 +19,14 @@ class IncomingHandler(exports.IncomingHandler):
         if isinstance(request.method(), (Method_Get, Method_Head)) and path == "/":
             answer(response_out, 200, "Hello from {{name}}!\n")
         else:
-            answer(response_out, 404, f"There is nothing at {path}\n")
+            answer(response_out, 404, f"There is nothing at {link(request, path)}\n")
+
+
+def link(request: IncomingRequest, path: str) -> str:
+    """The address of a path of this handler, for links and redirects: belljar removes what comes before it."""
+    with request.headers() as headers:
+        mount = dict(headers.entries()).get("belljar-mount", b"")
+    return mount.decode() + path
 
 
 def answer(response_out: ResponseOutparam, status: int, text: str) -> None:
