@@ -2,17 +2,23 @@
 
 use std::sync::Mutex;
 
-use crate::support::{Broken, Client, Response, Server, head};
+use crate::support::{
+    Broken, Browser, Client, Response, Server, ServerOptions, Site, component, head,
+};
 use serde_json::{Value, json};
 
 /// Starts a server, one at a time: compiling such a component takes all processors for many seconds, and a component
 /// that is in the cache is not compiled again.
 fn started(handler: &str, arguments: &str) -> Server {
+    of_one_at_a_time(Server::options().handler(handler).args(arguments))
+}
+
+fn of_one_at_a_time(options: ServerOptions) -> Server {
     static STARTING: Mutex<()> = Mutex::new(());
     let _one = STARTING
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    Server::options().handler(handler).args(arguments).start()
+    options.start()
 }
 
 fn ask(server: &Server, method: &str, target: &str, content: &str) -> Response {
@@ -238,6 +244,86 @@ fn flask_runs_unmodified() {
         let answer: Value = serde_json::from_slice(&answer.body).expect("JSON");
         assert_eq!(answer, json!({"name": name, "files": {}}), "{length}");
     }
+}
+
+/// Starts a server of a folder that has the component at this path.
+fn mounted(handler: &str, path: &str) -> (Site, Server) {
+    let site = Site::new(&[]);
+    let file = site.at(&format!("handlers/{path}.wasm"));
+    std::fs::create_dir_all(file.parent().expect("it is in a folder"))
+        .expect("the folder can be made");
+    std::fs::copy(component(handler), file).expect("the file can be copied");
+    let server = of_one_at_a_time(Server::options().arg("--handlers").arg(site.at("handlers")));
+    (site, server)
+}
+
+#[test]
+fn a_wsgi_application_knows_its_mount() {
+    for handler in EVERYTHING {
+        let (_site, server) = mounted(handler, "team ü/app");
+        let target = "/team%20%C3%BC/app/environ/a%2Fb?x";
+        let forged = [
+            ("Belljar-Mount", "/forged"),
+            ("X-Forwarded-Prefix", "/forged"),
+        ];
+        let answer = server.request("GET", target, &forged);
+        let environ: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        for (name, value) in [
+            // PEP 3333: each byte is passed as one character.
+            ("SCRIPT_NAME", json!("/team \u{c3}\u{bc}/app")),
+            ("PATH_INFO", json!("/environ/a/b")),
+            ("QUERY_STRING", json!("x")),
+            ("REQUEST_URI", json!(target)),
+            ("HTTP_X_FORWARDED_PREFIX", json!("/team%20%C3%BC/app")),
+        ] {
+            assert_eq!(environ[name], value, "{handler}: {name}");
+        }
+    }
+}
+
+/// Every link and redirect leads to the application, two levels deep.
+#[test]
+fn a_browser_follows_the_links_of_a_mounted_flask_application() {
+    let (_site, server) = mounted("wsgi-flask", "team/shop");
+    let address = |path: &str| format!("{}team/shop{path}", server.url);
+    let text = "return [location.pathname, document.body.innerText.trim()]";
+    let browser = Browser::start();
+    for (what, open, click, path, shown) in [
+        ("the root", "", "", "/team/shop", "Hello from Flask!"),
+        (
+            "a link",
+            "/links",
+            "#hello",
+            "/team/shop/hello/you",
+            "Hello you!",
+        ),
+        (
+            "a redirect",
+            "/links",
+            "#redirect",
+            "/team/shop/links",
+            "Say hello",
+        ),
+        (
+            "a redirect to a slash",
+            "/links",
+            "#folder",
+            "/team/shop/folder/",
+            "A path without its last slash leads here.",
+        ),
+        ("a form", "/links", "button", "/team/shop/form", "\"name\""),
+    ] {
+        browser.open(&address(open));
+        if !click.is_empty() {
+            browser.run("document.title = 'before'");
+            browser.run(&format!("document.querySelector('{click}').click()"));
+            browser.wait_for(what, "return document.title", |title| title != "before");
+        }
+        browser.wait_for(what, text, |seen| {
+            seen[0] == path && seen[1].as_str().is_some_and(|seen| seen.contains(shown))
+        });
+    }
+    assert_eq!(browser.console_errors(), [""; 0]);
 }
 
 #[test]
