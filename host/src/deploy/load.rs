@@ -141,9 +141,18 @@ impl Loader {
             .reuse(config.instances.reuse)
             .concurrency(config.instances.concurrency)
             .developing(self.developing);
-        Ok(match live {
+        let handler = match live {
             Some(live) => handler.successor_of(&live.handler).build(),
             None => handler.build(),
-        })
+        };
+        if handler.answers_once() && config.instances.reuse > 1 {
+            tracing::warn!(
+                "the handler {}: reuse is 1, not {}: it handles `fetch` events, of which the engine of componentize-js \
+                 answers one in each instance",
+                config.name,
+                config.instances.reuse
+            );
+        }
+        Ok(handler)
     }
 }

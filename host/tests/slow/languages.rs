@@ -390,6 +390,28 @@ fn javascript_handles_fetch_events() {
     }
 }
 
+/// The engine of componentize-js answers one event in each instance.
+#[test]
+fn fetch_events_get_fresh_instances() {
+    let server = started("js-fetch", "--reuse 100");
+    let mut client = server.connect();
+    for _ in 0..5 {
+        let answer = client.get("/");
+        assert_eq!(
+            answer.text(),
+            "Hello from a fetch event\n",
+            "{}",
+            server.log()
+        );
+    }
+    let log = server.log();
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("reuse is 1, not 100"));
+    assert_eq!(lines.count(), 1, "{log}");
+    assert!(log.contains("the handler js-fetch: "), "{log}");
+}
+
 /// The stream does not end, so an event that arrives was sent before the end of the response.
 #[test]
 fn events_are_sent_as_they_happen() {

@@ -7,6 +7,7 @@ use wasmtime::component::{Component, Linker};
 use super::artefact::Artefact;
 use super::chain::Chain;
 use super::engine::Engine;
+use super::fetch_events;
 use super::load_error::LoadError;
 use super::missing_imports::{MissingImport, missing_imports};
 use crate::account::ledger::Exceeded;
@@ -22,6 +23,8 @@ pub(super) struct Loaded {
     pub wasmtime: wasmtime::Engine,
     pub component: LinkedComponent,
     pub compiled: Arc<CompiledComponent>,
+    /// Whether an instance answers only one request.
+    pub answers_once: bool,
 }
 
 /// Loads the artefact of a component, and links it with its grants.
@@ -77,6 +80,7 @@ fn link_component(
         wasmtime,
         component: linked,
         compiled,
+        answers_once: chain.parts().any(fetch_events::answers_once),
     })
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod call;
 pub(crate) mod chain;
 pub(crate) mod compile;
 pub(crate) mod engine;
+mod fetch_events;
 pub(crate) mod inspect;
 mod instances;
 pub(crate) mod lease;
@@ -50,6 +51,7 @@ pub struct Handler {
     shared: SharedInstances<Job>,
     sharing: Sharing,
     developing: bool,
+    answers_once: bool,
 }
 
 /// A loaded component, to be [built](Self::build) into a handler.
@@ -118,10 +120,7 @@ impl Handler {
             engine,
             grants,
             limits,
-            sharing: Sharing {
-                concurrency: 1,
-                reuse: 1,
-            },
+            sharing: Sharing::NONE,
             developing: false,
             predecessor: None,
         }
@@ -135,6 +134,12 @@ impl Handler {
     /// The limits of the handler and of each of its requests.
     pub fn limits(&self) -> &Limits {
         &self.instances.limits
+    }
+
+    /// Whether an instance answers only one request, whatever [`HandlerBuilder::reuse`] says: the component handles `fetch`
+    /// events with an engine that has only one.
+    pub fn answers_once(&self) -> bool {
+        self.answers_once
     }
 
     /// The world that the component follows.
@@ -225,6 +230,10 @@ impl<'a> HandlerBuilder<'a> {
             limits,
             ..
         } = self;
+        let sharing = match loaded.answers_once {
+            true => Sharing::NONE,
+            false => self.sharing,
+        };
         let mut rates = Rates::new(&limits);
         let (limiter, account, cpu) = match self.predecessor {
             Some(old) => {
@@ -241,10 +250,11 @@ impl<'a> HandlerBuilder<'a> {
         Handler {
             rates,
             shared: SharedInstances::default(),
-            sharing: self.sharing,
+            sharing,
             developing: self.developing,
+            answers_once: loaded.answers_once,
             instances: Arc::new(Instances {
-                idle: engine.idle_pool(self.sharing.reuse),
+                idle: engine.idle_pool(sharing.reuse),
                 engine,
                 wasmtime: loaded.wasmtime,
                 component: loaded.component,
@@ -254,7 +264,7 @@ impl<'a> HandlerBuilder<'a> {
                 account,
                 limiter,
                 cpu,
-                concurrency: self.sharing.concurrency as usize,
+                concurrency: sharing.concurrency as usize,
                 requests: AtomicU64::new(0),
             }),
         }

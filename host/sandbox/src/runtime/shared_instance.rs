@@ -45,6 +45,14 @@ pub(crate) struct Sharing {
     pub reuse: u32,
 }
 
+impl Sharing {
+    /// An instance answers one request.
+    pub const NONE: Self = Self {
+        concurrency: 1,
+        reuse: 1,
+    };
+}
+
 /// Where a request was placed.
 pub(crate) enum Placement<J, E> {
     /// In an instance that already runs.
