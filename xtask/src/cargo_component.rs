@@ -39,12 +39,12 @@ pub fn install() -> Result<()> {
     }
     println!("== installing cargo-component {VERSION}, which takes some minutes");
     let mut cargo = workspace::cargo();
-    // Without optimization and debug information: the build takes far longer than the only run of the program.
+    // Without optimization and debug information: the build takes far longer than the few runs of the program. Yet it is the
+    // profile `release`, so that the command in docs/handlers.md finds the program installed.
     cargo
         .args([
             "install",
             "--quiet",
-            "--debug",
             "--locked",
             "cargo-component",
             "--version",
@@ -54,7 +54,10 @@ pub fn install() -> Result<()> {
         .arg(root())
         .arg("--target-dir")
         .arg(root().join("target"))
-        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256")
         .env("CARGO_INCREMENTAL", "0");
     call(&mut cargo)
         .context("cannot install cargo-component from crates.io; check the internet connection")

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::{Server, program};
+use crate::support::{Server, program, user_shell};
 use tempfile::TempDir;
 
 const LANGUAGES: [&str; 3] = ["rust", "python", "js"];
@@ -161,7 +161,6 @@ fn the_printed_commands_build_and_serve_a_handler() {
     let serve = steps.pop().expect("commands are printed");
     let build = steps.join(" && ");
 
-    // `shell` removes the environment of cargo, so that the project builds into its own target folder.
     let built = shell(&place, &build);
     assert!(
         built.status.success(),
@@ -267,20 +266,8 @@ fn steps(output: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// Runs a script with the environment of a user, without the variables that cargo sets for these tests.
 fn shell(place: &TempDir, script: &str) -> Output {
-    let mut shell = Command::new("sh");
-    shell.args(["-ec", script]).current_dir(place.path());
-    for (name, _) in std::env::vars_os() {
-        let is_from_cargo = name.to_str().is_some_and(|name| {
-            name.starts_with("CARGO_") && name != "CARGO_HOME"
-                || name == "RUSTC"
-                || name == "RUSTFLAGS"
-        });
-        if is_from_cargo {
-            shell.env_remove(name);
-        }
-    }
+    let mut shell = user_shell(script, place.path());
     shell.output().expect("the shell starts")
 }
 

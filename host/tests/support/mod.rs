@@ -36,7 +36,7 @@ pub use peer::Peer;
 pub use program::processes_below;
 pub use program::{
     Ended, answering, belljar, component, component_for, exploding, handler_of, handler_of_options,
-    handler_that, importing, program, run, run_command,
+    handler_that, importing, program, run, run_command, user_shell, wait,
 };
 pub use server::{Server, ServerOptions, start_unread};
 #[cfg(target_os = "linux")]

@@ -28,6 +28,25 @@ pub fn with_cache(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// A shell that runs a script in a folder, with the environment of a user: without the variables that cargo sets for tests. The
+/// projects that are built in such shells share what they compile.
+pub fn user_shell(script: &str, folder: &Path) -> Command {
+    let mut shell = with_cache("bash");
+    shell.args(["-euc", script]).current_dir(folder);
+    for (name, _) in std::env::vars_os() {
+        let is_from_cargo = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_") && name != "CARGO_HOME"
+                || ["RUSTC", "RUSTFLAGS", "RUST_BACKTRACE", "RUST_LOG"].contains(&name)
+        });
+        if is_from_cargo {
+            shell.env_remove(name);
+        }
+    }
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects");
+    shell.env("CARGO_BUILD_BUILD_DIR", shared);
+    shell
+}
+
 /// The path of the component `name`, in the target folder of the program under test.
 pub fn component(name: &str) -> PathBuf {
     component_for("wasm32-wasip2", name)
