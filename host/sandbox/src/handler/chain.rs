@@ -116,6 +116,7 @@ impl<'a> Chain<'a> {
                     names.imports.push(import);
                 }
             }
+            names.types.extend(own.types);
             names.exports = vec![link.export.clone()];
             links.insert(0, link);
         }
@@ -236,7 +237,7 @@ mod tests {
     fn component(imports: &[&str], exports: &[&str]) -> Vec<u8> {
         let imports = imports
             .iter()
-            .map(|name| format!("(import \"{name}\" (instance))"));
+            .map(|name| format!("(import \"{name}\" (instance (export \"f\" (func))))"));
         let exports = exports
             .iter()
             .map(|name| format!("(export \"{name}\" (instance $i))"));
@@ -336,6 +337,15 @@ mod tests {
             let error = chain.links().unwrap_err().to_string();
             assert!(error.contains(expected), "{error} instead of {expected}");
         }
+    }
+
+    /// Bindings may leave an import of the interface behind whose functions are not used.
+    #[test]
+    fn a_handler_that_imports_only_types_of_its_interface_is_no_middleware() {
+        let handler = wat::parse_str(format!(
+            "(component (import \"{HTTP_03}\" (instance)) (instance $i) (export \"{HTTP_03}\" (instance $i)))"
+        ));
+        assert!(Chain::of(&handler.unwrap()).links().is_ok());
     }
 
     #[test]

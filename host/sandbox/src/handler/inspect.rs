@@ -71,6 +71,10 @@ impl Inspection {
                 name,
             })
             .collect();
+        imports.extend(names.types.into_iter().map(|name| Import {
+            name,
+            provision: Provision::Provided,
+        }));
         let mut compiled_in = None;
         let outcome = Handler::check(chain).and_then(|()| {
             let compiled = compile(&engine, chain).map_err(LoadError::NotCompiled)?;

@@ -66,7 +66,10 @@ fn link_component(
     let no_memory = |exceeded: Exceeded| LoadError::NoMemory(exceeded.limit);
     let parts: Vec<_> = chain.parts().collect();
     let compiled = engine.components().get(&parts, load, no_memory)?;
-    let missing = missing_imports(&compiled.component, |import| provides(Some(world), import));
+    let needs_none = |import: &str| names.types.iter().any(|name| name == import);
+    let missing = missing_imports(&compiled.component, |import| {
+        needs_none(import) || provides(Some(world), import)
+    });
     if !missing.is_empty() {
         return Err(LoadError::NotGranted(missing));
     }

@@ -1,8 +1,6 @@
 //! The functions that a component imports and that belljar does not provide.
 //!
-//! An interface that has only types needs no provider. A component with an unknown interface is therefore compiled first:
-//! then wasmtime knows what the interface contains. Its types are not read from the component's bytes here, because the
-//! parser follows types inside types without a limit.
+//! A component with an unknown interface is compiled first: then wasmtime knows what the interface contains.
 
 use std::fmt;
 
@@ -14,7 +12,7 @@ use wasmtime::component::types::ComponentItem;
 pub struct MissingImport {
     /// The interface with its package and version, or the name of an item that is imported without an interface.
     pub name: String,
-    /// The functions of the interface, and its resources. Empty for an item without an interface.
+    /// The functions of the interface; without functions, its resources. Empty for an item without an interface.
     pub items: Vec<String>,
 }
 
@@ -30,9 +28,16 @@ pub(super) fn missing_imports(
         let items = match import.ty {
             ComponentItem::Type(_) => return None,
             ComponentItem::ComponentInstance(interface) => {
-                let items = interface.exports(engine);
-                let items = items.filter(|(_, item)| !matches!(item.ty, ComponentItem::Type(_)));
-                let items: Vec<_> = items.map(|(name, _)| name.to_owned()).collect();
+                let of_kind = |wanted: fn(&ComponentItem) -> bool| -> Vec<String> {
+                    let items = interface.exports(engine);
+                    let items = items.filter(|(_, item)| wanted(&item.ty));
+                    items.map(|(name, _)| name.to_owned()).collect()
+                };
+                let functions = of_kind(|item| matches!(item, ComponentItem::ComponentFunc(_)));
+                let items = match functions.is_empty() {
+                    true => of_kind(|item| !matches!(item, ComponentItem::Type(_))),
+                    false => functions,
+                };
                 // It has only types.
                 if items.is_empty() {
                     return None;

@@ -4,12 +4,14 @@
 //! and add a line to `worlds!` below.
 //!
 //! - [`belljar`], [`wasi_http_02`], [`wasi_http_03`] are the worlds.
-//! - [`imports_and_exports`] reads the names that a component imports and exports.
+//! - [`imports_and_exports`] reads the names that a component imports and exports; [`import_types`] tells which of the
+//!   imports have only types.
 //! - [`request`], [`body_stream`] and [`outgoing`] convert requests and responses for them.
 
 mod adapter;
 mod belljar;
 mod body_stream;
+mod import_types;
 mod imports_and_exports;
 mod outgoing;
 mod request;
