@@ -5,6 +5,7 @@ pub(crate) mod encode;
 pub(crate) mod framing;
 pub(crate) mod invalid;
 pub(crate) mod status;
+mod suffix;
 
 use self::body::Body;
 use self::invalid::InvalidResponse;

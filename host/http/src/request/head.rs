@@ -105,6 +105,17 @@ impl Head {
         }
     }
 
+    /// Removes the field lines with these names, as if they had not been sent. Case is ignored. [`raw`](Self::raw) still has
+    /// them.
+    pub fn remove_fields(&mut self, names: &[&str]) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.retain(|&(name, _)| {
+            let name = self.text(name);
+            !names.iter().any(|other| other.eq_ignore_ascii_case(name))
+        });
+        self.fields = fields;
+    }
+
     /// The field lines for a handler: all except those of the connection and the framing, and those whose names are
     /// reserved for the server.
     pub fn handler_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
@@ -292,6 +303,15 @@ mod tests {
         head.lowercase_names();
         let names: Vec<_> = head.handler_fields().map(|(name, _)| name).collect();
         assert_eq!(names, ["host", "x-y", "empty", "x-y"]);
+    }
+
+    #[test]
+    fn removes_fields_by_name() {
+        let mut head =
+            parse("GET / HTTP/1.1\r\nHost: h\r\nRange: a\r\nX: b\r\nrange: c\r\n\r\n").unwrap();
+        head.remove_fields(&["RANGE", "none"]);
+        let names: Vec<_> = head.fields().map(|(name, _)| name).collect();
+        assert_eq!((names, head.field("range")), (vec!["Host", "X"], None));
     }
 
     #[test]
