@@ -40,6 +40,9 @@ pub struct File {
 
     pub ceiling: Option<CeilingTable>,
 
+    /// Commands that build the components, for `belljar dev`. They run in this order, in the folder of this file.
+    pub build: Option<Vec<BuildTable>>,
+
     /// Sites, each a group of hosts with the same routes.
     pub site: Option<Vec<SiteTable>>,
 
@@ -51,6 +54,24 @@ pub struct File {
 
     /// Folder of handlers whose routes join the site for all other hosts.
     pub handlers: Option<String>,
+}
+
+/// A command that builds a component, or prepares that.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "build", deny_unknown_fields, extend("x-in" = "in a build"))]
+pub struct BuildTable {
+    /// Command for the system's shell.
+    #[schemars(required, length(min = 1))]
+    pub command: Option<String>,
+
+    /// Files and folders that the command reads. It runs again when one of them changes. By default the folder of this
+    /// file.
+    #[schemars(length(min = 1))]
+    pub watch: Option<Vec<String>>,
+
+    /// File that the command writes. The command is left out while this file is newer than all that it reads.
+    pub result: Option<String>,
 }
 
 /// How much a client may send, and how long it may take.

@@ -31,8 +31,8 @@ mod value;
 
 pub use self::files::Files;
 pub use self::model::{
-    Action, Ceiling, Component, Config, GrantConfig, HandlerConfig, HandlersFolder, Mounting,
-    OutboundConfig, Redirect, Route, Server, Site, StaticResponse, StoreConfig,
+    Action, BuildStep, Ceiling, Component, Config, GrantConfig, HandlerConfig, HandlersFolder,
+    Mounting, OutboundConfig, Redirect, Route, Server, Site, StaticResponse, StoreConfig,
 };
 pub use self::names::name_of;
 pub use self::problem::{Position, Problem, Problems};

@@ -19,6 +19,19 @@ pub struct Config {
     /// The most that the handlers of folders may be granted and use.
     pub ceiling: Arc<Ceiling>,
     pub sites: Vec<Site>,
+    /// How the components are built, step after step. Servers do not build.
+    pub build: Vec<BuildStep>,
+}
+
+/// A command that builds a component, or prepares that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildStep {
+    /// For the system's shell, in the folder of the configuration file.
+    pub command: String,
+    /// The files and folders that the command reads.
+    pub watch: Vec<PathBuf>,
+    /// The file that the command writes. The step is left out while this file is newer than all that the command reads.
+    pub result: Option<PathBuf>,
 }
 
 /// What applies to all sites. It takes effect only when the server starts.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use belljar_sandbox::Limits;
 
 use super::document::{At, Document};
-use super::file::{File, HandlerFile};
-use super::model::{Ceiling, Config, HandlerConfig, Server};
+use super::file::{BuildTable, File, HandlerFile};
+use super::model::{BuildStep, Ceiling, Config, HandlerConfig, Server};
 use super::problem::Problems;
 use super::reader::Reader;
 use super::schema::Schema;
@@ -21,6 +21,15 @@ impl Config {
     /// All errors in the file, as far as they can be found at once.
     pub fn read(path: &Path) -> Result<Self, Problems> {
         Self::parse_bytes(bytes_of(path)?, path)
+    }
+
+    /// Like [`read`](Self::read), for a project whose components may still have to be built.
+    ///
+    /// # Errors
+    ///
+    /// The errors of `read`, but not those of components that do not exist.
+    pub fn read_unbuilt(path: &Path) -> Result<Self, Problems> {
+        Self::parse_as(&text_of(bytes_of(path)?, path)?, path, true)
     }
 
     /// Like [`read`](Self::read), with the file's content.
@@ -38,8 +47,13 @@ impl Config {
     ///
     /// The errors of `read`.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Problems> {
+        Self::parse_as(text, path, false)
+    }
+
+    fn parse_as(text: &str, path: &Path, unbuilt: bool) -> Result<Self, Problems> {
         let (file, document, problems) = Document::read::<File>(text, path)?;
         let mut reader = Reader::new(path, problems);
+        reader.unbuilt = unbuilt;
         let top = document.top();
         let server = reader.server(&file, top);
         let max_instances = server.limits.max_instances;
@@ -53,11 +67,13 @@ impl Config {
         }
         let ceiling = file.ceiling.as_ref();
         let ceiling = reader.ceiling(ceiling, top.key("ceiling"), &limits, max_instances);
+        let build = reader.build(file.build.as_deref().unwrap_or_default());
         let sites = reader.sites(file, top, &limits, &ceiling, max_instances);
         reader.finish(Self {
             server,
             ceiling: Arc::new(ceiling),
             sites,
+            build,
         })
     }
 
@@ -96,6 +112,21 @@ impl HandlerConfig {
 }
 
 impl Reader<'_> {
+    fn build(&self, tables: &[BuildTable]) -> Vec<BuildStep> {
+        let steps = tables.iter().filter_map(|table| {
+            let watch = match &table.watch {
+                Some(watch) => watch.iter().map(|path| self.resolve(path)).collect(),
+                None => vec![self.resolve(".")],
+            };
+            Some(BuildStep {
+                command: table.command.clone()?,
+                watch,
+                result: table.result.as_ref().map(|result| self.resolve(result)),
+            })
+        });
+        steps.collect()
+    }
+
     fn server(&mut self, file: &File, at: At<'_>) -> Server {
         let defaults = Server::default();
         let mut listen = Vec::new();

@@ -11,12 +11,18 @@ use super::units;
 /// Reads one file and collects its problems.
 pub(super) struct Reader<'p> {
     pub path: &'p Path,
+    /// Whether the components that the file names may still have to be built.
+    pub unbuilt: bool,
     problems: Vec<Problem>,
 }
 
 impl<'p> Reader<'p> {
     pub fn new(path: &'p Path, problems: Vec<Problem>) -> Self {
-        Self { path, problems }
+        Self {
+            path,
+            unbuilt: false,
+            problems,
+        }
     }
 
     pub fn report(&mut self, at: At<'_>, message: impl Into<String>) {

@@ -1,5 +1,6 @@
 //! Reads routes.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -195,6 +196,7 @@ impl Reader<'_> {
         let shown = file.display();
         match std::fs::metadata(&file) {
             Ok(found) if found.is_file() => {}
+            Err(error) if self.unbuilt && error.kind() == ErrorKind::NotFound => {}
             Ok(_) => self.report(
                 at,
                 format!("the {what} {shown} is not a file; name a .wasm file"),

@@ -14,17 +14,20 @@ pub(super) struct ConfigFile {
     read: Option<Fingerprint>,
     /// The files that this process can reach, if it cannot reach all.
     reachable: Option<Paths>,
+    /// Whether the components may still have to be built.
+    unbuilt: bool,
 }
 
 impl ConfigFile {
     /// `path` was just read.
-    pub fn new(path: PathBuf, reachable: Option<Paths>) -> Self {
+    pub fn new(path: PathBuf, reachable: Option<Paths>, unbuilt: bool) -> Self {
         let fingerprint = Fingerprint::of(&path);
         Self {
             path,
             seen: fingerprint.clone(),
             read: fingerprint,
             reachable,
+            unbuilt,
         }
     }
 
@@ -48,7 +51,10 @@ impl ConfigFile {
     ///
     /// The problems of the file, or the first path in it that this process cannot reach.
     pub fn read(&self) -> Result<Config, Vec<String>> {
-        let config = Config::read(&self.path);
+        let config = match self.unbuilt {
+            true => Config::read_unbuilt(&self.path),
+            false => Config::read(&self.path),
+        };
         let config = config
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let outside = self.reachable.as_ref().and_then(|reachable| {

@@ -17,7 +17,7 @@ use super::watch::Watcher;
 use crate::compile::Compiler;
 use crate::config::Config;
 use crate::hardening::Paths;
-use crate::server::Routes;
+use crate::server::{LiveReload, Routes};
 use belljar_sandbox::Engine;
 
 /// The configuration to deploy, and the options of the deployment.
@@ -27,6 +27,9 @@ pub struct Options {
     pub file: Option<PathBuf>,
     /// Whether to poll more often, and to show clients why a handler failed.
     pub developing: bool,
+    /// Told about each swap, in a project whose components may still have to be built. Without it a component that the
+    /// configuration names and that cannot be loaded is an error.
+    pub live_reload: Option<Arc<LiveReload>>,
     pub compiler: Arc<Compiler>,
     /// The files that this process can reach, if it cannot reach all.
     pub reachable: Option<Paths>,
@@ -52,15 +55,16 @@ impl Deployment {
         let (sender, events) = mpsc::channel();
         let routes = Arc::new(ArcSwap::default());
         let loader = Loader::new(engine, options.compiler, runtime, options.developing);
+        let unbuilt = options.live_reload.is_some();
         let mut watcher = Watcher::new(
             options.config,
             options
                 .file
-                .map(|file| ConfigFile::new(file, options.reachable)),
+                .map(|file| ConfigFile::new(file, options.reachable, unbuilt)),
             options.developing,
             LoadQueue::new(loader, sender.clone()),
             events,
-            LiveRoutes::new(routes.clone(), options.developing),
+            LiveRoutes::new(routes.clone(), options.developing, options.live_reload),
         );
         watcher.load_all()?;
         thread::Builder::new()

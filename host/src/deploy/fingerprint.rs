@@ -12,7 +12,7 @@ use crate::regular_file;
 /// Comparing fingerprints does not read the file. Unlike change notifications, it works on network file systems and
 /// container mounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fingerprint {
+pub struct Fingerprint {
     /// In bytes.
     pub size: u64,
     modified: Option<SystemTime>,
@@ -30,6 +30,11 @@ struct Inode {
 }
 
 impl Fingerprint {
+    /// When the file was last written. None: the file system does not know.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
     /// Returns `None` if there is no file, or if its metadata cannot be read.
     pub fn of(path: &Path) -> Option<Self> {
         fs::metadata(path)

@@ -80,6 +80,24 @@ impl HandlerSet {
             .count()
     }
 
+    /// Whether the file of the handler exists.
+    pub fn has_file(&self, key: &HandlerKey) -> bool {
+        let handler = self.handlers.get(key);
+        let file = handler.and_then(|handler| handler.source().file());
+        file.is_some_and(Path::exists)
+    }
+
+    /// The problems of the newest components that were refused while older ones serve.
+    pub fn refused(&self) -> impl Iterator<Item = String> {
+        self.handlers.iter().filter_map(|(key, handler)| {
+            let reason = handler
+                .refused
+                .as_deref()
+                .filter(|_| handler.live.is_some())?;
+            Some(self.report(key)?.problem(reason))
+        })
+    }
+
     /// The handlers of folders that are live, each with its file.
     pub fn live_in_folders(&self) -> impl Iterator<Item = (&HandlerKey, &Path)> {
         self.handlers.iter().filter_map(|(key, handler)| {

@@ -36,4 +36,5 @@ mod watch;
 pub use component_file::{Components, MAX_COMPONENT, truncation};
 pub use deployment::{Deployment, Options};
 pub use embedded::FILES;
+pub use fingerprint::Fingerprint;
 pub use preview::{FoundHandler, FoundHandlers};

@@ -9,24 +9,43 @@ use super::handler_set::HandlerSet;
 use super::managed_handler::ManagedHandler;
 use crate::config::{Action, Component, Mounting, Redirect, Route};
 use crate::routing::{self, PathPattern, Segment, Table};
-use crate::server::{ActiveHandler, MissingHandler, RouteTarget, Routes};
+use crate::server::{ActiveHandler, LiveReload, MissingHandler, RouteTarget, Routes};
 
 /// The routes that new requests take.
 pub(super) struct LiveRoutes {
     routes: Arc<ArcSwap<Routes>>,
     /// Whether clients see why a handler is not live.
     developing: bool,
+    /// Told about each swap.
+    live_reload: Option<Arc<LiveReload>>,
 }
 
 impl LiveRoutes {
     /// `routes` is what the server reads.
-    pub fn new(routes: Arc<ArcSwap<Routes>>, developing: bool) -> Self {
-        Self { routes, developing }
+    pub fn new(
+        routes: Arc<ArcSwap<Routes>>,
+        developing: bool,
+        live_reload: Option<Arc<LiveReload>>,
+    ) -> Self {
+        Self {
+            routes,
+            developing,
+            live_reload,
+        }
+    }
+
+    /// Whether the components are built while the server runs, so that some may be missing now.
+    pub fn are_being_built(&self) -> bool {
+        self.live_reload.is_some()
     }
 
     /// Swaps the table. Requests that are running keep the handler that they began with.
     pub fn swap(&self, set: &HandlerSet) {
         self.routes.store(Arc::new(self.table(set)));
+        if let Some(live_reload) = &self.live_reload {
+            live_reload.refused(set.refused().collect());
+            live_reload.changed();
+        }
     }
 
     fn table(&self, set: &HandlerSet) -> Routes {

@@ -91,7 +91,12 @@ impl Watcher {
             let is_configured = matches!(key, HandlerKey::Configured(_));
             let change = self.set.load_ended(&key, number, outcome, !is_configured);
             match change {
-                Some(Change::Refused(reason)) if is_configured => {
+                // It is still to be built.
+                Some(Change::Refused(_))
+                    if self.routes.are_being_built() && !self.set.has_file(&key) => {}
+                Some(Change::Refused(reason))
+                    if is_configured && !self.routes.are_being_built() =>
+                {
                     let report = self.set.report(&key);
                     problems.extend(report.map(|report| report.problem(&reason)));
                 }

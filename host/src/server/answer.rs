@@ -7,6 +7,7 @@ use belljar_sandbox::Answer;
 
 use super::dispatch::Dispatch;
 use super::exchange::Exchange;
+use super::live_reload::{Build, LiveReload, OpenedPage};
 use super::send_response::{Producer, reject, send};
 use super::shared::Shared;
 use super::{failure_response, write_batching};
@@ -19,18 +20,23 @@ pub(super) async fn answer<S: Transport>(
     shared: &Shared,
     exchange: &mut Exchange<'_>,
 ) {
-    let dispatch = match request.host_answer() {
+    let live_reload = shared.live_reload.as_deref();
+    // Before the route is found: a page that is older than its version says would not be loaded again.
+    let page = OpenedPage::of(live_reload, &mut request);
+    let own = || live_reload?.own_response(&request, &shared.stop);
+    let dispatch = match request.host_answer().or_else(own) {
         Some(response) => Dispatch::Answered(response),
         None => Dispatch::of(&mut request, &shared.routes.load()),
     };
     let (response, producer) = match dispatch {
-        Dispatch::Answered(response) => (response, None),
+        Dispatch::Answered(response) => (page.with_script(response), None),
         Dispatch::Missing(missing) => {
-            exchange.log_missing_handler(&missing);
-            (
-                failure_response::of_missing(&missing, exchange.line()),
-                None,
-            )
+            let build = live_reload.map(LiveReload::newest_build);
+            if build != Some(Build::Running) {
+                exchange.log_missing_handler(&missing);
+            }
+            let response = failure_response::of_missing(&missing, exchange.line(), build.as_ref());
+            (page.with_script_of_error(response), None)
         }
         Dispatch::Handler(active) => {
             write_batching::yield_to_overdue().await;
@@ -40,11 +46,14 @@ pub(super) async fn answer<S: Transport>(
                 return reject(connection, &reason, exchange).await;
             }
             match outcome {
-                Ok(Ok(Answer { response, lease })) => (response, Some(Producer { lease, active })),
+                Ok(Ok(Answer { response, lease })) => {
+                    let response = page.with_script(response);
+                    (response, Some(Producer { lease, active }))
+                }
                 Ok(Err(failed)) => {
                     exchange.log_failure(&failed.failure, &active);
                     let response = failure_response::of(&failed, &active, exchange.line());
-                    (response, None)
+                    (page.with_script_of_error(response), None)
                 }
                 Err(gone) => return exchange.client_gone(&gone),
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::access_log::AccessLog;
+use super::live_reload::LiveReload;
 use super::route_target::Routes;
 
 /// The routes of a server, its limits and its log.
@@ -22,6 +23,8 @@ pub struct ServerConfig {
     pub max_connections_per_client: Option<usize>,
     /// How long requests in flight may continue after the server begins to stop.
     pub grace: Duration,
+    /// For pages that load themselves again. None: pages are sent as handlers make them.
+    pub live_reload: Option<Arc<LiveReload>>,
     /// Where requests are logged.
     pub log: AccessLog,
 }

@@ -5,6 +5,7 @@
 
 use std::fmt::{self, Display, Write as _};
 
+use super::live_reload::Build;
 use super::route_target::{ActiveHandler, MissingHandler};
 use crate::config::units;
 use belljar_http::settings::Settings;
@@ -22,8 +23,14 @@ pub(super) fn failure(
 }
 
 /// The page of a handler that is not live, with the reason why its component was refused.
-pub(super) fn missing(missing: &MissingHandler, reason: &str, line: &str, status: u16) -> Response {
-    Page::of_missing(missing, reason, line).response(status)
+pub(super) fn missing(
+    missing: &MissingHandler,
+    reason: &str,
+    line: &str,
+    status: u16,
+    build: Option<&Build>,
+) -> Response {
+    Page::of_missing(missing, reason, line, build).response(status)
 }
 
 struct Page(String);
@@ -41,16 +48,30 @@ impl Page {
         page
     }
 
-    fn of_missing(missing: &MissingHandler, reason: &str, line: &str) -> Self {
-        let mut page = Self::new(&missing.name, "the handler is not live", line);
-        page.block("Why the component was refused", reason);
+    fn of_missing(
+        missing: &MissingHandler,
+        reason: &str,
+        line: &str,
+        build: Option<&Build>,
+    ) -> Self {
+        let (summary, title, text) = match build {
+            Some(Build::Running) => ("the first build is running", "", ""),
+            Some(Build::Failed(output)) => ("the build failed", "Output of the build", &output[..]),
+            Some(Build::Done) | None => (
+                "the handler is not live",
+                "Why the component was refused",
+                reason,
+            ),
+        };
+        let mut page = Self::new(&missing.name, summary, line);
+        page.block(title, text);
         page
     }
 
     fn new(handler: &str, summary: &str, line: &str) -> Self {
         let (handler, summary, line) = (Escaped(handler), Escaped(summary), Escaped(line));
         Self(format!(
-            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{handler}: {summary}</title>\n\
+            "<!doctype html>\n<html lang=\"en\" data-belljar-error>\n<meta charset=\"utf-8\">\n<title>{handler}: {summary}</title>\n\
              <style>{STYLE}</style>\n<h1>{summary}</h1>\n<p>Handler: <b>{handler}</b><br>Request: <code>{line}</code></p>\n"
         ))
     }
@@ -140,7 +161,7 @@ mod tests {
             name: evil.into(),
             reason: Some(evil.into()),
         };
-        let page = Page::of_missing(&missing, evil, evil).0;
+        let page = Page::of_missing(&missing, evil, evil, None).0;
         assert!(!page.contains("<script"), "{page}");
         assert!(
             page.contains("&lt;script&gt;&quot;&#39;&amp;\u{fffd}"),

@@ -6,6 +6,7 @@ use belljar_http::Response;
 use belljar_sandbox::{Failed, Failure};
 
 use super::error_page;
+use super::live_reload::Build;
 use super::route_target::{ActiveHandler, MissingHandler};
 
 /// The response to a request whose handler failed. `line` is the request's method, target and version.
@@ -22,9 +23,11 @@ pub(super) fn of(failed: &Failed, active: &ActiveHandler, line: &str) -> Respons
 }
 
 /// 503: the route exists, and a good build of its handler may be deployed at any time.
-pub(super) fn of_missing(missing: &MissingHandler, line: &str) -> Response {
+///
+/// `build` is the state of the newest build, if this server knows it.
+pub(super) fn of_missing(missing: &MissingHandler, line: &str, build: Option<&Build>) -> Response {
     match &missing.reason {
-        Some(reason) => error_page::missing(missing, reason, line, 503),
+        Some(reason) => error_page::missing(missing, reason, line, 503, build),
         None => Response::error(503),
     }
 }

@@ -11,6 +11,8 @@
 //! exchange          reports the finished request to access_log
 //! ```
 //!
+//! Under `belljar dev`, `live_reload` adds a script to pages, and tells it about changes.
+//!
 //! When a handler fails, `failure_response` maps the failure to a status and `failure_log` writes the log line.
 //!
 //! A line of the log passes through these files:
@@ -33,6 +35,7 @@ mod failure_response;
 mod idle_list;
 mod lifecycle;
 mod listener;
+mod live_reload;
 mod log_format;
 mod log_left_out;
 mod log_limit;
@@ -50,6 +53,7 @@ pub use access_log::{AccessLog, Detail};
 pub use config::ServerConfig;
 pub use lifecycle::run;
 pub use listener::bind;
+pub use live_reload::{Build, LiveReload};
 pub use log_format::log_to;
 pub(crate) use log_text::sanitized;
 pub use route_target::{ActiveHandler, FixedResponse, MissingHandler, RouteTarget, Routes};

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access_log::AccessLog;
 use super::config::ServerConfig;
+use super::live_reload::LiveReload;
 use super::open_connections::OpenConnections;
 use super::route_target::Routes;
 
@@ -15,6 +16,7 @@ use super::route_target::Routes;
 pub(super) struct Shared {
     pub routes: Arc<ArcSwap<Routes>>,
     pub http: Arc<belljar_http::Limits>,
+    pub live_reload: Option<Arc<LiveReload>>,
     pub log: AccessLog,
     /// One permit for each connection that may be open.
     pub connection_permits: Arc<Semaphore>,
@@ -28,6 +30,7 @@ impl Shared {
         Self {
             routes: config.routes,
             http: Arc::new(config.http),
+            live_reload: config.live_reload,
             log: config.log,
             connection_permits: Arc::new(Semaphore::new(config.max_connections)),
             connections: OpenConnections::new(

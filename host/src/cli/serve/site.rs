@@ -106,6 +106,7 @@ impl SiteFlags {
                 http: self.limits.http(),
             },
             sites: vec![site],
+            build: Vec::new(),
         })
     }
 
