@@ -3,6 +3,7 @@
 mod check;
 mod compile;
 mod completions;
+mod dev;
 mod flags;
 mod get;
 mod grants;
@@ -13,6 +14,7 @@ mod new;
 mod schema;
 mod serve;
 mod signals;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -29,6 +31,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Serve(Box<serve::Serve>),
+    Dev(dev::Dev),
     Get(get::Get),
     Check(Box<check::Check>),
     New(new::New),
@@ -46,6 +49,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(serve) => serve.run(),
+        Command::Dev(dev) => dev.run(),
         Command::Get(get) => get.run(),
         Command::Check(check) => check.run(),
         Command::New(new) => new.run(),

@@ -16,9 +16,11 @@ use clap::Args;
 use name::Name;
 use project::{Language, ProjectContract};
 
+use super::tools;
+
 /// Create a folder with a project for a handler
 ///
-/// Prints the commands that build and serve the handler.
+/// Prints the commands that build and serve the handler. `belljar dev` runs what its belljar.toml has under [[build]].
 #[derive(Args)]
 pub struct New {
     /// Name of the project and of its folder: lower-case letters, digits, `-` and `_`
@@ -26,7 +28,7 @@ pub struct New {
     name: Name,
 
     /// Language of the handler
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
     lang: Language,
 
     /// Contract of the handler: belljar's own, or wasi:http, which other servers also run
@@ -39,16 +41,22 @@ impl New {
         let name = self.name.as_str();
         let steps = steps::of(&self.name, self.lang, self.contract);
         let mut files = templates::of(name, self.lang, self.contract);
-        files.push(("README.md".into(), steps::readme(name, &steps)));
+        files.push(("README.md".into(), steps.readme(name)));
+        files.push(("belljar.toml".into(), steps.config()));
         write(Path::new(name), &files)?;
 
-        let mut output =
-            format!("Created {name}/. To build and serve the handler:\n\n    cd {name}\n");
-        for step in steps::missing(self.lang).iter().chain(&steps.build) {
-            output.push_str(&format!("    {step}\n"));
+        let mut output = format!(
+            "Created {name}/. To build and serve the handler, and to see each saved change in the browser:\n\n    \
+             cd {name}\n"
+        );
+        let missing = tools::missing(steps.commands());
+        for install in missing.iter().filter_map(|tool| tool.install.as_ref()) {
+            output.push_str(&format!("    {install}\n"));
         }
-        output.push_str(&format!("    {} {}\n", steps::program(), steps.serve));
-        output.push_str("\nThen open http://127.0.0.1:8080/\n");
+        output.push_str(&format!("    {} dev\n", steps::program()));
+        output.push_str(
+            "\nThen open http://127.0.0.1:8080/. README.md has the commands that build and serve it step by step.\n",
+        );
         std::io::stdout().write_all(output.as_bytes())?;
         Ok(ExitCode::SUCCESS)
     }

@@ -10,6 +10,8 @@ mod command_line;
 mod compile;
 mod completions;
 mod configuration;
+#[cfg(target_os = "linux")]
+mod dev;
 mod dev_pages;
 #[cfg(target_os = "linux")]
 mod faults;

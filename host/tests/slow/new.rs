@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::{Server, program, user_shell};
+use crate::support::{Server, program, user_shell, without_cargo};
 use tempfile::TempDir;
 
 const LANGUAGES: [&str; 3] = ["rust", "python", "js"];
@@ -47,7 +47,12 @@ fn creates_a_project_for_each_language_and_contract() {
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{what}");
 
         let files = contents(&place.path().join("my-jar"));
-        let mut expected = [&[".gitignore", "README.md"], sources, interfaces].concat();
+        let mut expected = [
+            &[".gitignore", "README.md", "belljar.toml"],
+            sources,
+            interfaces,
+        ]
+        .concat();
         expected.sort_unstable();
         assert_eq!(files.keys().collect::<Vec<_>>(), expected, "{what}");
         for (path, text) in &files {
@@ -61,15 +66,19 @@ fn creates_a_project_for_each_language_and_contract() {
             .any(|text| text.contains("Hello from my-jar!"));
         assert!(greets, "{what}: the greeting has the name of the project");
 
-        let readme = &files["README.md"];
-        for step in steps(&ended.stdout)
+        let printed = steps(&ended.stdout);
+        assert_eq!(printed[0], "cd my-jar", "{what}");
+        let last = printed.last().expect("commands are printed");
+        assert!(last.ends_with(" dev"), "{what}: {last}");
+        let readme = steps(&files["README.md"]);
+        assert_eq!(readme[0], "belljar dev", "{what}");
+        for step in readme[1..readme.len() - 1]
             .iter()
-            .filter(|step| step.starts_with(char::is_alphabetic))
+            .filter(|step| !step.starts_with("rustup "))
         {
-            let is_common = !step.starts_with("cd ") && !step.starts_with("rustup ");
             assert!(
-                !is_common || readme.contains(step),
-                "{what}: the README lacks {step}"
+                files["belljar.toml"].contains(step),
+                "{what}: belljar.toml lacks {step}"
             );
         }
     }
@@ -133,7 +142,6 @@ fn rejects_invalid_names_and_choices() {
         ),
         (&["fn", "--lang", "rust"], "choose another name"),
         (&["", "--lang", "rust"], "begin the name with a letter"),
-        (&["jar"], "--lang"),
         (&["jar", "--lang", "cobol"], "rust, python, js"),
         (
             &["jar", "--lang", "rust", "--contract", "cgi"],
@@ -152,14 +160,17 @@ fn rejects_invalid_names_and_choices() {
     assert!(contents(place.path()).is_empty());
 }
 
-/// Runs the commands exactly as they are printed.
+/// Rust is the default. The commands run exactly as the README has them.
 #[test]
-fn the_printed_commands_build_and_serve_a_handler() {
+fn the_commands_of_the_readme_and_dev_build_and_serve_a_handler() {
     let place = folder();
-    let ended = new(&place, &["my-jar", "--lang", "rust"]);
-    let mut steps = steps(&ended.stdout);
-    let serve = steps.pop().expect("commands are printed");
-    let build = steps.join(" && ");
+    let ended = new(&place, &["my-jar"]);
+    let project = place.path().join("my-jar");
+    let mut commands = steps(&contents(&project)["README.md"]);
+    let serve = commands.pop().expect("the README has commands");
+    // Not on machines without a network. The test command has installed the target.
+    commands.retain(|command| !command.starts_with("rustup ") && command != "belljar dev");
+    let build = format!("cd my-jar && {}", commands.join(" && "));
 
     let built = shell(&place, &build);
     assert!(
@@ -169,28 +180,32 @@ fn the_printed_commands_build_and_serve_a_handler() {
     );
 
     let (_, component) = serve
-        .split_once(" serve --handler ")
+        .split_once("belljar serve --handler ")
         .unwrap_or_else(|| panic!("the last command serves the handler: {serve}"));
     let server = Server::options()
         .arg("--handler")
         .arg(place.path().join("my-jar").join(component))
         .start();
     let answer = server.get("/");
-    assert_eq!(
-        (answer.status, answer.text().as_str()),
-        (200, "Hello from my-jar!\n")
-    );
+    assert_eq!((answer.status, answer.text().as_str()), (200, PAGE));
     assert_eq!(server.get("/other").status, 404);
-    let printed = serve.split(' ').next().map(Path::new);
+    drop(server);
+    let printed = steps(&ended.stdout);
     assert_eq!(
-        printed,
-        Some(program()),
+        printed.last(),
+        Some(&format!("{} dev", program().display())),
         "the program is not on the PATH, so its path is printed"
     );
-    drop(server);
+    let server = Server::of_project(&project).command(without_cargo).start();
+    server.wait_for_text("/", PAGE);
+    assert!(
+        !server.log().contains(" running "),
+        "what is built already is not built again: {}",
+        server.log()
+    );
 
     // As the comment in src/lib.rs says.
-    let source = place.path().join("my-jar/src/lib.rs");
+    let source = project.join("src/lib.rs");
     let text = fs::read_to_string(&source).expect("the source can be read");
     let (before, after) = text
         .split_once("delete the next three lines.\n")
@@ -200,27 +215,24 @@ fn the_printed_commands_build_and_serve_a_handler() {
         "{before}\n{}\npub fn uses_std() -> std::path::PathBuf {{ \"/\".into() }}\n",
         after.join("\n")
     );
-    fs::write(&source, text).expect("the source can be written");
-    let built = shell(&place, &build);
-    assert!(
-        built.status.success(),
-        "with the standard library: {}",
-        String::from_utf8_lossy(&built.stderr)
-    );
+    fs::write(&source, text.replace("Hello", "Bye")).expect("the source can be written");
+    server.wait_for_text("/", &PAGE.replace("Hello", "Bye"));
 }
+
+const PAGE: &str = "<!doctype html>\n<h1>Hello from my-jar!</h1>\n";
 
 /// Checked for every language and contract, without building them.
 #[test]
-fn the_last_command_serves_the_built_component() {
+fn the_configuration_and_the_last_command_serve_the_built_component() {
     for language in LANGUAGES {
         for contract in CONTRACTS {
             let place = folder();
-            let ended = new(
+            new(
                 &place,
                 &["my-jar", "--lang", language, "--contract", contract],
             );
-            let steps = steps(&ended.stdout);
-            assert_eq!(steps[0], "cd my-jar");
+            let files = contents(&place.path().join("my-jar"));
+            let steps = steps(&files["README.md"]);
             let component = match (language, contract) {
                 ("rust", "belljar") => "target/wasm32-wasip2/release/my_jar.wasm",
                 ("rust", _) => "target/wasm32-wasip2/release/my-jar.wasm",
@@ -230,6 +242,11 @@ fn the_last_command_serves_the_built_component() {
             assert!(
                 last.ends_with(&format!(" serve --handler {component}")),
                 "{language} {contract}: {last}"
+            );
+            let config = &files["belljar.toml"];
+            assert!(
+                config.contains(&format!("\ncomponent = \"{component}\"\n")),
+                "{language} {contract}: {config}"
             );
         }
     }

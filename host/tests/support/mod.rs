@@ -35,8 +35,8 @@ pub use peer::Peer;
 #[cfg(target_os = "linux")]
 pub use program::processes_below;
 pub use program::{
-    Ended, answering, belljar, component, component_for, exploding, handler_of, handler_of_options,
-    handler_that, importing, program, run, run_command, user_shell, wait,
+    Ended, answering, answering_page, belljar, component, component_for, exploding, handler_of, handler_of_options,
+    handler_that, importing, program, run, run_command, user_shell, wait, without_cargo,
 };
 pub use server::{Server, ServerOptions, start_unread};
 #[cfg(target_os = "linux")]
@@ -44,6 +44,15 @@ pub use service_manager::deny_executable_memory;
 pub use site::{Site, past};
 #[cfg(target_os = "linux")]
 pub use system_call::system_call;
+
+/// Waits until something is so.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = std::time::Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < WAIT_LIMIT, "{what}: never");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
 
 /// The head of a request with a Host field.
 pub fn head(method: &str, target: &str, fields: &[(&str, &str)]) -> String {

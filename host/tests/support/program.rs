@@ -28,23 +28,28 @@ pub fn with_cache(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// A shell that runs a script in a folder, with the environment of a user: without the variables that cargo sets for tests. The
-/// projects that are built in such shells share what they compile.
+/// A shell that runs a script in a folder, with the environment of a user.
 pub fn user_shell(script: &str, folder: &Path) -> Command {
     let mut shell = with_cache("bash");
     shell.args(["-euc", script]).current_dir(folder);
+    without_cargo(&mut shell);
+    shell
+}
+
+/// Gives a command the environment of a user: without the variables that cargo sets for tests. The projects that it builds share
+/// what they compile.
+pub fn without_cargo(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let is_from_cargo = name.to_str().is_some_and(|name| {
             name.starts_with("CARGO_") && name != "CARGO_HOME"
                 || ["RUSTC", "RUSTFLAGS", "RUST_BACKTRACE", "RUST_LOG"].contains(&name)
         });
         if is_from_cargo {
-            shell.env_remove(name);
+            command.env_remove(name);
         }
     }
     let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects");
-    shell.env("CARGO_BUILD_BUILD_DIR", shared);
-    shell
+    command.env("CARGO_BUILD_BUILD_DIR", shared);
 }
 
 /// The path of the component `name`, in the target folder of the program under test.
@@ -87,6 +92,37 @@ pub fn handler_of_options(core_modules: &str, options: &str) -> Vec<u8> {
 /// A handler that answers every request with this text.
 pub fn answering(text: &str) -> Vec<u8> {
     handler_that(text, "")
+}
+
+/// A handler that answers every request with this HTML page.
+pub fn answering_page(html: &str) -> Vec<u8> {
+    let data = |text: &str| -> String {
+        let bytes = text.bytes();
+        bytes.map(|byte| format!("\\{byte:02x}")).collect()
+    };
+    let (page, length) = (data(html), html.len());
+    handler_of(&format!(
+        r#"(core module $answering
+             (memory (export "memory") 1)
+             (data (i32.const 64) "\00\01\00\00\0c\00\00\00\20\01\00\00\09\00\00\00")
+             (data (i32.const 256) "Content-Type")
+             (data (i32.const 288) "text/html")
+             (data (i32.const 512) "{page}")
+             (global $next (mut i32) (i32.const 8192))
+             (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+               (global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+               (global.get $next)
+               (global.set $next (i32.add (global.get $next) (local.get 3))))
+             (func (export "handle") (param i32) (result i32)
+               (i32.store16 (i32.const 0) (i32.const 200))
+               (i32.store (i32.const 4) (i32.const 64))
+               (i32.store (i32.const 8) (i32.const 1))
+               (i32.store8 (i32.const 16) (i32.const 1))
+               (i32.store (i32.const 24) (i32.const 512))
+               (i32.store (i32.const 28) (i32.const {length}))
+               (i32.const 0)))
+           (core instance $main (instantiate $answering))"#
+    ))
 }
 
 /// A handler that answers every request with this text, and whose instances first run `begins_by`.

@@ -122,6 +122,18 @@ impl Server {
             .arg(file)
     }
 
+    /// The options of `belljar dev` in the folder of a project, on a free port.
+    pub fn of_project(folder: &Path) -> ServerOptions {
+        Self::of_project_at_default_port(folder).args("--listen 127.0.0.1:0")
+    }
+
+    /// Like [`of_project`](Self::of_project), on the port that the program chooses.
+    pub fn of_project_at_default_port(folder: &Path) -> ServerOptions {
+        ServerOptions::of(belljar()).arg("dev").command(|command| {
+            command.current_dir(folder);
+        })
+    }
+
     /// The options of a server with a config file, which also sets the address.
     pub fn of_config(file: &Path) -> ServerOptions {
         ServerOptions::of(belljar())

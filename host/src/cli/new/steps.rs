@@ -1,57 +1,131 @@
-//! The commands that build and serve a new project.
+//! How a new project is built and served: the commands for its README and for its `belljar.toml`.
 
 use std::env;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use super::name::Name;
 use super::project::{Language, ProjectContract};
 
 /// Commands to run in the folder of the project.
 pub struct Steps {
-    /// The commands of the language's own tools.
-    pub build: Vec<String>,
-    /// The arguments of `belljar` that serve the component.
-    pub serve: String,
+    /// What `belljar dev` runs, in this order.
+    build: Vec<BuildStep>,
+    /// The path of the component that they build.
+    component: String,
+}
+
+/// One entry of `[[build]]` in `belljar.toml`.
+struct BuildStep {
+    /// Commands of the language's own tools, of which each follows if the one before succeeds.
+    commands: Vec<String>,
+    /// The files and folders that the commands read. Empty: the whole project.
+    watch: &'static [&'static str],
+    result: String,
 }
 
 pub fn of(name: &Name, language: Language, contract: ProjectContract) -> Steps {
-    let (build, component): (&[&str], String) = match language {
+    let wasm = format!("{}.wasm", name.as_str());
+    let (build, component) = match language {
         Language::Rust => {
             // cargo replaces hyphens in the file name of a library, but not in the file name of a program.
             let file = match contract {
                 ProjectContract::Belljar => name.with_underscores(),
                 ProjectContract::WasiHttp => name.as_str().to_owned(),
             };
-            let build = &["cargo build --release --target wasm32-wasip2"];
-            (build, format!("target/wasm32-wasip2/release/{file}.wasm"))
+            let component = format!("target/{TARGET}/release/{file}.wasm");
+            let watch: &[&str] = match contract {
+                ProjectContract::Belljar => &["Cargo.toml", "build.rs", "src", "wit"],
+                ProjectContract::WasiHttp => &["Cargo.toml", "src"],
+            };
+            let build = BuildStep {
+                commands: vec![format!("cargo build --release --target {TARGET}")],
+                watch,
+                result: component.clone(),
+            };
+            (vec![build], component)
         }
-        Language::Python => (
-            &[
-                "python3 -m venv .venv",
-                ".venv/bin/pip install -r requirements.txt",
-                ".venv/bin/componentize-py -d wit -w handler componentize app -o {component}",
-            ],
-            format!("{}.wasm", name.as_str()),
-        ),
-        Language::Js => (
-            &["npm install", "npm run build"],
-            format!("{}.wasm", name.as_str()),
-        ),
+        Language::Python => {
+            let tools = BuildStep {
+                commands: vec![
+                    "python3 -m venv .venv".into(),
+                    ".venv/bin/pip install -r requirements.txt".into(),
+                ],
+                watch: &["requirements.txt"],
+                result: ".venv/bin/componentize-py".into(),
+            };
+            let build = BuildStep {
+                commands: vec![format!(
+                    ".venv/bin/componentize-py -d wit -w handler componentize app -o {wasm}"
+                )],
+                watch: &[],
+                result: wasm.clone(),
+            };
+            (vec![tools, build], wasm)
+        }
+        Language::Js => {
+            let tools = BuildStep {
+                commands: vec!["npm install".into()],
+                watch: &["package.json"],
+                result: "node_modules/.package-lock.json".into(),
+            };
+            let build = BuildStep {
+                commands: vec!["npm run build".into()],
+                watch: &[],
+                result: wasm.clone(),
+            };
+            (vec![tools, build], wasm)
+        }
     };
-    Steps {
-        build: build
-            .iter()
-            .map(|step| step.replace("{component}", &component))
-            .collect(),
-        serve: format!("serve --handler {component}"),
-    }
+    Steps { build, component }
 }
 
-/// Returns the command that installs the target, if this machine lacks it.
-pub fn missing(language: Language) -> Option<String> {
-    let is_missing = language == Language::Rust && !has_target();
-    is_missing.then(|| format!("rustup target add {TARGET}"))
+impl Steps {
+    /// The commands that build the component.
+    pub fn commands(&self) -> impl Iterator<Item = &str> {
+        let commands = self.build.iter().flat_map(|step| &step.commands);
+        commands.map(String::as_str)
+    }
+
+    /// The README of the project.
+    pub fn readme(&self, name: &str) -> String {
+        let mut build: Vec<_> = self.commands().map(str::to_owned).collect();
+        if self.component.contains(TARGET) {
+            build.insert(0, format!("rustup target add {TARGET}"));
+        }
+        format!(
+            "# {name}\n\nA request handler for belljar. To build and serve it, and to see each saved change in the browser:\n\n    \
+             belljar dev\n\nThen open <http://127.0.0.1:8080/>.\n\nThese commands build and serve it step by step:\n\n    {}\n    \
+             belljar serve --handler {}\n",
+            build.join("\n    "),
+            self.component
+        )
+    }
+
+    /// The `belljar.toml` of the project.
+    pub fn config(&self) -> String {
+        let mut text = format!(
+            "# `belljar dev` builds and serves this project. `belljar serve --config belljar.toml` serves what is built.\n\n\
+             [[route]]\npath = \"/*\"\ncomponent = \"{}\"\n",
+            self.component
+        );
+        for step in &self.build {
+            let BuildStep {
+                commands,
+                watch,
+                result,
+            } = step;
+            let mut command = commands.join(" && ");
+            if commands.len() > 1 {
+                // The installed file keeps its time if there is nothing to install.
+                command.push_str(&format!(" && touch {result}"));
+            }
+            text.push_str(&format!("\n[[build]]\ncommand = \"{command}\"\n"));
+            if !watch.is_empty() {
+                text.push_str(&format!("watch = {watch:?}\n"));
+            }
+            text.push_str(&format!("result = \"{result}\"\n"));
+        }
+        text
+    }
 }
 
 /// Returns `belljar` if the shell finds this program by that name, else its path.
@@ -67,28 +141,6 @@ pub fn program() -> String {
         Some(found) if found == this => "belljar".into(),
         _ => quoted(&this.to_string_lossy()),
     }
-}
-
-pub fn readme(name: &str, steps: &Steps) -> String {
-    let mut build = steps.build.join("\n    ");
-    if steps.serve.contains(TARGET) {
-        build.insert_str(0, &format!("rustup target add {TARGET}\n    "));
-    }
-    format!(
-        "# {name}\n\nA request handler for belljar. To build and serve the handler:\n\n    {build}\n    belljar {}\n\n\
-         Then open <http://127.0.0.1:8080/>.\n",
-        steps.serve
-    )
-}
-
-/// Whether the standard library for the target is installed. Without rustc the answer is no.
-fn has_target() -> bool {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let asked = Command::new(rustc)
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .stdin(Stdio::null())
-        .output();
-    asked.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
 /// Quotes a path for a shell.

@@ -2,9 +2,9 @@
 
 export function handle(request) {
   if (["GET", "HEAD"].includes(request.method) && request.path === "/") {
-    return text(200, "Hello from {{name}}!\n");
+    return answer(200, "text/html", "<!doctype html>\n<h1>Hello from {{name}}!</h1>\n");
   }
-  return text(404, `There is nothing at ${link(request, request.path)}\n`);
+  return answer(404, "text/plain", `There is nothing at ${link(request, request.path)}\n`);
 }
 
 // The address of a path of this handler, for links and redirects: the server removes what comes before it.
@@ -13,11 +13,11 @@ function link(request, path) {
   return (mount ? new TextDecoder().decode(mount[1]) : "") + path;
 }
 
-function text(status, text) {
+function answer(status, type, text) {
   const bytes = (text) => new TextEncoder().encode(text);
   return {
     status,
-    headers: [["Content-Type", bytes("text/plain; charset=utf-8")]],
+    headers: [["Content-Type", bytes(`${type}; charset=utf-8`)]],
     body: { tag: "bytes", val: bytes(text) },
   };
 }

@@ -5,9 +5,9 @@ addEventListener("fetch", (event) => event.respondWith(handle(event.request)));
 async function handle(request) {
   const { pathname } = new URL(request.url);
   if (["GET", "HEAD"].includes(request.method) && pathname === "/") {
-    return text(200, "Hello from {{name}}!\n");
+    return answer(200, "text/html", "<!doctype html>\n<h1>Hello from {{name}}!</h1>\n");
   }
-  return text(404, `There is nothing at ${link(request, pathname)}\n`);
+  return answer(404, "text/plain", `There is nothing at ${link(request, pathname)}\n`);
 }
 
 // The address of a path of this handler, for links and redirects: belljar removes what comes before it.
@@ -15,6 +15,6 @@ function link(request, path) {
   return (request.headers.get("belljar-mount") ?? "") + path;
 }
 
-function text(status, text) {
-  return new Response(text, { status, headers: { "Content-Type": "text/plain; charset=utf-8" } });
+function answer(status, type, text) {
+  return new Response(text, { status, headers: { "Content-Type": `${type}; charset=utf-8` } });
 }

@@ -7,8 +7,8 @@ from wit_world.imports.belljar_handler_types import Body_Bytes, Request, Respons
 class WitWorld(wit_world.WitWorld):
     def handle(self, request: Request) -> Response:
         if request.method in ("GET", "HEAD") and request.path == "/":
-            return text(200, "Hello from {{name}}!\n")
-        return text(404, f"There is nothing at {link(request, request.path)}\n")
+            return answer(200, "text/html", "<!doctype html>\n<h1>Hello from {{name}}!</h1>\n")
+        return answer(404, "text/plain", f"There is nothing at {link(request, request.path)}\n")
 
 
 def link(request: Request, path: str) -> str:
@@ -17,6 +17,6 @@ def link(request: Request, path: str) -> str:
     return mount.decode() + path
 
 
-def text(status: int, text: str) -> Response:
-    headers = [("Content-Type", b"text/plain; charset=utf-8")]
+def answer(status: int, media_type: str, text: str) -> Response:
+    headers = [("Content-Type", f"{media_type}; charset=utf-8".encode())]
     return Response(status, headers, Body_Bytes(text.encode()))

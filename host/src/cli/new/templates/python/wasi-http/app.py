@@ -17,9 +17,9 @@ class IncomingHandler(exports.IncomingHandler):
     def handle(self, request: IncomingRequest, response_out: ResponseOutparam) -> None:
         path = (request.path_with_query() or "/").partition("?")[0]
         if isinstance(request.method(), (Method_Get, Method_Head)) and path == "/":
-            answer(response_out, 200, "Hello from {{name}}!\n")
+            answer(response_out, 200, "text/html", "<!doctype html>\n<h1>Hello from {{name}}!</h1>\n")
         else:
-            answer(response_out, 404, f"There is nothing at {link(request, path)}\n")
+            answer(response_out, 404, "text/plain", f"There is nothing at {link(request, path)}\n")
 
 
 def link(request: IncomingRequest, path: str) -> str:
@@ -29,8 +29,9 @@ def link(request: IncomingRequest, path: str) -> str:
     return mount.decode() + path
 
 
-def answer(response_out: ResponseOutparam, status: int, text: str) -> None:
-    response = OutgoingResponse(Fields.from_list([("content-type", b"text/plain; charset=utf-8")]))
+def answer(response_out: ResponseOutparam, status: int, media_type: str, text: str) -> None:
+    content_type = f"{media_type}; charset=utf-8".encode()
+    response = OutgoingResponse(Fields.from_list([("content-type", content_type)]))
     response.set_status_code(status)
     body = response.body()
     ResponseOutparam.set(response_out, Ok(response))

@@ -18,16 +18,20 @@ struct Handler;
 impl Guest for Handler {
     fn handle(request: Request) -> Response {
         match (request.method.as_str(), request.path.as_str()) {
-            ("GET" | "HEAD", "/") => text(200, "Hello from {{name}}!\n"),
-            (_, path) => text(404, &format!("There is nothing at {path}\n")),
+            ("GET" | "HEAD", "/") => {
+                let page = "<!doctype html>\n<h1>Hello from {{name}}!</h1>\n";
+                answer(200, "text/html", page)
+            }
+            (_, path) => answer(404, "text/plain", &format!("There is nothing at {path}\n")),
         }
     }
 }
 
-fn text(status: u16, text: &str) -> Response {
+fn answer(status: u16, media_type: &str, text: &str) -> Response {
+    let content_type = format!("{media_type}; charset=utf-8");
     Response {
         status,
-        headers: vec![("Content-Type".into(), "text/plain; charset=utf-8".into())],
+        headers: vec![("Content-Type".into(), content_type.into())],
         body: Body::Bytes(text.into()),
     }
 }

@@ -5,15 +5,25 @@ use wstd::http::{Body, Error, Method, Request, Response, StatusCode};
 #[wstd::http_server]
 async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
     match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/") => text(StatusCode::OK, "Hello from {{name}}!\n".into()),
-        (_, path) => text(StatusCode::NOT_FOUND, format!("There is nothing at {path}\n")),
+        (&Method::GET | &Method::HEAD, "/") => {
+            let page = "<!doctype html>\n<h1>Hello from {{name}}!</h1>\n";
+            answer(StatusCode::OK, "text/html", page.into())
+        }
+        (_, path) => {
+            let text = format!("There is nothing at {path}\n");
+            answer(StatusCode::NOT_FOUND, "text/plain", text)
+        }
     }
 }
 
-fn text(status: StatusCode, text: String) -> Result<Response<Body>, Error> {
+fn answer(
+    status: StatusCode,
+    media_type: &str,
+    text: String,
+) -> Result<Response<Body>, Error> {
     let response = Response::builder()
         .status(status)
-        .header("Content-Type", "text/plain; charset=utf-8")
+        .header("Content-Type", format!("{media_type}; charset=utf-8"))
         .body(text.into())?;
     Ok(response)
 }
