@@ -113,8 +113,8 @@ impl Dev {
             true => bind_or_choose(address),
             false => server::bind(address),
         };
-        service.run(stderr, listen, |reload| {
-            Builder::start(project, live_reload, reload, stderr.clone())
+        service.run(stderr, listen, |listening| {
+            Builder::start(project, live_reload, listening, stderr.clone())
         })
     }
 }

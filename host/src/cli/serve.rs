@@ -72,6 +72,9 @@ impl Serve {
             off: self.hardening.off().to_vec(),
             live_reload: None,
         };
-        service.run(stderr, server::bind, |_| Ok(()))
+        service.run(stderr, server::bind, |listening| {
+            listening.announce();
+            Ok(())
+        })
     }
 }

@@ -22,12 +22,25 @@ pub(super) async fn answer<S: Transport>(
 ) {
     let live_reload = shared.live_reload.as_deref();
     // Before the route is found: a page that is older than its version says would not be loaded again.
-    let page = OpenedPage::of(live_reload, &mut request);
+    let mut page = OpenedPage::of(live_reload, &mut request);
     let own = || live_reload?.own_response(&request, &shared.stop);
-    let dispatch = match request.host_answer().or_else(own) {
+    let mut dispatch = match request.host_answer().or_else(own) {
         Some(response) => Dispatch::Answered(response),
         None => Dispatch::of(&mut request, &shared.routes.load()),
     };
+    if let (Dispatch::Missing(_), Some(live_reload)) = (&dispatch, live_reload) {
+        let built = Box::pin(async {
+            tokio::select! {
+                () = live_reload.first_build() => {}
+                () = shared.stop.cancelled() => {}
+            }
+        });
+        if let Err(gone) = connection.drive(built).await {
+            return exchange.client_gone(&gone);
+        }
+        page = OpenedPage::of(Some(live_reload), &mut request);
+        dispatch = Dispatch::of(&mut request, &shared.routes.load());
+    }
     let (response, producer) = match dispatch {
         Dispatch::Answered(response) => (page.with_script(response), None),
         Dispatch::Missing(missing) => {

@@ -441,6 +441,7 @@ fn schema(arguments: &[&str]) -> Value {
 /// The section of the document for a table of the schema.
 fn heading(table: &str) -> &'static str {
     match table {
+        "build" => "Building",
         "ceiling" => "The ceiling",
         "files" => "Files",
         "grants" => "Grants",

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::{
-    Browser, Server, answering_page, belljar, processes_below, run_command, wait_until,
+    Browser, Client, Server, answering_page, belljar, processes_below, run_command, wait_until,
 };
 
 /// A project whose build checks and copies its source, which is a component.
@@ -219,12 +219,46 @@ fn a_change_of_served_files_and_of_the_configuration_reaches_pages() {
     server.wait_for_text("/second", "second");
 }
 
+/// A build that waits while there is a file `hold`.
+const HELD_BUILD: &str = "
+echo run >> runs
+cp page.src copy
+while [ -e hold ]; do sleep 0.02; done
+mv copy page.wasm
+";
+
+#[test]
+fn a_request_during_the_first_build_waits_for_it() {
+    let project = Project::new("one", "");
+    project.write("build.sh", HELD_BUILD.as_bytes());
+    project.write("hold", b"");
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let address = free.expect("a free port");
+    std::thread::scope(|scope| {
+        // This returns when the server announces its URL, after the build.
+        let server = scope.spawn(|| {
+            let options = Server::of_project_at_default_port(project.path());
+            options.args(&format!("--listen {address}")).start()
+        });
+        let mut connection = None;
+        wait_until("the server listens", || {
+            connection = TcpStream::connect(address).ok();
+            connection.is_some()
+        });
+        let mut client = Client::connect(address);
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        wait_until("the build begins", || project.path().join("runs").exists());
+        fs::remove_file(project.path().join("hold")).expect("the file can be removed");
+        let answer = client.response();
+        assert_eq!((answer.status, answer.text().as_str()), (200, "one"));
+        drop(server.join().expect("the server starts"));
+    });
+}
+
 #[test]
 fn a_change_during_a_build_starts_one_more() {
-    let project = Project::new("one", "");
-    let build = "echo run >> runs; cp page.src copy; while [ -e hold ]; do sleep 0.02; done; mv copy page.wasm";
-    project.write("build.sh", build.as_bytes());
-    project.write("hold", b"");
+    let project = Project::new("zero", "");
+    project.write("build.sh", HELD_BUILD.as_bytes());
     let server = project.start();
     let runs = || {
         fs::read_to_string(project.path().join("runs"))
@@ -232,24 +266,27 @@ fn a_change_during_a_build_starts_one_more() {
             .lines()
             .count()
     };
-    wait_until("the first build", || runs() == 1);
+    assert_eq!(runs(), 1);
+    project.write("hold", b"");
+    project.save("one");
+    wait_until("the next build", || runs() == 2);
     project.save("two");
     project.save("three");
     fs::remove_file(project.path().join("hold")).expect("the file can be removed");
     server.wait_for_text("/", "three");
     wait_until("the builds end", || {
-        server.log().matches(" built in ").count() == 2
+        server.log().matches(" built in ").count() == 3
     });
-    assert_eq!(runs(), 2);
+    assert_eq!(runs(), 3);
 }
 
 #[test]
 fn a_stop_ends_the_processes_of_a_build() {
     let project = Project::new("one", "");
+    let server = project.start();
     // A process that does not heed the first signal.
     let build = "sh -c 'trap \"\" TERM; echo started; while :; do sleep 0.1; done' & sleep 1000";
     project.write("build.sh", build.as_bytes());
-    let server = project.start();
     server.wait_for_log("the output of the build", |line| line == "started");
     let processes = processes_below(server.process_id());
     assert!(processes.len() >= 3, "{processes:?}");

@@ -35,8 +35,9 @@ pub use peer::Peer;
 #[cfg(target_os = "linux")]
 pub use program::processes_below;
 pub use program::{
-    Ended, answering, answering_page, belljar, component, component_for, exploding, handler_of, handler_of_options,
-    handler_that, importing, program, run, run_command, user_shell, wait, without_cargo,
+    Ended, answering, answering_page, belljar, component, component_for, exploding, handler_of,
+    handler_of_options, handler_that, importing, program, run, run_command, user_shell, wait,
+    without_cargo,
 };
 pub use server::{Server, ServerOptions, start_unread};
 #[cfg(target_os = "linux")]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use belljar::server::{Build, LiveReload, Stderr};
 
+use super::super::serve::service::Listening;
 use super::output::Output;
 use super::project::{Project, Step};
 use super::snapshot::{Snapshot, Sources};
@@ -25,7 +26,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Starts the first build. `reload` makes the server load everything again.
+    /// Starts the first build. After that the URLs of the server are announced.
     ///
     /// # Errors
     ///
@@ -33,16 +34,20 @@ impl Builder {
     pub fn start(
         project: Project,
         live_reload: Arc<LiveReload>,
-        reload: Box<dyn Fn() + Send>,
+        listening: Listening,
         stderr: Stderr,
     ) -> anyhow::Result<Self> {
+        tracing::info!(
+            "listening on {}; requests wait for the first build",
+            listening.urls.join(", ")
+        );
         let (waker, wake) = Waker::new();
         let running = Running::default();
         let (alive, ended) = mpsc::channel();
         let mut work = Work {
             project,
             live_reload,
-            reload,
+            listening,
             stderr,
             waker,
             running: running.clone(),
@@ -85,7 +90,7 @@ impl Drop for Builder {
 struct Work {
     project: Project,
     live_reload: Arc<LiveReload>,
-    reload: Box<dyn Fn() + Send>,
+    listening: Listening,
     stderr: Stderr,
     waker: Waker,
     running: Running,
@@ -120,6 +125,9 @@ impl Work {
             served: Some(self.project.served.snapshot(None)),
         };
         self.build();
+        if !self.running.is_stopped() {
+            self.listening.announce();
+        }
         // A change during the build has sent a wake, too.
         while !self.running.is_stopped() && self.waker.wait() == Wake::Change {
             self.look();
@@ -157,7 +165,7 @@ impl Work {
         self.build();
         if has_new_settings && self.failure.is_none() {
             // A component that the settings name may have been missing when the server read them.
-            (self.reload)();
+            (self.listening.reload)();
         }
     }
 

@@ -51,18 +51,25 @@ pub fn log_fewer_instances(wanted: u32, most: u32) {
     }
 }
 
-/// Prints the server's URLs to standard output, for people and scripts.
-pub fn announce(listeners: &[tokio::net::TcpListener]) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    for listener in listeners {
+/// The URLs of a server.
+pub fn urls(listeners: &[tokio::net::TcpListener]) -> anyhow::Result<Vec<String>> {
+    let urls = listeners.iter().map(|listener| {
         let address = listener
             .local_addr()
             .context("the listening socket has no address")?;
+        Ok(format!("http://{address}/"))
+    });
+    urls.collect()
+}
+
+/// Prints URLs to standard output, for people and scripts.
+pub fn announce(urls: &[String]) {
+    let mut out = std::io::stdout().lock();
+    for url in urls {
         // The server runs on if standard output is closed.
-        let _ = writeln!(out, "http://{address}/");
+        let _ = writeln!(out, "{url}");
     }
     let _ = out.flush();
-    Ok(())
 }
 
 /// Starts threads and ends them, to see that the system allows as many as the server needs. A runtime that cannot start

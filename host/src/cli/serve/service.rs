@@ -36,16 +36,30 @@ pub struct Service {
     pub live_reload: Option<Arc<LiveReload>>,
 }
 
+/// A server that listens.
+pub struct Listening {
+    pub urls: Vec<String>,
+    /// Makes the server load everything again.
+    pub reload: Box<dyn Fn() + Send>,
+}
+
+impl Listening {
+    /// Prints the URLs.
+    pub fn announce(&self) {
+        process::announce(&self.urls);
+    }
+}
+
 impl Service {
     /// Serves until a signal stops the server.
     ///
-    /// `listen` opens each address. `begin` starts what runs beside the server: it gets a function that makes the server load
-    /// everything again, and what it returns is dropped when the server begins to stop.
+    /// `listen` opens each address. `begin` is called when the server listens, and announces its URLs. It may start what runs
+    /// beside the server: what it returns is dropped when the server begins to stop.
     pub fn run<Beside>(
         self,
         stderr: &Stderr,
         listen: impl FnMut(SocketAddr) -> anyhow::Result<TcpListener>,
-        begin: impl FnOnce(Box<dyn Fn() + Send>) -> anyhow::Result<Beside>,
+        begin: impl FnOnce(Listening) -> anyhow::Result<Beside>,
     ) -> anyhow::Result<()> {
         let config = self.config;
         let starts_programs = matches!(self.starter, Starter::Program(..));
@@ -122,8 +136,10 @@ impl Service {
                 .into_iter()
                 .map(listen)
                 .collect::<anyhow::Result<Vec<_>>>()?;
-            let beside = begin(Box::new(deployment.reload()))?;
-            process::announce(&listeners)?;
+            let beside = begin(Listening {
+                urls: process::urls(&listeners)?,
+                reload: Box::new(deployment.reload()),
+            })?;
             let stopped = signals.stop(deployment.reload());
             let stop = async move {
                 stopped.await;

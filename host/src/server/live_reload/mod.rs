@@ -10,13 +10,14 @@ mod policy;
 mod state;
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use belljar_http::{Request, Response};
 use tokio::sync::watch;
 
 pub(super) use self::inject::OpenedPage;
 pub use self::state::Build;
-use self::state::State;
+use self::state::{FirstBuild, State};
 
 /// What pages are told about the project.
 pub struct LiveReload {
@@ -54,6 +55,18 @@ impl LiveReload {
         self.state.borrow().build.clone()
     }
 
+    /// Waits until the first build has ended and its components are loaded, but not for long after its end: it may have
+    /// built none.
+    pub(super) async fn first_build(&self) {
+        let mut state = self.state.subscribe();
+        // The sender lives as long as this.
+        let _ = state
+            .wait_for(|state| state.first != FirstBuild::Running)
+            .await;
+        let over = state.wait_for(|state| state.first == FirstBuild::Over);
+        let _ = tokio::time::timeout(LOADING, over).await;
+    }
+
     /// The response to a request of the script. None for other requests.
     pub(super) fn own_response(
         &self,
@@ -82,6 +95,9 @@ impl Default for LiveReload {
         Self::new()
     }
 }
+
+/// How long components may take to load after the first build.
+const LOADING: Duration = Duration::from_secs(30);
 
 /// Maximum number of pages that are logged.
 const MAX_LOGGED: usize = 100;

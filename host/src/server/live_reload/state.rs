@@ -21,6 +21,17 @@ pub(super) struct State {
     pub build: Build,
     /// Why the newest components were refused.
     refused: Vec<String>,
+    pub first: FirstBuild,
+}
+
+/// The state of the first build of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstBuild {
+    Running,
+    /// Its components are being loaded.
+    Loading,
+    /// It failed, or its components are served or refused.
+    Over,
 }
 
 impl State {
@@ -31,22 +42,31 @@ impl State {
             version: 0,
             build: Build::Done,
             refused: Vec::new(),
+            first: FirstBuild::Running,
         }
     }
 
     pub fn next_version(&mut self) {
         self.version += 1;
+        if self.first == FirstBuild::Loading {
+            self.first = FirstBuild::Over;
+        }
     }
 
-    /// Returns whether pages show another problem than before.
+    /// Returns whether something else is to be told than before.
     pub fn set_build(&mut self, build: Build) -> bool {
-        let before = self.problem();
+        let before = (self.first, self.problem());
+        self.first = match (&build, self.first) {
+            (Build::Failed(_), _) => FirstBuild::Over,
+            (Build::Done, FirstBuild::Running) => FirstBuild::Loading,
+            (_, first) => first,
+        };
         self.build = match (build, &self.build) {
             // The problem stays in view until it is known whether it is solved.
             (Build::Running, Build::Failed(output)) => Build::Failed(output.clone()),
             (build, _) => build,
         };
-        before != self.problem()
+        before != (self.first, self.problem())
     }
 
     /// Returns whether pages show another problem than before.
@@ -87,6 +107,10 @@ mod tests {
     fn a_problem_stays_until_a_build_succeeds() {
         let mut state = State::new();
         assert!(!state.set_build(Build::Running));
+        assert!(state.set_build(Build::Done));
+        assert_eq!(state.first, FirstBuild::Loading);
+        state.next_version();
+        assert_eq!(state.first, FirstBuild::Over);
         assert!(state.set_build(Build::Failed("a".into())));
         assert!(!state.set_build(Build::Running));
         assert!(
@@ -94,7 +118,7 @@ mod tests {
             "{}",
             state.event()
         );
-        assert!(state.set_refused(vec!["b".into()]) == false);
+        assert!(!state.set_refused(vec!["b".into()]));
         assert!(state.set_build(Build::Done));
         assert!(state.event().contains("refused"), "{}", state.event());
         assert!(state.set_refused(Vec::new()));
