@@ -323,7 +323,10 @@ fn a_browser_follows_the_links_of_a_mounted_flask_application() {
             seen[0] == path && seen[1].as_str().is_some_and(|seen| seen.contains(shown))
         });
     }
-    assert_eq!(browser.console_errors(), [""; 0]);
+    let mut errors = browser.console_errors();
+    // Browsers request this icon of the host for pages of text, and it is not the application's.
+    errors.retain(|error| !error.contains("/favicon.ico"));
+    assert_eq!(errors, [""; 0]);
 }
 
 #[test]
