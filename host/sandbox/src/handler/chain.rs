@@ -215,8 +215,8 @@ fn only_unknown(names: &ImportsAndExports, world: World) -> Option<&String> {
 
 /// Whether an import is the interface of a handler.
 fn is_handler(import: &str) -> bool {
-    let worlds = [World::WasiHttp02, World::WasiHttp03];
-    worlds.iter().any(|world| world.is_export(import))
+    let mut worlds = World::ALL.iter().filter(|world| world.has_middleware());
+    worlds.any(|world| world.is_export(import))
 }
 
 fn fits(size: InstanceSize) -> bool {

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use wasmtime::component::Component;
 
 use super::instance_size::instance_size_of;
+use super::pool_size::STACK;
 use crate::account::ledger::{Account, Exceeded, Held};
 use crate::account::resource::Resource;
 
 /// A compiled component. Its code, and the initial content of its memories, are charged while a handler uses it.
 pub(crate) struct CompiledComponent {
     pub component: Component,
-    /// Bytes that the host needs for each instance, beside linear memories and tables.
+    /// Bytes that the host needs for each instance, beside linear memories and tables. Without a pool, which has a budget of
+    /// its own, this includes the stack.
     pub instance_size: u64,
     _charge: Held,
 }
@@ -73,11 +75,16 @@ impl Components {
         }
         let code = component.image_range();
         let size = code.end.addr().saturating_sub(code.start.addr()) + length;
+        let stack = match component.engine().pooling_allocator_metrics() {
+            Some(_) => 0,
+            None => STACK,
+        };
         let charge = self.account.hold(Resource::Memory, size as u64);
         let loaded = Arc::new(CompiledComponent {
             component,
             // wasmtime has accepted the bytes.
-            instance_size: instance_size_of(parts).map_or(u64::MAX, |size| size.bytes),
+            instance_size: instance_size_of(parts)
+                .map_or(u64::MAX, |size| size.bytes.saturating_add(stack)),
             _charge: charge.map_err(no_memory)?,
         });
         known.retain(|_, component| component.strong_count() > 0);

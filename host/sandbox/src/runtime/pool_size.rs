@@ -50,7 +50,7 @@ fn in_pool(max_instances: u32) -> u32 {
 }
 
 /// Bytes of a stack that guests have touched at most: half of it is for WebAssembly, and host functions take little more.
-const STACK: u64 = 640 << 10;
+pub(super) const STACK: u64 = 640 << 10;
 
 /// Stacks for each instance of WASI 0.3. Each task that waits within a call takes one.
 pub(super) const STACKS: u32 = 4;

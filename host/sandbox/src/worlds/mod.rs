@@ -54,6 +54,8 @@ macro_rules! worlds {
         }
 
         impl World {
+            pub(crate) const ALL: &[Self] = &[$(Self::$world),*];
+
             /// The world that a component follows.
             pub(crate) fn of(component: &ImportsAndExports) -> Option<Self> {
                 let exports = |is_export: fn(&str) -> bool| {
