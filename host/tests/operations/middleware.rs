@@ -220,6 +220,64 @@ fn a_middleware_in_a_folder_is_in_front_of_all_handlers_below_it() {
     assert_eq!(behind("/api/new/hello"), ["outer"]);
 }
 
+#[test]
+fn the_example_asks_for_a_password_or_a_token() {
+    let auth = component("auth").display().to_string();
+    // Of `admin:secret`, in Base64.
+    let password = "Basic YWRtaW46c2VjcmV0";
+    for (variables, challenge, cases) in [
+        (
+            "--env AUTH_BASIC=admin:secret",
+            Some("Basic realm=\"protected\", charset=\"UTF-8\""),
+            &[
+                ("", 401),
+                (password, 200),
+                ("basic YWRtaW46c2VjcmV0", 200),
+                ("Basic YWRtaW46c2VjcmV", 401),
+                ("Basic YWRtaW46c2VjcmV0x", 401),
+                ("Basic", 401),
+                ("Bearer YWRtaW46c2VjcmV0", 401),
+            ][..],
+        ),
+        (
+            "--env AUTH_TOKEN=4711",
+            Some("Bearer realm=\"protected\""),
+            &[
+                ("", 401),
+                ("Bearer 4711", 200),
+                ("Bearer 4712", 401),
+                (password, 401),
+            ],
+        ),
+        // Without a credential nobody gets in.
+        ("", None, &[("", 503), (password, 503), ("Bearer ", 503)]),
+        ("--env AUTH_BASIC=", None, &[("Basic ", 503)]),
+        ("--env AUTH_TOKEN=", None, &[("Bearer ", 503)]),
+    ] {
+        let server = Server::options()
+            .handler("test_proxy")
+            .arg("--middleware")
+            .arg(&auth)
+            .args(variables)
+            .start();
+        for (field, status) in cases {
+            let fields = [("Authorization", *field)];
+            let fields = if field.is_empty() { &[][..] } else { &fields };
+            let answer = server.request("GET", "/hello", fields);
+            assert_eq!(
+                answer.status,
+                *status,
+                "{variables}: {field}: {}",
+                server.log()
+            );
+            let expected = challenge.filter(|_| *status == 401);
+            assert_eq!(answer.field("www-authenticate"), expected, "{variables}");
+        }
+        let twice = [("Authorization", password), ("Authorization", password)];
+        assert!(server.request("GET", "/hello", &twice).status >= 400);
+    }
+}
+
 /// Each is one clear line, with the same words at the start, on reload and from `check`.
 #[test]
 fn refuses_chains_that_cannot_be() {

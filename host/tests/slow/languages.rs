@@ -329,6 +329,30 @@ fn a_browser_follows_the_links_of_a_mounted_flask_application() {
     assert_eq!(errors, [""; 0]);
 }
 
+/// As in the tutorial of `examples/auth`.
+#[test]
+fn flask_runs_behind_a_password() {
+    let auth = component("auth").display().to_string();
+    let flags = format!("--middleware {auth} --env AUTH_BASIC=admin:secret");
+    let server = started("wsgi-flask", &flags);
+    let refused = server.get("/hello/you");
+    assert_eq!(refused.status, 401, "{}", server.log());
+    assert!(refused.need("www-authenticate").starts_with("Basic "));
+    let password = [("Authorization", "Basic YWRtaW46c2VjcmV0")];
+    let answer = server.request("GET", "/hello/you", &password);
+    assert_eq!((answer.status, answer.text().as_str()), (200, "Hello you!"));
+    let form = [
+        password[0],
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Content-Length", "8"),
+    ];
+    let answer = server.exchange((head("POST", "/form", &form) + "name=you").as_bytes());
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (200, "{\"files\":{},\"name\":\"you\"}\n")
+    );
+}
+
 #[test]
 fn pyramid_runs_unmodified() {
     let server = started("wsgi-pyramid", "");
