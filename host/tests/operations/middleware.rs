@@ -220,6 +220,38 @@ fn a_middleware_in_a_folder_is_in_front_of_all_handlers_below_it() {
     assert_eq!(behind("/api/new/hello"), ["outer"]);
 }
 
+/// A middleware may import the handler behind it under a name of its own. An import that has only types is not that handler,
+/// whatever its name.
+#[test]
+fn the_import_for_the_next_part_is_the_one_with_its_function() {
+    let site = folder(VERSIONS[0]);
+    let passing = r#"(component
+        (import "wasi:http/types@0.2.0" (instance $types
+            (export "incoming-request" (type (sub resource)))
+            (export "response-outparam" (type (sub resource)))))
+        (alias export $types "incoming-request" (type $request))
+        (alias export $types "response-outparam" (type $out))
+        (import "wasi:http/incoming-handler@0.2.0" (instance
+            (export "incoming-request" (type (eq $request)))))
+        (import "acme:chain/other" (instance
+            (type $number u32)
+            (export "number" (type (eq $number)))))
+        (import "acme:chain/next" (instance $next
+            (export "incoming-request" (type $r (eq $request)))
+            (export "response-outparam" (type $o (eq $out)))
+            (export "handle" (func (param "request" (own $r)) (param "response-out" (own $o))))))
+        (export "wasi:http/incoming-handler@0.2.0" (instance $next)))"#;
+    site.write(
+        "passing.wasm",
+        &wat::parse_str(passing).expect("a component"),
+    );
+    let server = serve(&site, "['outer.wasm', 'passing.wasm', 'inner.wasm']", "");
+    assert_eq!(
+        passed(&server, "/hello?by-another-name"),
+        ["outer", "inner"]
+    );
+}
+
 #[test]
 fn the_example_asks_for_a_password_or_a_token() {
     let auth = component("auth").display().to_string();

@@ -340,7 +340,10 @@ fn flask_runs_behind_a_password() {
     assert!(refused.need("www-authenticate").starts_with("Basic "));
     let password = [("Authorization", "Basic YWRtaW46c2VjcmV0")];
     let answer = server.request("GET", "/hello/you", &password);
-    assert_eq!((answer.status, answer.text().as_str()), (200, "Hello you!"));
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (200, "Hello you!\n")
+    );
     let form = [
         password[0],
         ("Content-Type", "application/x-www-form-urlencoded"),

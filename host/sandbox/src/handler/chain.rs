@@ -32,9 +32,10 @@ struct Middleware<'a> {
 pub struct ChainLink {
     /// The export of the middleware by which it is reached.
     pub export: String,
-    /// The import of the middleware for the next part.
-    pub import: String,
-    /// The export of the next part that becomes this import.
+    /// The imports of the middleware that may be the one for the next part: it is the first that has a function and the type of
+    /// the export. Which these are shows only in the whole component.
+    pub imports: Vec<String>,
+    /// The export of the next part that becomes the import.
     pub next: String,
 }
 
@@ -110,9 +111,8 @@ impl<'a> Chain<'a> {
             let world =
                 World::of(&names).ok_or_else(|| LoadError::NoHandler(names.exports.clone()))?;
             let link = link(&own, &names, world).map_err(refused)?;
-            let others = own.imports.into_iter().filter(|name| *name != link.import);
-            for import in others {
-                if !names.imports.contains(&import) {
+            for import in own.imports {
+                if !link.imports.contains(&import) && !names.imports.contains(&import) {
                     names.imports.push(import);
                 }
             }
@@ -194,23 +194,22 @@ fn link(
             None => LoadError::NotMiddleware(own.exports.clone()),
         });
     };
-    let mut imports = own.imports.iter();
-    let import = match imports.find(|name| world.is_export(name)) {
-        Some(import) => import,
-        None => only_unknown(own, world).ok_or(LoadError::NoNext)?,
-    };
-    Ok(ChainLink {
-        export,
-        import: import.clone(),
-        next,
-    })
-}
-
-/// The only import that belljar does not provide. A middleware may import the handler behind it as an interface of its own.
-fn only_unknown(names: &ImportsAndExports, world: World) -> Option<&String> {
     let is_known = |name: &str| world.provides(name) || linker::provides(name);
-    let mut unknown = names.imports.iter().filter(|name| !is_known(name));
-    unknown.next().filter(|_| unknown.next().is_none())
+    let (mut imports, others): (Vec<_>, Vec<_>) = own
+        .imports
+        .iter()
+        .cloned()
+        .partition(|name| world.is_export(name));
+    // A middleware may import the handler behind it as an interface of its own.
+    imports.extend(others.into_iter().filter(|name| !is_known(name)));
+    match imports.is_empty() {
+        true => Err(LoadError::NoNext),
+        false => Ok(ChainLink {
+            export,
+            imports,
+            next,
+        }),
+    }
 }
 
 /// Whether an import is the interface of a handler.
@@ -272,8 +271,16 @@ mod tests {
             ("wasi:http/incoming-handler@0.2.3", HTTP_02),
             ("acme:chain/next", HTTP_02),
         ];
-        let links = links.iter().map(|link| (&*link.import, &*link.next));
-        assert_eq!(links.collect::<Vec<_>>(), expected);
+        let links: Vec<_> = links
+            .iter()
+            .map(|link| (&link.imports[..], &*link.next))
+            .collect();
+        let expected = expected.map(|(import, next)| ([import.to_owned()], next));
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(import, next)| (&import[..], *next))
+            .collect();
+        assert_eq!(links, expected);
     }
 
     #[test]
@@ -295,7 +302,7 @@ mod tests {
             (&handler, &[&handler[..]], "m0: it imports no handler"),
             (
                 &handler,
-                &[&component(&["a:b/c", "a:b/d"], &[HTTP_02])],
+                &[&component(&["wasi:cli/stdout@0.2.0"], &[HTTP_02])],
                 "m0: it imports no handler",
             ),
             (
