@@ -82,6 +82,13 @@ impl Dev {
 
     fn develop(self, stderr: &Stderr) -> anyhow::Result<()> {
         let (project, mut config) = Project::read(&self.config)?;
+        if let (true, Some(component)) = (project.steps.is_empty(), project.missing_component()) {
+            bail!(
+                "the component {} does not exist, and {} does not say how it is built; add a [[build]] with its command",
+                component.display(),
+                self.config.display()
+            );
+        }
         let missing = tools::missing(project.commands());
         if !missing.is_empty() {
             let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();

@@ -131,6 +131,25 @@ fn the_page_of_a_first_build_that_fails_has_its_output() {
 }
 
 #[test]
+fn a_build_that_writes_no_component_fails() {
+    let project = Project::new("one", "");
+    project.write("build.sh", b"echo nothing");
+    let server = project.start();
+    let page = server.request("GET", "/", &OPENS);
+    let problem = "no command has written the component page.wasm";
+    assert_eq!(page.status, 503);
+    assert!(page.text().contains(problem), "{}", page.text());
+
+    project.write(
+        "belljar.toml",
+        CONFIG.split("[[build]]").next().expect("routes").as_bytes(),
+    );
+    let ended = run_command(belljar().arg("dev").current_dir(project.path()));
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("add a [[build]]"), "{ended:?}");
+}
+
+#[test]
 fn only_pages_that_a_browser_opens_get_the_script() {
     let project = Project::new("<p>page</p>", "");
     project.write("site/index.html", b"<p>static</p>");

@@ -120,7 +120,10 @@ impl Work {
     fn run(&mut self) {
         self.look();
         self.seen = Seen {
-            steps: self.project.steps.iter().map(up_to_date).collect(),
+            steps: match self.project.missing_component() {
+                None => self.project.steps.iter().map(up_to_date).collect(),
+                Some(_) => self.project.steps.iter().map(|_| None).collect(),
+            },
             settings: Some(self.project.settings.snapshot(None)),
             served: Some(self.project.served.snapshot(None)),
         };
@@ -221,30 +224,48 @@ impl Work {
     /// Runs the steps from this number on.
     fn run_from(&mut self, first: usize) -> Option<Failure> {
         let mut output = Output::new(self.stderr.clone());
+        let (step, problem) = self.try_run_from(first, &mut output).err()?;
+        if !self.running.is_stopped() {
+            tracing::error!(
+                "the build failed: {problem}; the last good build keeps serving; save a change to build again"
+            );
+        }
+        let text = format!("{}\n\n{problem}\n", output.text());
+        Some(Failure {
+            step,
+            text: text.trim_start().to_owned(),
+        })
+    }
+
+    /// # Errors
+    ///
+    /// The number of the step that failed, and why.
+    fn try_run_from(&mut self, first: usize, output: &mut Output) -> Result<(), (usize, String)> {
         let steps = self.project.steps.iter().zip(&mut self.seen.steps);
         for (number, (step, seen)) in steps.enumerate().skip(first) {
             // An earlier step may have written some of the files.
             *seen = Some(step.sources.snapshot(seen.as_ref()));
             let command = &step.build.command;
             tracing::info!("running `{command}`");
-            let ended = self.running.run(command, &self.project.folder, &mut output);
+            let ended = self.running.run(command, &self.project.folder, output);
             let problem = match ended {
                 Ok(status) if status.success() => continue,
                 Ok(status) => format!("`{command}` failed ({status})"),
                 Err(error) => format!("{error:#}"),
             };
-            if !self.running.is_stopped() {
-                tracing::error!(
-                    "the build failed: {problem}; the last good build keeps serving; save a change to build again"
-                );
-            }
-            let text = format!("{}\n\n{problem}\n", output.text());
-            return Some(Failure {
-                step: number,
-                text: text.trim_start().to_owned(),
-            });
+            return Err((number, problem));
         }
-        None
+        match self.project.missing_component() {
+            None => Ok(()),
+            Some(missing) => Err((
+                first,
+                format!(
+                    "no command has written the component {}; correct `component` or a `command` in {}",
+                    missing.display(),
+                    self.project.file.display()
+                ),
+            )),
+        }
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Project {
     /// The folder in which the commands run.
     pub folder: PathBuf,
     pub steps: Vec<Step>,
+    /// The components that routes name, with their middleware.
+    components: BTreeSet<PathBuf>,
     /// The configuration file.
     pub settings: Sources,
     /// The folders whose files are served as they are.
@@ -45,19 +47,23 @@ impl Project {
     }
 
     fn of(file: &Path, config: &Config) -> Self {
-        let mut written: BTreeSet<PathBuf> = BTreeSet::new();
+        let mut components = BTreeSet::new();
+        let mut written = BTreeSet::new();
         let mut served = Vec::new();
         for site in &config.sites {
             written.extend(site.handlers.iter().map(|folder| plain(&folder.path)));
             for route in &site.routes {
                 if let Action::Run(handler) = &route.action {
-                    written.extend(written_by(handler));
+                    components.extend(components_of(handler));
+                    let store = handler.grants.store.as_ref();
+                    written.extend(store.map(|store| plain(&store.file)));
                     if handler.component == Component::Files {
                         served.extend(handler.grants.dirs.iter().map(|dir| plain(&dir.host)));
                     }
                 }
             }
         }
+        written.extend(components.iter().cloned());
         let results = config.build.iter().filter_map(|step| step.result.as_ref());
         written.extend(results.map(|result| plain(result)));
         let settings = Sources::new(vec![plain(file)], BTreeSet::new());
@@ -75,6 +81,7 @@ impl Project {
                 None => PathBuf::from("."),
             },
             steps: steps.collect(),
+            components,
             settings,
             served: sources(served),
         }
@@ -84,6 +91,13 @@ impl Project {
         self.steps.iter().map(|step| &step.build.command[..])
     }
 
+    /// A component that does not exist.
+    pub fn missing_component(&self) -> Option<&Path> {
+        let mut components = self.components.iter();
+        let missing = components.find(|component| !component.exists());
+        missing.map(PathBuf::as_path)
+    }
+
     /// All that is watched.
     pub fn sources(&self) -> impl Iterator<Item = &Sources> {
         let others = [&self.settings, &self.served];
@@ -91,18 +105,14 @@ impl Project {
     }
 }
 
-/// The files that change while the project is built and runs.
-fn written_by(handler: &HandlerConfig) -> impl Iterator<Item = PathBuf> {
+/// The component of a handler, if it is a file, and its middleware.
+fn components_of(handler: &HandlerConfig) -> impl Iterator<Item = PathBuf> {
     let component = match &handler.component {
         Component::File(file) => Some(plain(file)),
         Component::Files => None,
     };
     let middleware = handler.middleware.iter().map(|file| plain(file));
-    let store = handler.grants.store.as_ref();
-    component
-        .into_iter()
-        .chain(middleware)
-        .chain(store.map(|store| plain(&store.file)))
+    component.into_iter().chain(middleware)
 }
 
 /// The path without `.`, so that paths of the same file are the same.

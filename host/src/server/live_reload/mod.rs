@@ -55,8 +55,7 @@ impl LiveReload {
         self.state.borrow().build.clone()
     }
 
-    /// Waits until the first build has ended and its components are loaded, but not for long after its end: it may have
-    /// built none.
+    /// Waits until the first build has ended and its components are loaded.
     pub(super) async fn first_build(&self) {
         let mut state = self.state.subscribe();
         // The sender lives as long as this.
@@ -96,8 +95,8 @@ impl Default for LiveReload {
     }
 }
 
-/// How long components may take to load after the first build.
-const LOADING: Duration = Duration::from_secs(30);
+/// How long components may take to load after the first build. Compilation has a limit of its own, which is lower.
+const LOADING: Duration = Duration::from_secs(300);
 
 /// Maximum number of pages that are logged.
 const MAX_LOGGED: usize = 100;
