@@ -59,10 +59,10 @@ fn dev_pages_show_why_a_build_was_refused() {
         "{}",
         never.text()
     );
-    assert!(!server.get("/trap").text().contains("older version"));
+    assert!(!server.get("/trap/trap").text().contains("older version"));
     site.write("handlers/trap.wasm", b"this is no component");
     server.wait_for_log("the refusal", |line| line.contains("trap.wasm: "));
-    let page = server.get("/trap").text();
+    let page = server.get("/trap/trap").text();
     assert!(
         page.contains("older version") && page.contains("not a WebAssembly component"),
         "{page}"
