@@ -84,7 +84,7 @@ impl Session {
 
     /// Runs commands, line by line where they start servers.
     pub fn run(&mut self, commands: &Commands) {
-        let text = self.with_port(&commands.text);
+        let text = self.with_port(&commands.text).replace("\\\n", " ");
         let mut script = String::new();
         for line in text.split_inclusive('\n') {
             match starts_server(line) {
