@@ -130,10 +130,13 @@ impl Reader<'_> {
             let keys = ["middleware", "name", "strip-prefix", "grants", "limits"];
             for key in keys.into_iter().chain(settings) {
                 if at.key(key).is_present() {
-                    self.report(
-                        at.key(key),
-                        format!("{key} has no effect in a route without a component; remove it"),
-                    );
+                    let problem = match key {
+                        "middleware" if route.files.is_some() => FILES_BEHIND_MIDDLEWARE.into(),
+                        _ => {
+                            format!("{key} has no effect in a route without a component; remove it")
+                        }
+                    };
+                    self.report(at.key(key), problem);
                 }
             }
         }
@@ -211,3 +214,7 @@ impl Reader<'_> {
         file
     }
 }
+
+const FILES_BEHIND_MIDDLEWARE: &str = "middleware cannot be in front of files, because the built-in handler that serves them \
+                                       follows belljar's own contract; serve the files with a component for wasi:http, or \
+                                       remove it";

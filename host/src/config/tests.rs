@@ -72,6 +72,7 @@ fn reads_every_kind_of_key() {
         [[route]]
         path = "/users/:id"
         component = "users.wasm"
+        middleware = ["users.wasm"]
         reuse = 10
         concurrency = 2
         [route.grants]
@@ -127,6 +128,7 @@ fn reads_every_kind_of_key() {
     };
     assert_eq!(users.instances, instances);
     assert_eq!(users.component, Component::File(folder.at("users.wasm")));
+    assert_eq!(users.middleware, [folder.at("users.wasm")]);
     assert_eq!(users.grants.dirs[0].host, folder.at("data"));
     assert_eq!(users.grants.environment, [("A".into(), "b".into())]);
     assert_eq!(users.grants.outbound.limits.connections, 2);

@@ -84,6 +84,19 @@ fn reports_errors_with_their_positions() {
             ],
         ),
         (
+            "[[route]]\npath = \"/a\"\nmiddleware = [\"missing.wasm\", \"public\"]\ncomponent = \"hello.wasm\"\n\
+             [[route]]\npath = \"/b\"\nmiddleware = [\"hello.wasm\"]\nresponse = {}\n\
+             [[route]]\npath = \"/c/*\"\nmiddleware = [\"hello.wasm\"]\nfiles = \"data\"\n",
+            &[
+                "3:15: the middleware missing.wasm cannot be read: No such file or directory (os error 2); build it, \
+                 or correct the path",
+                "3:31: the middleware public is not a file; name a .wasm file",
+                "7:14: middleware has no effect in a route without a component; remove it",
+                "11:14: middleware cannot be in front of files, because the built-in handler that serves them follows \
+                 belljar's own contract; serve the files with a component for wasi:http, or remove it",
+            ],
+        ),
+        (
             "[[route]]\npath = \"/a\"\ncomponent = \"public\"\n",
             &["3:13: the component public is not a file; name a .wasm file"],
         ),
