@@ -14,6 +14,7 @@ mod hostile_handlers;
 mod keyvalue;
 #[cfg(target_os = "linux")]
 mod memory;
+mod other_hosts;
 mod outbound;
 mod reuse;
 mod shared_instances;

@@ -12,6 +12,7 @@ use super::load_error::LoadError;
 use super::names::imports_and_exports;
 use crate::account::limits::Limits;
 use crate::wasi::grants::Grants;
+use crate::wasi::other_hosts::{is_all_of_spin, why_not};
 use crate::worlds::World;
 
 /// The result of an inspection.
@@ -101,11 +102,16 @@ fn note_missing(imports: &mut [Import], outcome: &Result<(), LoadError>) {
         Err(LoadError::NotGranted(missing)) => missing,
         Err(_) => return,
     };
+    let is_all_of_spin = is_all_of_spin(imports.iter().map(|import| &*import.name));
     for import in imports {
         if missing.iter().any(|missing| missing.name == import.name) {
             import.provision = Provision::Missing;
         } else if import.provision == Provision::Missing {
-            import.provision = Provision::Provided;
+            import.provision = match why_not(&import.name).filter(|_| is_all_of_spin) {
+                // Its functions fail when they are called.
+                Some(effect) => Provision::Empty { effect, flag: None },
+                None => Provision::Provided,
+            };
         }
     }
 }
@@ -138,8 +144,13 @@ fn provision(world: Option<World>, import: &str, grants: &Grants) -> Provision {
             "every request is denied",
             "--allow-outbound URL",
         ),
-        "wasi:config/store" => granted(grants.has_config, "no values", "--set NAME=VALUE"),
-        "wasi:keyvalue/store" => {
+        "wasi:config/store"
+        | "wasi:config/runtime"
+        | "fermyon:spin/variables"
+        | "spin:variables/variables" => {
+            granted(!grants.values.is_empty(), "no values", "--set NAME=VALUE")
+        }
+        "wasi:keyvalue/store" | "fermyon:spin/key-value" | "spin:key-value/key-value" => {
             granted(grants.has_store, "no bucket can be opened", "--store FILE")
         }
         "wasi:sockets/ip-name-lookup" => granted(

@@ -10,12 +10,13 @@ use super::engine::Engine;
 use super::fetch_events;
 use super::load_error::LoadError;
 use super::missing_imports::{MissingImport, missing_imports};
+use super::refused_imports;
 use crate::account::ledger::Exceeded;
 use crate::runtime::components::CompiledComponent;
 use crate::runtime::copy_on_write_image;
 use crate::wasi::grants::Grants;
 use crate::wasi::host_state::HostState;
-use crate::wasi::linker;
+use crate::wasi::{linker, other_hosts};
 use crate::worlds::{ImportsAndExports, LinkedComponent, World};
 
 /// A component that is compiled and linked, with the wasmtime engine for it.
@@ -70,10 +71,15 @@ fn link_component(
     let missing = missing_imports(&compiled.component, |import| {
         needs_none(import) || provides(Some(world), import)
     });
+    let (refused, missing): (Vec<_>, Vec<_>) = missing
+        .into_iter()
+        .partition(|import| is_refused_when_called(&names, import));
     if !missing.is_empty() {
         return Err(LoadError::NotGranted(missing));
     }
-    let linker = link(&wasmtime, &names, grants).map_err(LoadError::Mismatch)?;
+    let mut linker = link(&wasmtime, &names, grants).map_err(LoadError::Mismatch)?;
+    refused_imports::link(&mut linker, &compiled.component, &refused)
+        .map_err(LoadError::Mismatch)?;
     let linked = world.link(&compiled.component, &linker);
     let linked = linked.map_err(|error| match MissingImport::of_link_error(&error) {
         Some(missing) => LoadError::NotGranted(vec![missing]),
@@ -97,13 +103,20 @@ pub(super) fn provides(world: Option<World>, import: &str) -> bool {
     world.is_some_and(|world| world.provides(import)) || linker::provides(import)
 }
 
+/// Whether a missing import ends only the requests that call it. A component that imports all of Spin imports more than it
+/// calls: SDKs such as Spin's for Python import whatever there is.
+pub(super) fn is_refused_when_called(names: &ImportsAndExports, import: &MissingImport) -> bool {
+    other_hosts::is_all_of_spin(names.imports.iter().map(String::as_str))
+        && other_hosts::why_not(&import.name).is_some()
+}
+
 fn link(
     engine: &wasmtime::Engine,
     names: &ImportsAndExports,
     grants: &Grants,
 ) -> wasmtime::Result<Linker<HostState>> {
     let mut linker = Linker::new(engine);
-    linker::link(&mut linker, grants)?;
+    linker::link(&mut linker, grants, &names.imports)?;
     if names.is_concurrent() {
         linker::link_concurrent(&mut linker)?;
     }

@@ -125,6 +125,15 @@ impl fmt::Display for LoadError {
             LoadError::NoHandler(exports) if exports.is_empty() => {
                 write!(f, "it exports nothing; a handler exports {WORLDS}")
             }
+            LoadError::NoHandler(exports)
+                if exports.iter().any(|name| name.starts_with(SPIN_1)) =>
+            {
+                write!(
+                    f,
+                    "it exports {SPIN_1}, the handler of Spin 1; build it with an SDK of Spin 3 or later, which exports \
+                     wasi:http/incoming-handler@0.2"
+                )
+            }
             LoadError::NoHandler(exports) => write!(
                 f,
                 "it exports no known handler, only {}; a handler exports {WORLDS}",
@@ -205,6 +214,9 @@ fn join(imports: &[MissingImport]) -> String {
         more => format!("{text} and {more} more"),
     }
 }
+
+/// What handlers made for Spin 1 export.
+const SPIN_1: &str = "fermyon:spin/inbound-http";
 
 /// The most imports that a message names.
 const MOST_SHOWN: usize = 20;

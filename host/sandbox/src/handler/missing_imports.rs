@@ -7,6 +7,8 @@ use std::fmt;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use crate::wasi::other_hosts::why_not;
+
 /// An import that belljar does not provide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingImport {
@@ -68,7 +70,7 @@ impl MissingImport {
 }
 
 impl fmt::Display for MissingImport {
-    /// `acme:db/sql@1.0.0 (query, statement.run)`
+    /// `acme:db/sql@1.0.0 (query, statement.run)`, and for known interfaces of other hosts the reason.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         let shown = self.items.iter().take(MOST_SHOWN);
@@ -78,10 +80,14 @@ impl fmt::Display for MissingImport {
             f.write_str(if position == 0 { " (" } else { ", " })?;
             f.write_str(item)?;
         }
-        match self.items.len() {
-            0 => Ok(()),
-            count if count > MOST_SHOWN => write!(f, " and {} more)", count - MOST_SHOWN),
-            _ => f.write_str(")"),
+        if let Some(more @ 1..) = self.items.len().checked_sub(MOST_SHOWN) {
+            write!(f, " and {more} more")?;
+        }
+        match (self.items.is_empty(), why_not(&self.name)) {
+            (true, None) => Ok(()),
+            (false, None) => f.write_str(")"),
+            (true, Some(reason)) => write!(f, " ({reason})"),
+            (false, Some(reason)) => write!(f, "; {reason})"),
         }
     }
 }
@@ -113,5 +119,14 @@ mod tests {
         ] {
             assert_eq!(import(items).to_string(), expected);
         }
+        let import = MissingImport {
+            name: "fermyon:spin/llm@2.0.0".into(),
+            items: vec!["infer".into()],
+        };
+        let shown = import.to_string();
+        assert!(
+            shown.starts_with("fermyon:spin/llm@2.0.0 (infer; belljar runs no language models"),
+            "{shown}"
+        );
     }
 }

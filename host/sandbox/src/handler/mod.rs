@@ -20,6 +20,7 @@ mod load;
 pub(crate) mod load_error;
 pub(crate) mod missing_imports;
 mod names;
+mod refused_imports;
 mod shared_call;
 
 use std::sync::Arc;

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Once};
 
-use wasmtime_wasi_config::WasiConfigVariables;
-
+use super::config::Values;
 use super::filesystem::{FileSystem, Preopen};
 use super::keyvalue::KeyValueStore;
 use super::network::lookups::Lookups;
@@ -19,8 +18,7 @@ pub struct Grants {
     pub(crate) tcp: Arc<TcpGrant>,
     /// Shared by requests to other servers and TCP connections.
     lookups: Lookups,
-    pub(crate) config: WasiConfigVariables,
-    pub(crate) has_config: bool,
+    pub(crate) values: Values,
     pub(crate) store: Option<KeyValueStore>,
     pub(crate) has_store: bool,
     /// Completed when the log has said that the handler asks for a store without a grant.
@@ -45,8 +43,7 @@ impl Grants {
             outbound: Arc::default(),
             tcp: Arc::default(),
             lookups: Lookups::default(),
-            config: WasiConfigVariables::new(),
-            has_config: false,
+            values: Values::new(),
             store: None,
             has_store: false,
             store_denied: Once::new(),
@@ -73,12 +70,9 @@ impl Grants {
         Ok(self)
     }
 
-    /// Grants configuration values by name (`wasi:config/store`).
+    /// Grants configuration values by name (`wasi:config`, and the variables of Spin).
     pub fn config(mut self, values: impl IntoIterator<Item = (String, String)>) -> Self {
-        for (name, value) in values {
-            self.config.insert(name, value);
-            self.has_config = true;
-        }
+        self.values.extend(values);
         self
     }
 

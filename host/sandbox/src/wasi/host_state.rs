@@ -9,9 +9,9 @@ use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::cli::environment;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::{self, Datetime};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_config::WasiConfig;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::config::Values;
 use super::denial_log::DenialLog;
 #[cfg(target_os = "linux")]
 use super::filesystem::last_opened::LastOpened;
@@ -53,6 +53,8 @@ pub(crate) struct HostState {
     wasi: Option<Box<WasiCtx>>,
     /// The addresses of names that the guest looked up. Made with `wasi`.
     resolved: Option<Resolved>,
+    /// Made when the guest first uses `wasi:logging`.
+    messages: Option<GuestLog>,
     http: WasiHttpCtx,
     /// Made when the guest first uses wasi:http.
     handle_memory: Option<HandleMemory>,
@@ -94,6 +96,7 @@ impl HostState {
             grants,
             wasi: None,
             resolved: None,
+            messages: None,
             http: WasiHttpCtx::new(),
             handle_memory: None,
             client: None,
@@ -172,8 +175,16 @@ impl HostState {
         }
     }
 
-    pub fn config(&mut self) -> WasiConfig<'_> {
-        WasiConfig::from(&self.grants.config)
+    pub fn values(&self) -> &Values {
+        &self.grants.values
+    }
+
+    /// Where the messages of `wasi:logging` go.
+    pub fn messages(&mut self) -> &GuestLog {
+        self.messages.get_or_insert_with(|| {
+            let recorder = self.recorder.clone();
+            GuestLog::new("log", &self.grants.name, &self.request, recorder)
+        })
     }
 }
 

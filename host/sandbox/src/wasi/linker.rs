@@ -15,10 +15,15 @@ use super::filesystem::preopens;
 use super::filesystem::{changes, concurrent, has_own_operations, lookup, reading};
 use super::grants::Grants;
 use super::host_state::HostState;
-use super::{keyvalue, outbound, sockets};
+use super::{other_hosts, outbound, sockets};
 
-/// Links WASI 0.2: all of `wasi:cli/imports` and `wasi:http/proxy`, and the drafts of `wasi:config` and `wasi:keyvalue`.
-pub(crate) fn link(linker: &mut Linker<HostState>, grants: &Grants) -> wasmtime::Result<()> {
+/// Links WASI 0.2, all of `wasi:cli/imports` and `wasi:http/proxy`, and the interfaces of [`other_hosts`] that are among
+/// `imports`.
+pub(crate) fn link(
+    linker: &mut Linker<HostState>,
+    grants: &Grants,
+    imports: &[String],
+) -> wasmtime::Result<()> {
     link_once(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     // Some functions of these interfaces have another implementation here.
@@ -34,8 +39,7 @@ pub(crate) fn link(linker: &mut Linker<HostState>, grants: &Grants) -> wasmtime:
     sockets::link(linker, HostState::tcp)?;
     outbound::error_code::link(linker, table)?;
     linker.allow_shadowing(false);
-    wasmtime_wasi_config::add_to_linker(linker, HostState::config)?;
-    keyvalue::link(linker, HostState::keyvalue)
+    other_hosts::link(linker, imports)
 }
 
 /// Links the interfaces of `wasi:cli/imports`, one by one: those that many requests use take the part of the host state that
@@ -94,6 +98,9 @@ pub(crate) fn link_concurrent(linker: &mut Linker<HostState>) -> wasmtime::Resul
 
 /// Whether [`link`] or [`link_concurrent`] provides an import.
 pub(crate) fn provides(import: &str) -> bool {
+    if other_hosts::provides(import) {
+        return true;
+    }
     let Some((interface, version)) = import.split_once('@') else {
         return false;
     };
@@ -108,16 +115,12 @@ pub(crate) fn provides(import: &str) -> bool {
         "wasi:random/",
         "wasi:sockets/",
     ];
-    match interface {
-        "wasi:config/store" => version == "0.2.0-rc.1",
-        "wasi:keyvalue/store" | "wasi:keyvalue/atomics" | "wasi:keyvalue/batch" => {
-            version == "0.2.0-draft"
-        }
-        _ => {
-            granted.iter().any(|package| interface.starts_with(package))
-                && (version.starts_with("0.2.") || version.starts_with("0.3."))
-        }
-    }
+    // A version like 0.2.0-rc-2023-11-10 is a draft, which has other types.
+    let is_release = ["0.2.", "0.3."]
+        .iter()
+        .any(|start| version.starts_with(start))
+        && !version.contains('-');
+    is_release && granted.iter().any(|package| interface.starts_with(package))
 }
 
 fn table(state: &mut HostState) -> &mut ResourceTable {

@@ -83,7 +83,9 @@ impl ImportsAndExports {
     pub fn is_concurrent(&self) -> bool {
         let imports = self.imports.iter().chain(&self.types);
         let mut names = imports.chain(&self.exports);
-        names.any(|name| name.starts_with("wasi:") && name.contains("@0.3."))
+        names.any(|name| {
+            name.starts_with("wasi:") && name.contains("@0.3.") || SPIN.contains(&name.as_str())
+        })
     }
 
     fn check_count(&self) -> wasmtime::Result<()> {
@@ -98,6 +100,12 @@ impl ImportsAndExports {
 fn cut_short() -> wasmtime::Error {
     wasmtime::format_err!("unexpected end-of-file")
 }
+
+/// Interfaces of Spin with asynchronous functions.
+const SPIN: [&str; 2] = [
+    "spin:key-value/key-value@3.0.0",
+    "spin:variables/variables@3.0.0",
+];
 
 /// The most imports and exports of a component. A Python component has about 40.
 const MAX_NAMES: usize = 1_000;

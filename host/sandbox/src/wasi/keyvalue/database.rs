@@ -11,7 +11,7 @@ use redb::ReadableDatabase;
 use tokio::sync::{mpsc, oneshot};
 
 use super::database_file::{self, Location};
-use super::namespace::{Change, KeyPage, Namespace};
+use super::namespace::{Change, Changed, KeyPage, Namespace};
 use super::open_file::{Failure, OpenFile};
 use super::rejected::Rejected;
 use crate::wasi::links::Links;
@@ -34,7 +34,7 @@ struct WriteRequest {
     namespace: Arc<Namespace>,
     bucket: Arc<str>,
     change: Change,
-    answer: oneshot::Sender<Result<u64, StoreError>>,
+    answer: oneshot::Sender<Result<Changed, StoreError>>,
 }
 
 /// Why a call to the store failed.
@@ -92,13 +92,13 @@ impl Database {
         database_file::check(&Location { path, links })
     }
 
-    /// Makes a change, and returns the sum of an increment or 0. Waits until the change is on the disk.
+    /// Makes a change, and waits until it is on the disk.
     pub(super) async fn change(
         &self,
         namespace: &Arc<Namespace>,
         bucket: &Arc<str>,
         change: Change,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Changed, StoreError> {
         let (answer, answered) = oneshot::channel();
         let request = WriteRequest {
             namespace: namespace.clone(),
@@ -235,8 +235,8 @@ fn write(file: &OpenFile, mut requests: mpsc::Receiver<WriteRequest>) {
 }
 
 type Outcomes = Vec<(
-    oneshot::Sender<Result<u64, StoreError>>,
-    Result<u64, Rejected>,
+    oneshot::Sender<Result<Changed, StoreError>>,
+    Result<Changed, Rejected>,
 )>;
 
 /// Makes the changes of a group in one transaction. An error undoes all of them.

@@ -1,8 +1,11 @@
 //! The namespace of a handler in a store: reads and changes its entries within its limits.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
 
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
+use sha2::{Digest, Sha256};
 
 use super::limits::StoreLimits;
 use super::rejected::{Rejected, excerpt};
@@ -22,6 +25,34 @@ pub(super) enum Change {
     Delete(Vec<String>),
     /// Adds to a value, which is a number in decimal digits. A missing value counts as 0.
     Increment(String, u64),
+    /// As `Increment`, for numbers that may be negative.
+    Add(String, i64),
+    /// Sets a value if the one before it has this digest, or does not exist.
+    Swap {
+        key: String,
+        expected: Option<ValueDigest>,
+        value: Vec<u8>,
+    },
+}
+
+/// The result of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Changed {
+    Done,
+    Sum(u64),
+    SignedSum(i64),
+    /// The value was another one than expected, so nothing changed.
+    Unexpected,
+}
+
+/// A digest of a value, to recognize it with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ValueDigest([u8; 32]);
+
+impl ValueDigest {
+    pub fn of(value: &[u8]) -> Self {
+        Self(Sha256::digest(value).into())
+    }
 }
 
 /// One page of the keys of a bucket.
@@ -88,19 +119,41 @@ impl Namespace {
         Ok(page)
     }
 
-    /// Makes a change, and returns the sum of an increment or 0.
-    ///
-    /// A rejected change does not alter the entries. After an error the transaction must be aborted.
+    /// Makes a change. A rejected change does not alter the entries. After an error the transaction must be aborted.
     pub fn change(
         &self,
         transaction: &WriteTransaction,
         bucket: &str,
         change: Change,
-    ) -> Result<Result<u64, Rejected>, redb::Error> {
+    ) -> Result<Result<Changed, Rejected>, redb::Error> {
+        let done = |()| Changed::Done;
         match change {
-            Change::Set(entries) => Ok(self.set(transaction, bucket, entries)?.map(|()| 0)),
-            Change::Delete(keys) => self.delete(transaction, bucket, &keys).map(|()| Ok(0)),
-            Change::Increment(key, delta) => self.increment(transaction, bucket, key, delta),
+            Change::Set(entries) => Ok(self.set(transaction, bucket, entries)?.map(done)),
+            Change::Delete(keys) => Ok(Ok(done(self.delete(transaction, bucket, &keys)?))),
+            Change::Increment(key, delta) => {
+                let sum = self.add(transaction, bucket, key, delta)?;
+                Ok(sum.map(Changed::Sum))
+            }
+            Change::Add(key, delta) => {
+                let sum = self.add(transaction, bucket, key, delta)?;
+                Ok(sum.map(Changed::SignedSum))
+            }
+            Change::Swap {
+                key,
+                expected,
+                value,
+            } => {
+                let name = self.entries_name();
+                let current = {
+                    let entries = transaction.open_table(entries_table(&name))?;
+                    let entry = entries.get((bucket, key.as_str()))?;
+                    entry.map(|entry| ValueDigest::of(entry.value().1))
+                };
+                if current != expected {
+                    return Ok(Ok(Changed::Unexpected));
+                }
+                Ok(self.set(transaction, bucket, vec![(key, value)])?.map(done))
+            }
         }
     }
 
@@ -177,31 +230,32 @@ impl Namespace {
         usage.save(transaction, &self.handler)
     }
 
-    fn increment(
+    fn add<N: Number>(
         &self,
         transaction: &WriteTransaction,
         bucket: &str,
         key: String,
-        delta: u64,
-    ) -> Result<Result<u64, Rejected>, redb::Error> {
+        delta: N,
+    ) -> Result<Result<N, Rejected>, redb::Error> {
         let name = self.entries_name();
         let current = {
             let entries = transaction.open_table(entries_table(&name))?;
             let entry = entries.get((bucket, key.as_str()))?;
             match &entry {
-                None => Some(0),
+                None => Some(N::default()),
                 Some(entry) => str::from_utf8(entry.value().1)
                     .ok()
-                    .and_then(|digits| digits.parse::<u64>().ok()),
+                    .and_then(|digits| digits.parse::<N>().ok()),
             }
         };
         let Some(current) = current else {
             return Ok(Err(Rejected(format!(
-                "the value of `{}` cannot be incremented: it is not an unsigned decimal number of 64 bits",
-                excerpt(&key)
+                "the value of `{}` cannot be incremented: it is not {}",
+                excerpt(&key),
+                N::KIND
             ))));
         };
-        let Some(sum) = current.checked_add(delta) else {
+        let Some(sum) = current.plus(delta) else {
             return Ok(Err(Rejected(format!(
                 "the value of `{}` cannot be incremented: {current} + {delta} exceeds 64 bits",
                 excerpt(&key)
@@ -217,6 +271,30 @@ impl Namespace {
 
     fn keys_name(&self) -> String {
         format!("keys/{}", self.handler)
+    }
+}
+
+/// A number that a value can be, in decimal digits.
+trait Number: Copy + Default + FromStr + fmt::Display {
+    /// What a value has to be, for messages.
+    const KIND: &str;
+
+    fn plus(self, delta: Self) -> Option<Self>;
+}
+
+impl Number for u64 {
+    const KIND: &str = "an unsigned decimal number of 64 bits";
+
+    fn plus(self, delta: Self) -> Option<Self> {
+        self.checked_add(delta)
+    }
+}
+
+impl Number for i64 {
+    const KIND: &str = "a signed decimal number of 64 bits";
+
+    fn plus(self, delta: Self) -> Option<Self> {
+        self.checked_add(delta)
     }
 }
 
@@ -253,14 +331,14 @@ mod tests {
             }
         }
 
-        fn change(&self, bucket: &str, change: Change) -> Result<u64, Rejected> {
+        fn change(&self, bucket: &str, change: Change) -> Result<Changed, Rejected> {
             let transaction = self.database.begin_write().unwrap();
             let outcome = self.namespace.change(&transaction, bucket, change).unwrap();
             transaction.commit().unwrap();
             outcome
         }
 
-        fn set(&self, bucket: &str, key: &str, value: &[u8]) -> Result<u64, Rejected> {
+        fn set(&self, bucket: &str, key: &str, value: &[u8]) -> Result<Changed, Rejected> {
             self.change(bucket, Change::Set(vec![(key.into(), value.into())]))
         }
 
@@ -350,9 +428,9 @@ mod tests {
     fn increments_only_decimal_numbers() {
         let fixture = Fixture::new(1 << 20);
         let add = |key: &str, delta| fixture.change("a", Change::Increment(key.into(), delta));
-        assert_eq!(add("n", 5), Ok(5));
-        assert_eq!(add("n", 0), Ok(5));
-        assert_eq!(add("n", 37), Ok(42));
+        assert_eq!(add("n", 5), Ok(Changed::Sum(5)));
+        assert_eq!(add("n", 0), Ok(Changed::Sum(5)));
+        assert_eq!(add("n", 37), Ok(Changed::Sum(42)));
         assert_eq!(fixture.get("a", "n"), Some(b"42".to_vec()));
         add("n", u64::MAX).unwrap_err();
         assert_eq!(fixture.get("a", "n"), Some(b"42".to_vec()));
@@ -360,6 +438,34 @@ mod tests {
             fixture.set("a", "n", value.as_bytes()).unwrap();
             add("n", 1).unwrap_err();
         }
+        let add = |key: &str, delta| fixture.change("a", Change::Add(key.into(), delta));
+        assert_eq!(add("m", -5), Ok(Changed::SignedSum(-5)));
+        assert_eq!(fixture.get("a", "m"), Some(b"-5".to_vec()));
+        add("m", i64::MIN).unwrap_err();
+        assert_eq!(add("m", 7), Ok(Changed::SignedSum(2)));
+    }
+
+    #[test]
+    fn swaps_only_the_expected_value() {
+        let fixture = Fixture::new(100);
+        let swap = |expected: Option<&[u8]>, value: &[u8]| {
+            let change = Change::Swap {
+                key: "k".into(),
+                expected: expected.map(ValueDigest::of),
+                value: value.into(),
+            };
+            fixture.change("a", change)
+        };
+        assert_eq!(swap(Some(b""), b"1"), Ok(Changed::Unexpected));
+        assert_eq!(swap(None, b"1"), Ok(Changed::Done));
+        assert_eq!(swap(None, b"2"), Ok(Changed::Unexpected));
+        assert_eq!(swap(Some(b"2"), b"3"), Ok(Changed::Unexpected));
+        assert_eq!(fixture.get("a", "k"), Some(b"1".to_vec()));
+        assert_eq!(swap(Some(b"1"), b"2"), Ok(Changed::Done));
+        assert_eq!(fixture.get("a", "k"), Some(b"2".to_vec()));
+        // The limits hold as for other changes.
+        swap(Some(b"2"), &[0; 100]).unwrap_err();
+        assert_eq!(fixture.get("a", "k"), Some(b"2".to_vec()));
     }
 
     #[test]

@@ -49,7 +49,8 @@ impl GuestLog {
         })))
     }
 
-    fn write(&self, bytes: &[u8]) {
+    /// Writes bytes to the log, up to the limit of the request.
+    pub(super) fn write(&self, bytes: &[u8]) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -2,3 +2,4 @@
 
 pub(crate) mod captured_output;
 pub(crate) mod log;
+pub(crate) mod logging;

@@ -1,7 +1,7 @@
 //! Operations on the key-value store.
 
 use crate::query::Query;
-use crate::wasi::keyvalue::{atomics, batch, store};
+use crate::wasi::keyvalue0_2_0_draft::{atomics, batch, store};
 
 pub fn run(operation: &str, query: &Query) -> Result<String, String> {
     let bucket = store::open(query.text("bucket")).map_err(shown)?;

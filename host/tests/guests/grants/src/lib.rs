@@ -4,6 +4,7 @@
 
 mod fetch;
 mod keyvalue;
+mod other_hosts;
 mod query;
 
 wit_bindgen::generate!({
@@ -13,8 +14,13 @@ wit_bindgen::generate!({
         world grants {
             include belljar:handler/handler@0.1.0;
             include wasi:keyvalue/imports@0.2.0-draft;
+            include wasi:keyvalue/imports@0.2.0-draft2;
+            include belljar:spin/spin2;
             import wasi:http/outgoing-handler@0.2.12;
             import wasi:config/store@0.2.0-rc.1;
+            import wasi:config/store@0.2.0-draft-2024-09-27;
+            import wasi:config/runtime@0.2.0-draft;
+            import wasi:logging/logging;
         }
 
         package wasi:config@0.2.0-rc.1 {
@@ -27,8 +33,37 @@ wit_bindgen::generate!({
                 get-all: func() -> result<list<tuple<string, string>>, error>;
             }
         }
+
+        package wasi:config@0.2.0-draft-2024-09-27 {
+            interface store {
+                variant error {
+                    upstream(string),
+                    io(string),
+                }
+                get: func(key: string) -> result<option<string>, error>;
+                get-all: func() -> result<list<tuple<string, string>>, error>;
+            }
+        }
+
+        package wasi:config@0.2.0-draft {
+            interface runtime {
+                variant config-error {
+                    upstream(string),
+                    io(string),
+                }
+                get: func(key: string) -> result<option<string>, config-error>;
+                get-all: func() -> result<list<tuple<string, string>>, config-error>;
+            }
+        }
+
+        package wasi:logging {
+            interface logging {
+                enum level { trace, debug, info, warn, error, critical }
+                log: func(level: level, context: string, message: string);
+            }
+        }
     ",
-    path: ["../../../../wit", "../../../sandbox/wit/keyvalue", "wit"],
+    path: ["../../../../wit", "../../../sandbox/wit/keyvalue", "../../../sandbox/wit/keyvalue-draft2", "../../../sandbox/wit/spin", "wit"],
     world: "belljar:grants/grants",
     generate_all,
 });
@@ -39,7 +74,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 
 use belljar::handler::types::Body;
 use query::Query;
-use wasi::config::store as config;
+use wasi::config0_2_0_rc_1::store as config;
 use wasi::filesystem::preopens::get_directories;
 use wasi::filesystem::types::{Advice, DescriptorFlags, OpenFlags, PathFlags};
 
@@ -64,9 +99,10 @@ impl Guest for Grants {
                 all.sort();
                 Ok(format!("{all:?}\n"))
             }
-            path => match path.strip_prefix("/kv/") {
-                Some(operation) => keyvalue::run(operation, &query),
-                None => Err("no such thing".into()),
+            path => match path[1..].split_once('/') {
+                Some(("kv", operation)) => keyvalue::run(operation, &query),
+                Some(("others", operation)) => other_hosts::run(operation, &query),
+                _ => Err("no such thing".into()),
             },
         };
         let (status, text) = match outcome {
