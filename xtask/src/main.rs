@@ -8,6 +8,7 @@ mod browser;
 mod cargo_component;
 mod checks;
 mod components;
+mod databases;
 mod deny;
 mod languages;
 mod library;

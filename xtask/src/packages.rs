@@ -10,6 +10,7 @@ pub const HANDLERS: &[&str] = &[
     "sse",
     "test-attacker",
     "test-attacker-async",
+    "test-databases",
     "test-grants",
     "test-middleware",
     "test-middleware-async",

@@ -8,7 +8,8 @@ use xtask::workspace;
 use crate::background::Background;
 use crate::process::call;
 use crate::{
-    apt, browser, cargo_component, checks, components, languages, package_check, packages, targets,
+    apt, browser, cargo_component, checks, components, databases, languages, package_check,
+    packages, targets,
 };
 
 pub fn run(args: &[String]) -> Result<()> {
@@ -25,6 +26,7 @@ pub fn tools() -> Result<()> {
     if cfg!(target_os = "linux") {
         apt::need("ip", "iproute2")?;
     }
+    databases::install()?;
     languages::handlers()?;
     cargo_component::install()
 }

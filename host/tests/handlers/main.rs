@@ -7,6 +7,8 @@ mod support;
 mod client_fairness;
 #[cfg(target_os = "linux")]
 mod cpu_fairness;
+#[cfg(target_os = "linux")]
+mod databases;
 mod fairness;
 mod guestbook;
 mod hello;
