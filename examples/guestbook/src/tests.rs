@@ -72,6 +72,25 @@ fn now() -> SystemTime {
 }
 
 #[test]
+fn links_lead_below_the_mount() {
+    let memory = Memory::default();
+    let mounted = |request: Request| request.with_header("belljar-mount", "/a/b");
+    let response = ask(&memory, mounted(form("name=Ada&message=Hello")));
+    assert_eq!(response.headers.get("location"), Some("/a/b/#entry-1"));
+    for number in 0..SHOWN {
+        ask(&memory, form(&format!("name=Ada&message={number}")));
+    }
+    let shown = text(ask(&memory, mounted(Request::get("/"))));
+    for part in [
+        "href=\"/a/b/style.css\"",
+        "action=\"/a/b/\"",
+        "href=\"/a/b/?before=",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[test]
 fn shows_an_entry_on_the_next_page() {
     let memory = Memory::default();
     assert!(page(&memory, "/").contains("Be the first!"));
