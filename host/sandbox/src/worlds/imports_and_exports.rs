@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn follows_no_types_that_are_deep() {
         // An instance type within an instance type, and so on: the parser would follow them all.
-        let mut deep = Vec::from([0x42, 0x01, 0x01].repeat(100_000));
+        let mut deep = [0x42, 0x01, 0x01].repeat(100_000);
         deep.extend([0x42, 0x00]);
         let mut section = vec![0x01];
         section.append(&mut deep);
