@@ -31,8 +31,8 @@ use super::limits::LimitFlags;
 /// Exit status: 0 if `serve` would run the component or the file is valid; 1 if not; 2 if the file cannot be read or a
 /// flag is wrong.
 ///
-/// The fields of --json: `file`, `runs` (true or false), `error` (why the component does not run, or null), `contract`
-/// (the world, such as "wasi:http/proxy@0.2", or null), `size` (bytes), `compile_ms` (milliseconds, or null if it was
+/// The fields of --json: `file`, `middleware` (a list of files), `runs` (true or false), `error` (why the component does not
+/// run, or null), `contract` (the world, such as "wasi:http/proxy@0.2", or null), `size` (bytes), `compile_ms` (milliseconds, or null if it was
 /// compiled before), `exports` (names), and `imports`, a list of objects with `name`, `status` ("provided", "empty" or
 /// "missing"), `effect` (what an "empty" import gives, else null) and `flag` (the flag that grants more, or null).
 ///
@@ -112,7 +112,8 @@ impl Check {
                 chain.with_middleware(name, bytes)
             });
         let inspection = Inspection::of(engine, &chain, compile, grants, limits);
-        let report = Report::new(shown, component.len(), inspection);
+        let files = middleware.iter().map(|(name, _)| name.clone()).collect();
+        let report = Report::new(shown, files, component.len(), inspection);
         let middleware = middleware.iter().map(|(name, bytes)| {
             truncation(bytes).map(|problem| format!("the middleware {name}: {problem}"))
         });

@@ -431,4 +431,15 @@ fn a_handler_of_another_contract_has_no_middleware() {
     let whole = component("test_proxy").display().to_string();
     let ended = run(["check", &whole, "--middleware", &outer]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        ended.stdout.contains(&format!("behind    {outer}\n")),
+        "{ended:?}"
+    );
+    let ended = run(["check", &whole, "--middleware", &outer, "--json"]);
+    assert!(
+        ended
+            .stdout
+            .contains(&format!("\"middleware\": [\n    \"{outer}\"\n  ]")),
+        "{ended:?}"
+    );
 }

@@ -10,6 +10,8 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub struct Report {
     file: String,
+    /// The files in front of it, outermost first.
+    middleware: Vec<String>,
     pub runs: bool,
     error: Option<String>,
     contract: Option<String>,
@@ -36,9 +38,10 @@ enum Status {
 }
 
 impl Report {
-    pub fn new(file: String, size: usize, inspection: Inspection) -> Self {
+    pub fn new(file: String, middleware: Vec<String>, size: usize, inspection: Inspection) -> Self {
         Self {
             file,
+            middleware,
             runs: inspection.outcome.is_ok(),
             error: inspection.outcome.err().map(|error| error.to_string()),
             contract: inspection.world.map(|contract| contract.to_string()),
@@ -70,6 +73,9 @@ impl Report {
         // Writing to a string does not fail.
         let _ = writeln!(text, "  contract  {contract}");
         let _ = writeln!(text, "  size      {}", ByteSize::b(self.size));
+        if !self.middleware.is_empty() {
+            let _ = writeln!(text, "  behind    {}", self.middleware.join(", "));
+        }
         let _ = match self.compile_ms {
             Some(time) => writeln!(text, "  compiled  in {time:.1} ms"),
             None if self.runs => writeln!(text, "  compiled  before"),
