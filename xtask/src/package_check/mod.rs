@@ -59,7 +59,9 @@ fn pack(work: &Path) -> Result<PathBuf> {
     for name in PUBLISHED {
         let file = work.join(format!("target/package/{}.crate", versioned(name)));
         let mut tar = Command::new("tar");
-        tar.arg("-xzf").arg(&file).arg("-C").arg(&crates);
+        // `m` gives the files the current time. In packages all have the same one, by which cargo would take what it compiled of
+        // an earlier package for current.
+        tar.arg("-xmzf").arg(&file).arg("-C").arg(&crates);
         call(&mut tar).with_context(|| format!("cannot unpack {}", file.display()))?;
     }
     Ok(crates)
