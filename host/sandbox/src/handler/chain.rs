@@ -288,7 +288,9 @@ mod tests {
         let handler = component(&[], &[HTTP_02]);
         let passing = component(&[HTTP_02], &[HTTP_02]);
         let of_03 = component(&[HTTP_03], &[HTTP_03]);
-        let cases: [(&[u8], &[&[u8]], &str); 9] = [
+        /// A handler, the middleware in front of it, and why they are refused.
+        type Case<'a> = (&'a [u8], &'a [&'a [u8]], &'a str);
+        let cases: [Case<'_>; 9] = [
             (
                 &handler,
                 &[&component(&[HTTP_02], &[])],
