@@ -56,20 +56,28 @@ impl Child {
     }
 
     fn compile(&self, chain: &Chain<'_>) -> Result<Artefact, String> {
-        let compiled = match self.middleware {
-            0 => self.target.compile(self.effort, chain.handler()),
-            _ => {
-                let composed = compose(chain);
-                let composed = composed.map_err(|error| {
-                    let reason = format!("{error:#}").replace('\n', " ");
-                    format!(
-                        "its middleware cannot be composed with it: {reason}; build all of them for the same version of \
-                         wasi:http"
-                    )
-                })?;
-                self.target.compile(self.effort, &composed)
-            }
-        };
+        if self.middleware == 0 {
+            return self.compile_component(chain.handler());
+        }
+        let composed = compose(chain).map_err(|error| {
+            let reason = format!("{error:#}").replace('\n', " ");
+            format!(
+                "its middleware cannot be composed with it: {reason}; build all of them for the same version of wasi:http"
+            )
+        })?;
+        self.compile_component(&composed).map_err(|reason| {
+            // The reason may be in any part.
+            let mut middleware = chain.middleware();
+            let found = middleware.find_map(|(name, component)| {
+                let reason = self.compile_component(component).err()?;
+                Some(format!("the middleware {name}: {reason}"))
+            });
+            found.unwrap_or(reason)
+        })
+    }
+
+    fn compile_component(&self, component: &[u8]) -> Result<Artefact, String> {
+        let compiled = self.target.compile(self.effort, component);
         compiled.map_err(|error| error.to_string())
     }
 

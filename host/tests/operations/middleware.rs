@@ -225,31 +225,35 @@ fn a_middleware_in_a_folder_is_in_front_of_all_handlers_below_it() {
 #[test]
 fn the_import_for_the_next_part_is_the_one_with_its_function() {
     let site = folder(VERSIONS[0]);
-    let passing = r#"(component
-        (import "wasi:http/types@0.2.0" (instance $types
-            (export "incoming-request" (type (sub resource)))
-            (export "response-outparam" (type (sub resource)))))
-        (alias export $types "incoming-request" (type $request))
-        (alias export $types "response-outparam" (type $out))
-        (import "wasi:http/incoming-handler@0.2.0" (instance
-            (export "incoming-request" (type (eq $request)))))
-        (import "acme:chain/other" (instance
-            (type $number u32)
-            (export "number" (type (eq $number)))))
-        (import "acme:chain/next" (instance $next
-            (export "incoming-request" (type $r (eq $request)))
-            (export "response-outparam" (type $o (eq $out)))
-            (export "handle" (func (param "request" (own $r)) (param "response-out" (own $o))))))
-        (export "wasi:http/incoming-handler@0.2.0" (instance $next)))"#;
-    site.write(
-        "passing.wasm",
-        &wat::parse_str(passing).expect("a component"),
-    );
+    site.write("passing.wasm", &passing_on(""));
     let server = serve(&site, "['outer.wasm', 'passing.wasm', 'inner.wasm']", "");
     assert_eq!(
         passed(&server, "/hello?by-another-name"),
         ["outer", "inner"]
     );
+}
+
+/// A middleware that passes all requests on, with more definitions in WebAssembly's text format.
+fn passing_on(more: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+    (import "wasi:http/types@0.2.0" (instance $types
+        (export "incoming-request" (type (sub resource)))
+        (export "response-outparam" (type (sub resource)))))
+    (alias export $types "incoming-request" (type $request))
+    (alias export $types "response-outparam" (type $out))
+    (import "wasi:http/incoming-handler@0.2.0" (instance
+        (export "incoming-request" (type (eq $request)))))
+    (import "acme:chain/other" (instance
+        (type $number u32)
+        (export "number" (type (eq $number)))))
+    (import "acme:chain/next" (instance $next
+        (export "incoming-request" (type $r (eq $request)))
+        (export "response-outparam" (type $o (eq $out)))
+        (export "handle" (func (param "request" (own $r)) (param "response-out" (own $o))))))
+    (export "wasi:http/incoming-handler@0.2.0" (instance $next)) {more})"#
+    );
+    wat::parse_str(text).expect("a component")
 }
 
 #[test]
@@ -324,6 +328,10 @@ fn refuses_chains_that_cannot_be() {
         &wat::parse_str("(component)").expect("a component"),
     );
     site.write("no-type.wasm", &without_function());
+    site.write(
+        "damaged.wasm",
+        &passing_on("(core module (func (result i32)))"),
+    );
     let server = serve(&site, "['outer.wasm']", "");
     for (middleware, reason) in [
         (
@@ -354,6 +362,10 @@ fn refuses_chains_that_cannot_be() {
         (
             "['text.wasm']",
             "the middleware text.wasm: it is not a WebAssembly component",
+        ),
+        (
+            "['damaged.wasm']",
+            "the middleware damaged.wasm: it is not a WebAssembly component (",
         ),
         (
             "['missing.wasm']",
