@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use belljar::server::{Build, LiveReload, Stderr};
 
-use super::super::serve::service::Listening;
 use super::output::Output;
 use super::project::{Project, Step};
 use super::snapshot::{Snapshot, Sources};
 use super::step::{Force, Running};
 use super::wake::{Wake, Waker};
+use crate::cli::serve::service::Listening;
 
 /// The thread that builds. Dropping this ends the build and all its processes.
 pub struct Builder {

@@ -2,7 +2,8 @@
 
 use belljar_http::{Request, Response};
 
-use super::LiveReload;
+use super::hub::LiveReload;
+use super::own::SCRIPT_PATH;
 use super::policy::allows_own_script;
 
 /// The page that a browser opens with a request, if it opens one and live reload is on.
@@ -53,7 +54,7 @@ impl<'l> Opened<'l> {
         }
         // The script is added to a whole page that is not compressed. A page in the browser's cache may lack it.
         head.remove_fields(&CONDITIONS);
-        let page = live_reload.state.borrow().page();
+        let page = live_reload.page();
         Some(Self {
             live_reload,
             path: head.path().to_owned(),
@@ -110,8 +111,6 @@ fn values<'a>(response: &'a Response, name: &'a str) -> impl Iterator<Item = &'a
         .filter(move |(given, _)| given.eq_ignore_ascii_case(name))
         .map(|(_, value)| &value[..])
 }
-
-pub(super) const SCRIPT_PATH: &str = "/.belljar/reload.js";
 
 /// The fields of a request that lead to a part of a page, to a compressed one, or to none.
 const CONDITIONS: [&str; 6] = [

@@ -7,7 +7,6 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::inject::SCRIPT_PATH;
 use super::state::State;
 
 pub(super) fn response(
@@ -80,6 +79,8 @@ fn events(mut state: watch::Receiver<State>, stop: CancellationToken) -> Body {
 }
 
 const SCRIPT: &str = include_str!("script.js");
+
+pub(super) const SCRIPT_PATH: &str = "/.belljar/reload.js";
 
 const EVENTS_PATH: &str = "/.belljar/events";
 
