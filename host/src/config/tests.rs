@@ -171,7 +171,7 @@ fn reads_every_kind_of_key() {
     assert!(matches!(&site.routes[0].action, Action::Redirect(to) if to.status == 308));
     assert!(matches!(&site.routes[1].action, Action::Respond(answer) if answer.body == b"ok\n"));
     assert!(
-        site.routes[1].place.ends_with("belljar.toml:35"),
+        site.routes[1].place.ends_with("belljar.toml:36"),
         "{}",
         site.routes[1].place
     );
