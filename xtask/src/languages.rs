@@ -30,8 +30,8 @@ struct Handler {
 enum Recipe {
     /// `examples/wsgi/build.py`.
     Wsgi(&'static [&'static str]),
-    /// componentize-js, run in `examples/js`.
-    Js(&'static [&'static str]),
+    /// `examples/js/tools/build.js`, with a script relative to the repository.
+    Js(&'static str),
 }
 
 impl Handler {
@@ -55,15 +55,11 @@ impl Handler {
                 build.current_dir(workspace::root().join("examples/wsgi"));
                 build
             }
-            Recipe::Js(arguments) => {
+            Recipe::Js(script) => {
                 let (node, program) = toolchains::javascript()?;
                 let mut build = Command::new(node);
-                build
-                    .arg(program)
-                    .args(arguments)
-                    .arg("--out")
-                    .arg(&component);
-                build.current_dir(workspace::root().join("examples/js"));
+                build.arg(program).arg(workspace::root().join(script));
+                build.arg("--out").arg(&component);
                 build
             }
         };
@@ -82,7 +78,8 @@ impl Handler {
     /// A digest of the sources and the arguments.
     fn digest(&self) -> Result<String> {
         let arguments = match self.recipe {
-            Recipe::Wsgi(arguments) | Recipe::Js(arguments) => arguments.join(" "),
+            Recipe::Wsgi(arguments) => arguments.join(" "),
+            Recipe::Js(script) => script.to_owned(),
         };
         let mut parts = vec![(String::new(), arguments)];
         for source in self.sources {
@@ -119,7 +116,7 @@ fn add(root: &Path, path: &Path, parts: &mut Vec<(String, String)>) -> Result<()
     Ok(())
 }
 
-const HANDLERS: [Handler; 6] = [
+const HANDLERS: [Handler; 7] = [
     Handler {
         name: "wsgi-everything",
         sources: &WSGI,
@@ -142,36 +139,23 @@ const HANDLERS: [Handler; 6] = [
     },
     Handler {
         name: "js-hello",
-        sources: &[
-            "examples/js/hello.js",
-            "examples/js/package-lock.json",
-            "wit",
-        ],
-        recipe: Recipe::Js(&[
-            "--disable",
-            "http",
-            "fetch-event",
-            "--wit",
-            "../../wit",
-            "--world-name",
-            "handler",
-            "hello.js",
-        ]),
+        sources: &["examples/js", "wit"],
+        recipe: Recipe::Js("examples/js/hello.js"),
     },
     Handler {
         name: "js-fetch",
+        sources: &["examples/js", "examples/wit", "wit"],
+        recipe: Recipe::Js("examples/js/fetch.js"),
+    },
+    Handler {
+        name: "js-hono",
         sources: &[
-            "examples/js/fetch.js",
             "examples/js/package-lock.json",
+            "examples/js/tools",
             "examples/wit",
+            "host/tests/guests/js",
         ],
-        recipe: Recipe::Js(&[
-            "--wit",
-            "../wit",
-            "--world-name",
-            "http-handler",
-            "fetch.js",
-        ]),
+        recipe: Recipe::Js("host/tests/guests/js/hono.ts"),
     },
 ];
 

@@ -19,7 +19,7 @@ pub fn python() -> Result<PathBuf> {
     environment("python", "examples/wsgi/requirements.txt")
 }
 
-/// The paths of Node.js and of the script componentize-js.
+/// The paths of Node.js and of the script that builds a component.
 pub fn javascript() -> Result<(PathBuf, PathBuf)> {
     let node = environment("node", "xtask/requirements/node.txt")?.with_file_name("node");
     let lock = read("examples/js/package-lock.json")?;
@@ -36,8 +36,10 @@ pub fn javascript() -> Result<(PathBuf, PathBuf)> {
             "cannot install componentize-js with npm; check the connection to the npm registry",
         )
     })?;
-    let program = "node_modules/@bytecodealliance/componentize-js/src/cli.js";
-    Ok((node, folder.join(program)))
+    // The script finds its packages beside its folder.
+    let tools = folder.join("tools");
+    copy(&workspace::root().join(JAVASCRIPT).join("tools"), &tools)?;
+    Ok((node, tools.join("build.js")))
 }
 
 /// The path of the Python in a virtual environment with the packages of a requirements file.
@@ -103,6 +105,24 @@ fn installed(name: &str, pins: &str, install: impl FnOnce(&Path) -> Result<()>) 
     install(&folder)?;
     fs::write(&stamp, digest).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(folder)
+}
+
+/// Copies a folder, and what its links lead to.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
+    let entries = from
+        .read_dir()
+        .with_context(|| format!("cannot list {}", from.display()))?;
+    for entry in entries {
+        let entry = entry?.path();
+        let to = to.join(entry.file_name().unwrap_or_default());
+        if entry.is_dir() {
+            copy(&entry, &to)?;
+        } else {
+            fs::copy(&entry, &to).with_context(|| format!("cannot write {}", to.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The PATH with a program's folder first.

@@ -31,16 +31,18 @@ pub struct New {
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     lang: Language,
 
-    /// Contract of the handler: belljar's own, or wasi:http, which other servers also run
-    #[arg(long, value_enum, default_value_t = ProjectContract::Belljar)]
-    contract: ProjectContract,
+    /// Contract of the handler: belljar's own, or wasi:http, which other servers also run [default: wasi-http for js,
+    /// else belljar]
+    #[arg(long, value_enum)]
+    contract: Option<ProjectContract>,
 }
 
 impl New {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let name = self.name.as_str();
-        let steps = steps::of(&self.name, self.lang, self.contract);
-        let mut files = templates::of(name, self.lang, self.contract);
+        let contract = self.contract.unwrap_or(self.lang.default_contract());
+        let steps = steps::of(&self.name, self.lang, contract);
+        let mut files = templates::of(name, self.lang, contract);
         files.push(("README.md".into(), steps.readme(name)));
         files.push(("belljar.toml".into(), steps.config()));
         write(Path::new(name), &files)?;

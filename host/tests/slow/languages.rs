@@ -1,11 +1,17 @@
 //! The examples in Python and JavaScript, and the example `sse`, which streams events.
 
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::Mutex;
+use std::thread;
 
 use crate::support::{
-    Broken, Browser, Client, Response, Server, ServerOptions, Site, component, head,
+    Broken, Browser, Client, Response, Server, ServerOptions, Site, component, head, post,
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// Starts a server, one at a time: compiling such a component takes all processors for many seconds, and a component
 /// that is in the cache is not compiled again.
@@ -420,26 +426,254 @@ fn javascript_handles_fetch_events() {
     }
 }
 
-/// The engine of componentize-js answers one event in each instance.
+/// The runtime of the build answers each request anew, so an instance can answer many.
 #[test]
-fn fetch_events_get_fresh_instances() {
+fn an_instance_of_javascript_can_be_reused() {
     let server = started("js-fetch", "--reuse 100");
     let mut client = server.connect();
-    for _ in 0..5 {
-        let answer = client.get("/");
+    for _ in 0..20 {
+        assert_eq!(client.get("/").text(), "Hello from a fetch event\n");
+        let answer = client.get("/reverse");
+        assert_eq!(answer.status, 200, "{}", server.log());
+    }
+}
+
+/// `export default app` in TypeScript, with a package from npm.
+#[test]
+fn hono_runs_unmodified() {
+    let server = started("js-hono", "--env GREETING=you");
+    for (target, body) in [
+        ("/", "Hello you"),
+        ("/host", "localhost http://localhost/host"),
+        ("/api/users/7", r#"{"id":"7"}"#),
+        ("/events", "data: 0\n\ndata: 1\n\ndata: 2\n\n"),
+        ("/timers", r#"["early","late"]"#),
+        ("/web", r#"["grüße","grüße",[97,98],"AbortError","string"]"#),
+        ("/later", "now"),
+    ] {
         assert_eq!(
-            answer.text(),
-            "Hello from a fetch event\n",
-            "{}",
+            server.get(target).text(),
+            body,
+            "{target}: {}",
             server.log()
         );
     }
-    let log = server.log();
-    let lines = log
-        .lines()
-        .filter(|line| line.contains("reuse is 1, not 100"));
-    assert_eq!(lines.count(), 1, "{log}");
-    assert!(log.contains("the handler js-fetch: "), "{log}");
+    let answer = server.request("GET", "/api/users/7", &[("Origin", "http://other")]);
+    assert_eq!(answer.need("access-control-allow-origin"), "*");
+    let answer = server.get("/cookies");
+    assert_eq!(answer.head.matches("set-cookie: ").count(), 2);
+    assert_eq!(server.get("/throw").status, 500);
+    for line in ["on purpose", "done after the response"] {
+        server.wait_for_log(line, |logged| logged.contains(line));
+    }
+}
+
+#[test]
+fn uploads_to_javascript_keep_every_byte() {
+    let server = started(
+        "js-hono",
+        "--max-body 128MiB --memory 512MiB --timeout 600s --cpu 600s",
+    );
+    // Every value of a byte, and what looks like the end of a part.
+    let mut file: Vec<u8> = (0..100_000_u64).map(|n| (n * n % 251) as u8).collect();
+    file.extend((0..=255_u8).rev());
+    file.extend(b"\r\n--BOUNDAR\r\n\r\n--");
+    let form = [
+        &b"--BOUNDARY\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\n"[..],
+        "grün".as_bytes(),
+        b"\r\n--BOUNDARY\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a%22\xc3\xbc.bin\"\r\n",
+        b"Content-Type: image/png\r\n\r\n",
+        &file,
+        b"\r\n--BOUNDARY--\r\n",
+    ]
+    .concat();
+    let fields = [
+        ("Content-Type", "multipart/form-data; boundary=BOUNDARY"),
+        ("Content-Length", &form.len().to_string()),
+    ];
+    for target in ["/form", "/parse-body", "/form-again"] {
+        let request = [head("POST", target, &fields).as_bytes(), &form].concat();
+        let answer = server.exchange(&request);
+        assert_eq!(answer.status, 200, "{target}: {}", server.log());
+        assert!(answer.body == file, "{target}: {} bytes", answer.body.len());
+        if target == "/form" {
+            let expected = format!(
+                r#"["a%22%C3%BC.bin","image/png",{},"gr%C3%BCn"]"#,
+                file.len()
+            );
+            assert_eq!(answer.need("x-file"), expected);
+        }
+    }
+    let sum: u64 = file.iter().map(|byte| u64::from(*byte)).sum();
+    let answer = server.exchange(&post("/sum", &file));
+    assert_eq!(answer.text(), sum.to_string());
+
+    // Far more than the handles of an instance would allow if a read kept one.
+    let large = vec![7; 100_000_000];
+    let answer = server.exchange(&post("/length", &large));
+    assert_eq!(answer.text(), "100000000", "{}", server.log());
+    let large = &large[..10_000_000];
+    let answer = server.exchange(&post("/echo", large));
+    assert!(answer.body == large, "{} bytes", answer.body.len());
+}
+
+#[test]
+fn javascript_sends_requests_to_other_servers() {
+    let url = another_server();
+    let server = started(
+        "js-hono",
+        &format!("--allow-outbound {url} --timeout 600s --cpu 600s"),
+    );
+    for (target, body) in [
+        (
+            "/fetch?url={url}/gzip",
+            r#"[200,false,"/gzip","compressed"]"#,
+        ),
+        (
+            "/fetch?url={url}/redirect",
+            r#"[200,true,"/end","GET /end?a=b "]"#,
+        ),
+        ("/pass-on?url={url}/gzip", "compressed"),
+        ("/post?url={url}/post", r#"POST /post {"a":1}"#),
+        (
+            "/together?url={url}/x",
+            r#"["GET /x ","GET /x ","GET /x "]"#,
+        ),
+    ] {
+        let answer = server.get(&target.replace("{url}", &url));
+        assert_eq!(answer.text(), body, "{target}: {}", server.log());
+        assert_eq!(answer.field("content-encoding"), None, "{target}");
+    }
+    // Enough for many reads.
+    let answer = server.get(&format!("/pass-on?url={url}/large"));
+    assert_eq!(answer.body.len(), 5_000_000, "{}", server.log());
+    for (target, reason) in [
+        (format!("{url}/loop"), "redirects more than 20 times"),
+        (
+            "http://not-granted.example/".to_owned(),
+            "--allow-outbound http://not-granted.example",
+        ),
+    ] {
+        let answer = server.get(&format!("/fetch?url={target}"));
+        assert!(answer.text().contains(reason), "{}", answer.text());
+    }
+}
+
+/// The origin of a server that redirects, compresses, and otherwise answers with the request.
+fn another_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("the port has a number");
+    thread::spawn(move || {
+        for connection in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || answer_as_asked(connection));
+        }
+    });
+    format!("http://{address}")
+}
+
+fn answer_as_asked(connection: TcpStream) -> std::io::Result<()> {
+    let mut reader = BufReader::new(connection);
+    let mut request = String::new();
+    while !request.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut request)? == 0 {
+            return Ok(());
+        }
+    }
+    let fields = request.to_lowercase();
+    let mut content = String::new();
+    if let Some((_, rest)) = fields.split_once("content-length: ") {
+        let length = rest.split("\r\n").next().unwrap_or_default();
+        let length = length.parse().expect("a number");
+        (&mut reader).take(length).read_to_string(&mut content)?;
+    } else if fields.contains("transfer-encoding: chunked") {
+        while !content.ends_with("0\r\n\r\n") {
+            reader.read_line(&mut content)?;
+        }
+        // Each chunk is a line of the tests' content, after its size.
+        content = content.lines().skip(1).step_by(2).collect();
+    }
+    let mut words = request.split(' ');
+    let method = words.next().unwrap_or_default();
+    let target = words.next().unwrap_or_default();
+    let (status, fields, body) = match target {
+        "/gzip" => ("200 OK", "Content-Encoding: gzip\r\n", GZIP.to_vec()),
+        "/redirect" => ("302 Found", "Location: /end?a=b\r\n", Vec::new()),
+        "/loop" => ("302 Found", "Location: /loop\r\n", Vec::new()),
+        "/large" => ("200 OK", "", vec![b'x'; 5_000_000]),
+        _ => (
+            "200 OK",
+            "",
+            format!("{method} {target} {content}").into_bytes(),
+        ),
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\n{fields}Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    reader
+        .get_mut()
+        .write_all(&[head.as_bytes(), &body].concat())
+}
+
+/// `compressed`, by gzip.
+const GZIP: [u8; 30] = *b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\xce\xcf\x2d\x28\x4a\x2d\x2e\x4e\x4d\x01\x00\x1e\x4b\x56\x97\x0a\x00\x00\x00";
+
+#[test]
+fn the_build_of_javascript_names_what_is_wrong() {
+    for (script, reasons) in [
+        (
+            "export const nothing = 1;",
+            &["handler.ts: the script has no handler", "export default"][..],
+        ),
+        (
+            "import 'needs-files'; export default { fetch() {} };",
+            &[
+                "needs-files/index.js:2",
+                "needs-files needs the module fs of Node.js",
+            ],
+        ),
+        (
+            "export default {\n  fetch( };",
+            &["handler.ts:2: Expected identifier"],
+        ),
+        (
+            "\nconst key: string = crypto.randomUUID();\nexport default { fetch: () => new Response(key) };",
+            &["handler.ts:2: crypto.randomUUID is called while the component is built"],
+        ),
+    ] {
+        let text = failed_build(script);
+        for reason in reasons {
+            assert!(text.contains(reason), "{script}: {text}");
+        }
+    }
+}
+
+/// Builds a script that is wrong, beside a package that needs Node.js, and returns what the build says.
+fn failed_build(script: &str) -> String {
+    let folder = TempDir::with_prefix("belljar-js-").expect("a temporary folder");
+    let package = folder.path().join("node_modules/needs-files");
+    fs::create_dir_all(&package).expect("a folder");
+    fs::write(
+        package.join("index.js"),
+        "\nmodule.exports = require('fs');",
+    )
+    .expect("a file");
+    fs::write(folder.path().join("handler.ts"), script).expect("a file");
+    let tools = component("js-hono")
+        .ancestors()
+        .nth(3)
+        .expect("the component lies in the target folder")
+        .join("tools");
+    let output = Command::new(tools.join("node/bin/node"))
+        .arg(tools.join("javascript/tools/build.js"))
+        .args(["handler.ts", "--out", "handler.wasm"])
+        .current_dir(folder.path())
+        .output()
+        .expect("Node.js starts");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{script}: {text}");
+    assert!(!folder.path().join("handler.wasm").exists(), "{script}");
+    text
 }
 
 /// The stream does not end, so an event that arrives was sent before the end of the response.

@@ -16,7 +16,28 @@ fn creates_a_project_for_each_language_and_contract() {
     let rust = ["Cargo.toml", "build.rs", "src/lib.rs", "src/runtime.rs"];
     let rust_program = ["Cargo.toml", "src/main.rs"];
     let python = ["app.py", "requirements.txt"];
-    let js = ["handler.js", "package.json"];
+    // Both contracts: the script decides which one it implements.
+    let js = [
+        "handler.js",
+        "package.json",
+        "tools/build.js",
+        "tools/runtime/bodies.js",
+        "tools/runtime/event_loop.js",
+        "tools/runtime/fetch.js",
+        "tools/runtime/form_data.js",
+        "tools/runtime/phase.js",
+        "tools/runtime/serve.js",
+        "tools/runtime/web.js",
+        "tools/wit/belljar/deps/clocks.wit",
+        "tools/wit/belljar/deps/filesystem.wit",
+        "tools/wit/belljar/deps/io.wit",
+        "tools/wit/belljar/handler.wit",
+        "tools/wit/wasi-http/deps/cli.wit",
+        "tools/wit/wasi-http/deps/clocks.wit",
+        "tools/wit/wasi-http/deps/http.wit",
+        "tools/wit/wasi-http/deps/io.wit",
+        "tools/wit/wasi-http/handler.wit",
+    ];
     let belljar = [
         "wit/deps/clocks.wit",
         "wit/deps/filesystem.wit",
@@ -34,8 +55,8 @@ fn creates_a_project_for_each_language_and_contract() {
         ("rust", "wasi-http", &rust_program, &[]),
         ("python", "belljar", &python, &belljar),
         ("python", "wasi-http", &python, &wasi_http),
-        ("js", "belljar", &js, &belljar),
-        ("js", "wasi-http", &js, &wasi_http),
+        ("js", "belljar", &js, &[]),
+        ("js", "wasi-http", &js, &[]),
     ];
     for (language, contract, sources, interfaces) in cases {
         let what = format!("{language} {contract}");

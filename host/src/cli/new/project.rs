@@ -16,3 +16,13 @@ pub enum ProjectContract {
     Belljar,
     WasiHttp,
 }
+
+impl Language {
+    /// The contract of a project whose user names none: `fetch` handlers are what people write in JavaScript.
+    pub fn default_contract(self) -> ProjectContract {
+        match self {
+            Language::Js => ProjectContract::WasiHttp,
+            Language::Rust | Language::Python => ProjectContract::Belljar,
+        }
+    }
+}

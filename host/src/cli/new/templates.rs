@@ -3,8 +3,28 @@
 use super::project::{Language, ProjectContract};
 
 macro_rules! template {
-    ($path:literal) => {
+    ($path:expr) => {
         include_str!(concat!("templates/", $path))
+    };
+}
+
+/// A file that the build adds to the script.
+macro_rules! js_runtime {
+    ($name:literal) => {
+        (
+            concat!("tools/runtime/", $name),
+            template!(concat!("js/tools/runtime/", $name)),
+        )
+    };
+}
+
+/// The interfaces of both contracts: the script decides which one it implements.
+macro_rules! js_wit {
+    ($path:literal) => {
+        (
+            concat!("tools/wit/", $path),
+            template!(concat!("js/tools/wit/", $path)),
+        )
     };
 }
 
@@ -19,6 +39,23 @@ pub fn of(name: &str, language: Language, contract: ProjectContract) -> Vec<(Str
         Language::Js => &[
             (".gitignore", "/node_modules\n/*.wasm\n"),
             ("package.json", template!("js/package.json")),
+            ("tools/build.js", template!("js/tools/build.js")),
+            js_runtime!("bodies.js"),
+            js_runtime!("event_loop.js"),
+            js_runtime!("fetch.js"),
+            js_runtime!("form_data.js"),
+            js_runtime!("phase.js"),
+            js_runtime!("serve.js"),
+            js_runtime!("web.js"),
+            js_wit!("belljar/handler.wit"),
+            js_wit!("belljar/deps/clocks.wit"),
+            js_wit!("belljar/deps/filesystem.wit"),
+            js_wit!("belljar/deps/io.wit"),
+            js_wit!("wasi-http/handler.wit"),
+            js_wit!("wasi-http/deps/cli.wit"),
+            js_wit!("wasi-http/deps/clocks.wit"),
+            js_wit!("wasi-http/deps/http.wit"),
+            js_wit!("wasi-http/deps/io.wit"),
         ],
     };
     let own: &[(&str, &str)] = match (language, contract) {
@@ -53,12 +90,14 @@ pub fn of(name: &str, language: Language, contract: ProjectContract) -> Vec<(Str
         .chain(own)
         .map(|(path, text)| (*path, text.replace("{{name}}", name)));
     let interfaces = match (language, contract) {
+        // The build has its own copies.
+        (Language::Js, _) => Vec::new(),
         (_, ProjectContract::Belljar) => {
             BELLJAR.map(|(path, text)| (path, text.to_owned())).to_vec()
         }
         // The crate wstd contains these interfaces.
         (Language::Rust, ProjectContract::WasiHttp) => Vec::new(),
-        (Language::Python | Language::Js, ProjectContract::WasiHttp) => WASI_HTTP
+        (Language::Python, ProjectContract::WasiHttp) => WASI_HTTP
             .map(|(path, text)| (path, text.to_owned()))
             .to_vec(),
     };
@@ -80,7 +119,7 @@ const BELLJAR: [(&str, &str); 4] = [
     ("wit/deps/io.wit", template!("wit/deps/io.wit")),
 ];
 
-/// The version of wasi:http must be the one that componentize-js exports. The folder `deps` is a link, too.
+/// wasi:http 0.2. The folder `deps` is a link, too.
 const WASI_HTTP: [(&str, &str); 4] = [
     ("wit/handler.wit", template!("wasi-http/handler.wit")),
     (

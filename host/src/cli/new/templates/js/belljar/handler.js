@@ -1,4 +1,4 @@
-// A request handler. `wit/handler.wit` describes requests and responses.
+// A request handler. `tools/wit/belljar/handler.wit` describes requests and responses.
 
 export function handle(request) {
   if (["GET", "HEAD"].includes(request.method) && request.path === "/") {
