@@ -116,7 +116,7 @@ fn add(root: &Path, path: &Path, parts: &mut Vec<(String, String)>) -> Result<()
     Ok(())
 }
 
-const HANDLERS: [Handler; 7] = [
+const HANDLERS: [Handler; 10] = [
     Handler {
         name: "wsgi-everything",
         sources: &WSGI,
@@ -136,6 +136,36 @@ const HANDLERS: [Handler; 7] = [
         name: "wsgi-pyramid",
         sources: &WSGI,
         recipe: Recipe::Wsgi(&["pyramid_hello", "--path", "apps", "--warm", "/hello/you"]),
+    },
+    Handler {
+        name: "wsgi-shop",
+        sources: &WSGI,
+        recipe: Recipe::Wsgi(&[
+            "--path",
+            "../../host/tests/guests/python/shop",
+            "--warm",
+            "/",
+        ]),
+    },
+    Handler {
+        name: "wsgi-stars",
+        sources: &WSGI,
+        recipe: Recipe::Wsgi(&[
+            "--path",
+            "../../host/tests/guests/python/stars",
+            "--warm",
+            "/hello/you",
+        ]),
+    },
+    Handler {
+        name: "wsgi-notes",
+        sources: &WSGI,
+        recipe: Recipe::Wsgi(&[
+            "--path",
+            "../../host/tests/guests/python/notes",
+            "--warm",
+            "/",
+        ]),
     },
     Handler {
         name: "js-hello",
@@ -159,11 +189,12 @@ const HANDLERS: [Handler; 7] = [
     },
 ];
 
-const WSGI: [&str; 6] = [
+const WSGI: [&str; 7] = [
     "examples/wsgi/apps",
     "examples/wsgi/build.py",
     "examples/wsgi/requirements.txt",
     "examples/wsgi/wsgi_component",
     "examples/wit",
+    "host/tests/guests/python",
     "wit",
 ];

@@ -63,7 +63,9 @@ def environ_of(request: Request) -> dict:
     }
     if request.client:
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = request.client
-    for name, value in request.headers:
+    # As they were sent, for ASGI.
+    environ["belljar.headers"] = list(request.headers)
+    for name, value in environ["belljar.headers"]:
         # `X-User` and `X_User` would become one variable, so a client could forge a field that a proxy sets. Many
         # libraries take HTTP_PROXY for a setting (CVE-2016-5385).
         if "_" in name or name.lower() == "proxy":

@@ -38,6 +38,7 @@ def _answer(application, incoming, response_out):
             query=query if mark else None,
             headers=headers,
             read=content.read,
+            client=_client_of(headers),
         )
         run(application, asked, response.begin)
         response.finish()
@@ -123,6 +124,13 @@ class _Response:
             # Only the response to HEAD and a 304 may have the length of a body that is not sent.
             if not self.bodyless:
                 raise
+
+
+def _client_of(headers):
+    """Address and port of the client, which belljar adds. It drops a field of this name that a client sends."""
+    value = next((value.decode("latin-1") for name, value in headers if name.lower() == "belljar-client"), "")
+    address, colon, port = value.rpartition(":")
+    return (address.strip("[]"), port) if colon else None
 
 
 def _give_back(*resources):

@@ -10,25 +10,110 @@ import os
 import pkgutil
 import runpy
 import sys
-import wsgiref.simple_server
 
+from . import environment, files, modules, outbound
 from .gateway import Request, run
 
+_state = {}
 
-def prepare():
-    """Imports modules that Python imports late, and supplies functions that WASI lacks."""
+
+def prepare(roots):
+    """Imports modules that Python imports late, and supplies functions that WASI lacks.
+
+    `roots` are the folders of the application.
+    """
+    # Before anything imports `http.client`, which has HTTPS only beside a module `ssl`.
+    outbound.install_tls()
     import encodings
 
     for module in pkgutil.iter_modules(encodings.__path__, "encodings."):
         _try_import(module.name)
     for name in LATE:
         _try_import(name)
-    # A sandbox has no users.
+    # A sandbox has no users and processes.
     if not hasattr(os, "getuid"):
         os.getuid = lambda: 65534
+    outbound.install()
+    # The environment of the application is the one of its instance.
+    _state["roots"] = roots
+    _state["environment"] = environment.Recording(roots)
 
 
 def load(application):
+    """The application, as a WSGI application. An instance whose variables are not those of the build loads it anew."""
+    _state["name"] = application
+    current = [_loaded(application)]
+    is_checked = False
+
+    def call(environ, start_response):
+        nonlocal is_checked
+        if not is_checked and "environment" not in _state:
+            is_checked = True
+            own = _state["set"]
+            is_stale = environment.differs(own)
+            for name, value in own.items():
+                os.environ.setdefault(name, value)
+            if is_stale:
+                current[0] = _loaded_anew()
+        return current[0](environ, start_response)
+
+    return call
+
+
+def _loaded(application):
+    from . import asgi
+
+    try:
+        found = _find(application)
+    except ImportError as error:
+        reason = _native_part(error)
+        if reason:
+            _refuse(reason)
+        raise
+    outbound.install_in_packages()
+    asgi.install_in_packages()
+    return asgi.wsgi_of(found) if asgi.is_asgi(found) else found
+
+
+def _loaded_anew():
+    settings = sys.modules.get("django.conf")
+    if settings is not None and settings.settings.configured:
+        # Models cannot be loaded twice. Settings can, and everything else of Django asks them.
+        name = settings.settings.SETTINGS_MODULE
+        package = name.partition(".")[0]
+        for module in [module for module in modules.codes() if module.startswith(f"{package}.settings")]:
+            sys.modules.pop(module, None)
+        settings.settings._wrapped = settings.Settings(name)
+        for cached in [key for key in vars(settings.settings) if key.isupper()]:
+            del vars(settings.settings)[cached]
+        return _loaded(_state["name"])
+    modules.forget()
+    return _loaded(_state["name"])
+
+
+def _native_part(error):
+    """Whether the module that is missing is a native one of a package."""
+    name = getattr(error, "name", None) or ""
+    parts = name.split(".")
+    for folder in sys.path:
+        place = "/".join([folder, *parts[:-1]])
+        if not os.path.isdir(place):
+            continue
+        for entry in os.listdir(place):
+            if entry.startswith(f"{parts[-1]}.") and entry.endswith((".so", ".pyd", ".dylib")):
+                return (
+                    f"the package {parts[0]} has a native part, {entry}, which a component cannot load; use a package that is written "
+                    "in Python, or an older version of this one that is"
+                )
+    return None
+
+
+def _refuse(reason):
+    # build.py shows this line alone.
+    raise SystemExit(f"BELLJAR: {reason}")
+
+
+def _find(application):
     """The application `MODULE:NAME`, or the one that a script passes to `wsgiref.simple_server.make_server`."""
     module, colon, name = application.partition(":")
     if colon:
@@ -36,6 +121,8 @@ def load(application):
         for part in name.split("."):
             found = getattr(found, part)
         return found
+    import wsgiref.simple_server
+
     served = []
 
     class Server:
@@ -69,6 +156,7 @@ def warm(application, target):
     """Sends a request to the application, so that the component contains everything that the first request loads."""
     path, mark, query = target.partition("?")
     statuses = []
+    _state["environment"].is_warming = True
 
     def begin(status, _headers):
         statuses.append(status)
@@ -87,8 +175,38 @@ def warm(application, target):
         ),
         begin,
     )
+    _state["environment"].is_warming = False
     if statuses[0] >= 500:
         raise SystemExit(f"the application answers {target} with {statuses[0]}")
+
+
+def store(notes):
+    """Stores what the application may need later: files, and modules that are not loaded yet. Returns what to tell the user."""
+    roots = _state["roots"]
+    told = _state.pop("environment").stop()
+    _state["set"] = dict(os.environ)
+    modules.keep_code(roots)
+    for root in roots:
+        files.add_root(root)
+        files.store(root)
+        modules.store(root)
+    for folder in sys.path:
+        if folder in roots or not os.path.isdir(folder):
+            continue
+        for name in os.listdir(folder):
+            path = f"{folder}/{name}"
+            package = name.removesuffix(".py")
+            if name.endswith(".dist-info"):
+                for part in ("METADATA", "entry_points.txt", "top_level.txt", "RECORD"):
+                    if os.path.exists(f"{path}/{part}") and part != "RECORD":
+                        files.store_file(f"{path}/{part}")
+            elif package in sys.modules and os.path.isdir(path) and not folder.startswith("/python"):
+                files.store(path)
+        modules.store(folder)
+    files.install()
+    modules.install()
+    with open(notes, "w") as file:
+        file.write("\n".join(told))
 
 
 def freeze():

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
@@ -11,6 +12,7 @@ use crate::support::{
     Broken, Browser, Client, Response, Server, ServerOptions, Site, component, head, post,
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// Starts a server, one at a time: compiling such a component takes all processors for many seconds, and a component
@@ -362,6 +364,199 @@ fn flask_runs_behind_a_password() {
     );
 }
 
+/// Templates, static files, package data and modules that are imported late: all of them are files of the project.
+#[test]
+fn flask_has_its_files_and_calls_other_services() {
+    let url = another_server();
+    let server = started("wsgi-shop", &format!("--allow-outbound {url}"));
+    for (target, body) in [
+        (
+            "/",
+            "<!doctype html><link rel=\"stylesheet\" href=\"/static/shop.css\">tea: 3",
+        ),
+        ("/static/shop.css", "body { color: teal }\n"),
+        ("/prices.json", "{\"tea\": 3}\n"),
+        ("/late", "2 wsgiref.handlers"),
+        ("/address", "127.0.0.1"),
+        ("/call/requests?url={url}/x", r#"200 POST /x {"a": 1}"#),
+        ("/call/urllib?url={url}/redirect", "200 GET /end?a=b "),
+        ("/call/http.client?url={url}/x", "200 PUT /put in pieces"),
+        ("/call/requests?url={url}/gzip", "200 compressed"),
+    ] {
+        let answer = server.get(&target.replace("{url}", &url));
+        assert_eq!(answer.text(), body, "{target}: {}", server.log());
+    }
+    for library in ["requests", "urllib"] {
+        let answer = server.get(&format!("/call/{library}?url=https://not-granted.example"));
+        let advice = "--allow-outbound https://not-granted.example";
+        assert!(answer.text().contains(advice), "{}", answer.text());
+    }
+}
+
+/// What is larger than half a megabyte goes through a temporary file.
+#[test]
+fn uploads_to_python_keep_every_byte() {
+    let file: Vec<u8> = (0..3_000_000_u64).map(|n| (n * n % 251) as u8).collect();
+    let form = [
+        &b"--BOUNDARY\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhi"[..],
+        b"\r\n--BOUNDARY\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\n",
+        b"Content-Type: application/octet-stream\r\n\r\n",
+        &file,
+        b"\r\n--BOUNDARY--\r\n",
+    ]
+    .concat();
+    let fields = [
+        ("Content-Type", "multipart/form-data; boundary=BOUNDARY"),
+        ("Content-Length", &form.len().to_string()),
+    ];
+    let sum = sha256(&file);
+    for handler in ["wsgi-shop", "wsgi-stars", "wsgi-notes"] {
+        let server = started(handler, "--memory 256MiB --timeout 600s --cpu 600s");
+        let request = [head("POST", "/upload", &fields).as_bytes(), &form].concat();
+        let answer = server.exchange(&request);
+        let case = format!("{handler}: {} {}", answer.text(), server.log());
+        let answer: Value = serde_json::from_slice(&answer.body).expect(&case);
+        assert_eq!(answer["name"], "a.bin", "{case}");
+        assert_eq!(answer["length"], 3_000_000, "{case}");
+        assert_eq!(answer["sha256"], json!(sum), "{case}");
+    }
+}
+
+/// The build has no SECRET_KEY, so it saw `dev`. An instance that has one must not accept what that key has signed.
+#[test]
+fn a_session_that_is_signed_with_the_key_of_the_build_is_refused() {
+    let visits = |server: &Server, cookie: Option<&str>| {
+        let fields: Vec<_> = cookie
+            .map(|cookie| ("Cookie", cookie))
+            .into_iter()
+            .collect();
+        let answer = server.request("GET", "/visit", &fields);
+        let cookie = answer.need("set-cookie").split(';').next();
+        (answer.text(), cookie.unwrap_or_default().to_owned())
+    };
+    let build = started("wsgi-shop", "");
+    let (_, forged) = visits(&build, None);
+    assert_eq!(visits(&build, Some(&forged)).0, "2");
+    drop(build);
+    let server = started("wsgi-shop", "--env SECRET_KEY=real");
+    assert_eq!(visits(&server, Some(&forged)).0, "1", "{}", server.log());
+    let (_, own) = visits(&server, None);
+    assert_eq!(visits(&server, Some(&own)).0, "2", "{}", server.log());
+}
+
+#[test]
+fn starlette_runs_unmodified() {
+    let server = started("wsgi-stars", "");
+    for (method, target, content, body) in [
+        ("GET", "/hello/you", "", "Hello you!"),
+        ("GET", "/thread", "", "without threads"),
+        ("POST", "/echo", "a\0b", "a\0b"),
+        ("GET", "/stream", "", "piece 0\npiece 1\npiece 2\n"),
+        ("GET", "/later", "", "now"),
+        ("GET", "/together", "", "[0,1,2]"),
+        ("GET", "/no-such-page", "", "Not Found"),
+    ] {
+        let answer = ask(&server, method, target, content);
+        assert_eq!(answer.text(), body, "{target}: {}", server.log());
+    }
+    server.wait_for_log("the task in the background", |line| {
+        line.contains("done after the response")
+    });
+}
+
+/// Sessions and the protection against forged requests, with the key of the instance.
+#[test]
+fn django_runs_unmodified() {
+    let server = started("wsgi-notes", "--env SECRET_KEY=real --env DEBUG=1");
+    let form = server.get("/");
+    let token = form.text();
+    let token = token.split("value=\"").nth(1).expect("a token");
+    let token = token.split('"').next().unwrap_or_default();
+    let csrf = cookie(&form, "csrftoken");
+    let content = format!("note=first&csrfmiddlewaretoken={token}");
+    let length = content.len().to_string();
+    let post = |cookies: &str| {
+        let fields = [
+            ("Cookie", cookies),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Content-Length", &length),
+        ];
+        server.exchange((head("POST", "/", &fields) + &content).as_bytes())
+    };
+    assert_eq!(post("").status, 403);
+    let answer = post(&csrf);
+    assert_eq!(answer.status, 302, "{} {}", answer.text(), server.log());
+    let session = cookie(&answer, "sessionid");
+    let page = |server: &Server| server.request("GET", "/", &[("Cookie", &session)]).text();
+    assert!(page(&server).contains("<p>first</p>"), "{}", page(&server));
+    assert_eq!(server.get("/debug").text(), "{\"debug\": true}");
+    drop(server);
+    let server = started("wsgi-notes", "");
+    assert!(!page(&server).contains("first"), "{}", page(&server));
+    assert_eq!(server.get("/debug").text(), "{\"debug\": false}");
+}
+
+/// A cookie that a response sets, as a client sends it.
+fn cookie(answer: &Response, name: &str) -> String {
+    let begin = format!("{name}=");
+    let found = answer.fields.iter().find_map(|(field, value)| {
+        (field.eq_ignore_ascii_case("set-cookie") && value.starts_with(&begin))
+            .then(|| value.split(';').next().unwrap_or_default().to_owned())
+    });
+    found.unwrap_or_else(|| panic!("{name} is not set: {}", answer.head))
+}
+
+#[test]
+fn the_build_of_python_names_what_is_wrong() {
+    for (module, source, reason) in [
+        (
+            "app.py",
+            "x = 1\n",
+            "app.py defines no application: it needs a WSGI or ASGI application",
+        ),
+        (
+            "other.py",
+            "app = 1\n",
+            "there is no application: write app.py",
+        ),
+        ("app.py", "app = (\n", "app.py:1: '(' was never closed"),
+        (
+            "app.py",
+            "import speedy._speed\napp = speedy\n",
+            "the package speedy has a native part, _speed.cpython-311-x86_64-linux-gnu.so",
+        ),
+        // The system's packages are not the component's.
+        (
+            "app.py",
+            "import outside\napp = outside\n",
+            "No module named 'outside'",
+        ),
+    ] {
+        let folder = TempDir::with_prefix("belljar-python-").expect("a temporary folder");
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        };
+        write(&format!("project/{module}"), source);
+        write("project/speedy/__init__.py", "");
+        write("project/speedy/_speed.cpython-311-x86_64-linux-gnu.so", "");
+        write("system/outside.py", "");
+        let target = component("wsgi-shop");
+        let target = target.ancestors().nth(3).expect("the target folder");
+        let output = Command::new(target.join("tools/python/bin/python"))
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/wsgi/build.py"))
+            .args(["-o", "handler.wasm"])
+            .current_dir(folder.path().join("project"))
+            .env("PYTHONPATH", folder.path().join("system"))
+            .output()
+            .expect("Python starts");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{source}");
+        assert!(text.contains(reason), "{source}: {text}");
+    }
+}
+
 #[test]
 fn pyramid_runs_unmodified() {
     let server = started("wsgi-pyramid", "");
@@ -696,4 +891,10 @@ fn events_are_sent_as_they_happen() {
     let few = server.get("/events?ms=1&last=2").text();
     assert_eq!(few.matches("data: ").count(), 2, "{few}");
     assert!(server.get("/").text().contains("new EventSource"));
+}
+
+/// The digest as hexadecimal digits.
+fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -184,7 +184,6 @@ impl Handler {
         }
         let output = self.developing.then(CapturedOutput::default);
         if self.sharing.concurrency > 1 && self.world().is_shareable() {
-            let client = ClientNetwork::of(&client);
             let (shared, sharing) = (&self.shared, self.sharing);
             return shared_call::start(instances, shared, sharing, request, client, output);
         }

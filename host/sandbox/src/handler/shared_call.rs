@@ -21,10 +21,11 @@ pub(super) fn start(
     shared: &SharedInstances<Job>,
     sharing: Sharing,
     request: Request,
-    client: ClientNetwork,
+    client: Arc<str>,
     output: Option<CapturedOutput>,
 ) -> Call {
-    let (job, answered) = Job::new(request);
+    let network = ClientNetwork::of(&client);
+    let (job, answered) = Job::new(request, client);
     let shared = match shared.place(job, sharing, &instances.idle, output) {
         Placement::Joined(shared) => shared,
         Placement::Opened(shared, idle) => {
@@ -48,7 +49,7 @@ pub(super) fn start(
             None => Ended::Over(lease),
         })
     };
-    Call::shared(instances, ahead, output, client, Box::pin(relay))
+    Call::shared(instances, ahead, output, network, Box::pin(relay))
 }
 
 /// Runs a shared instance to the end of its requests.

@@ -16,16 +16,23 @@ use belljar_http::{self as message, BodyError, Head, RequestBody, Trailers};
 pub(super) struct Content(Option<RequestBody>);
 
 /// Converts a request: method, path and query as sent, and all fields but those of the connection. The Host field becomes the
-/// authority of the request; wasi:http hides it from the fields and passes it separately.
-pub(super) fn convert(request: message::Request) -> Request<Content> {
+/// authority of the request; wasi:http hides it from the fields and passes it separately. The address of the client, for which
+/// wasi:http has no place, becomes a field.
+pub(super) fn convert(request: message::Request, client: &str) -> Request<Content> {
     let message::Request { head, body, added } = request;
     let mut converted = Request::new(Content(body));
     // The parser has checked that the method is a token.
     *converted.method_mut() = Method::from_bytes(head.method().as_bytes()).unwrap_or_default();
     *converted.uri_mut() = path_with_query(&head).map(Uri::from).unwrap_or_default();
     *converted.headers_mut() = fields(&head, &added);
+    if let Ok(client) = HeaderValue::from_str(client) {
+        converted.headers_mut().insert(CLIENT, client);
+    }
     converted
 }
+
+/// The server drops the fields of a client whose names begin with `belljar-`, so a handler can trust this one.
+const CLIENT: HeaderName = HeaderName::from_static("belljar-client");
 
 /// Requests may contain some bytes that a URI may not, and browsers send a few of them. The guest gets them
 /// percent-encoded, which means the same (RFC 3986, section 2.4).

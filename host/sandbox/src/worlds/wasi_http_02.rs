@@ -47,12 +47,12 @@ impl WorldAdapter for WasiHttp02 {
         store: &mut Store<HostState>,
         exports: &Proxy,
         request: Request,
-        _: &str,
+        client: &str,
         early: Option<Early>,
     ) -> Result<Option<Response>, Failure> {
         let early = early.ok_or(Failure::NoResponse)?;
         // Boxed, because the future is large, and the futures of all worlds take the room of the largest.
-        Box::pin(answer(store, exports, request, early)).await
+        Box::pin(answer(store, exports, request, client, early)).await
     }
 }
 
@@ -60,10 +60,11 @@ async fn answer(
     store: &mut Store<HostState>,
     exports: &Proxy,
     request: Request,
+    client: &str,
     early: Early,
 ) -> Result<Option<Response>, Failure> {
     let head_only = request.head.method() == "HEAD";
-    let mut request = request::convert(request);
+    let mut request = request::convert(request, client);
     // A request of wasi:http 0.2 must have an authority; one of HTTP/1.0 may have none.
     let headers = request.headers_mut();
     headers

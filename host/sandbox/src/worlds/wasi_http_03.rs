@@ -58,18 +58,19 @@ impl WorldAdapter for WasiHttp03 {
         store: &mut Store<HostState>,
         exports: &Service,
         request: Request,
-        _: &str,
+        client: &str,
         early: Option<Early>,
     ) -> Result<Option<Response>, Failure> {
         let early = early.ok_or(Failure::NoResponse)?;
         // Boxed, because the future is large, and the futures of all worlds take the room of the largest.
-        Box::pin(answer(store, exports, request, early)).await
+        Box::pin(answer(store, exports, request, client, early)).await
     }
 }
 
 /// A request for an instance, and the channels that its outcome goes to.
 pub(crate) struct Job {
     request: Request,
+    client: Arc<str>,
     response: oneshot::Sender<Result<hyper::Response<WasiBody>, ErrorCode>>,
     transmitted: oneshot::Receiver<()>,
     over: oneshot::Sender<()>,
@@ -84,13 +85,14 @@ pub(crate) struct Answered {
 }
 
 impl Job {
-    pub fn new(request: Request) -> (Self, Answered) {
+    pub fn new(request: Request, client: Arc<str>) -> (Self, Answered) {
         let head_only = request.head.method() == "HEAD";
         let (sender, response) = oneshot::channel();
         let (sent, transmitted) = oneshot::channel();
         let (end, over) = oneshot::channel();
         let job = Self {
             request,
+            client,
             response: sender,
             transmitted,
             over: end,
@@ -129,9 +131,10 @@ async fn answer(
     store: &mut Store<HostState>,
     exports: &Service,
     request: Request,
+    client: &str,
     early: Early,
 ) -> Result<Option<Response>, Failure> {
-    let (job, answered) = Job::new(request);
+    let (job, answered) = Job::new(request, client.into());
     let run = async {
         let run = store.run_concurrent(async |accessor: &Accessor<HostState>| {
             serve(accessor, exports, job).await?;
@@ -194,11 +197,12 @@ async fn serve(
 ) -> wasmtime::Result<bool> {
     let Job {
         request,
+        client,
         response: mut sender,
         transmitted,
         over,
     } = job;
-    let request = accessor.with(|mut store| guest_request(store.data_mut(), request));
+    let request = accessor.with(|mut store| guest_request(store.data_mut(), request, &client));
     let answer = {
         let mut handling = pin!(exports.handle(accessor, request));
         poll_fn(|context| match handling.as_mut().poll(context) {
@@ -230,8 +234,8 @@ async fn serve(
     Ok(answered)
 }
 
-fn guest_request(state: &mut HostState, request: Request) -> GuestRequest {
-    let (parts, content) = request::convert(request).into_parts();
+fn guest_request(state: &mut HostState, request: Request, client: &str) -> GuestRequest {
+    let (parts, content) = request::convert(request, client).into_parts();
     let authority = parts.headers.get(hyper::header::HOST);
     let authority = authority.and_then(|host| host.as_bytes().try_into().ok());
     let path_with_query = parts.uri.path_and_query().cloned();

@@ -53,9 +53,7 @@ pub fn of(name: &Name, language: Language, contract: ProjectContract) -> Steps {
                 result: ".venv/bin/componentize-py".into(),
             };
             let build = BuildStep {
-                commands: vec![format!(
-                    ".venv/bin/componentize-py -d wit -w handler componentize app -o {wasm}"
-                )],
+                commands: vec![format!(".venv/bin/python tools/build.py -o {wasm}")],
                 watch: &[],
                 result: wasm.clone(),
             };

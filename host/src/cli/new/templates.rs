@@ -18,6 +18,17 @@ macro_rules! js_runtime {
     };
 }
 
+/// The build and the adapter, with the interfaces of both contracts: the application decides which one it implements. The
+/// folder is a link to the example.
+macro_rules! python_tool {
+    ($path:literal) => {
+        (
+            concat!("tools/", $path),
+            template!(concat!("python/tools/", $path)),
+        )
+    };
+}
+
 /// The interfaces of both contracts: the script decides which one it implements.
 macro_rules! js_wit {
     ($path:literal) => {
@@ -35,6 +46,25 @@ pub fn of(name: &str, language: Language, contract: ProjectContract) -> Vec<(Str
         Language::Python => &[
             (".gitignore", "/.venv\n/*.wasm\n__pycache__\n"),
             ("requirements.txt", template!("python/requirements.txt")),
+            python_tool!("build.py"),
+            python_tool!("wsgi_component/__init__.py"),
+            python_tool!("wsgi_component/asgi.py"),
+            python_tool!("wsgi_component/environment.py"),
+            python_tool!("wsgi_component/files.py"),
+            python_tool!("wsgi_component/gateway.py"),
+            python_tool!("wsgi_component/modules.py"),
+            python_tool!("wsgi_component/outbound.py"),
+            python_tool!("wsgi_component/over_belljar.py"),
+            python_tool!("wsgi_component/over_http.py"),
+            python_tool!("wsgi_component/snapshot.py"),
+            python_tool!("wit/belljar/handler.wit"),
+            python_tool!("wit/belljar/deps/clocks.wit"),
+            python_tool!("wit/belljar/deps/filesystem.wit"),
+            python_tool!("wit/belljar/deps/io.wit"),
+            python_tool!("wit/http/handler.wit"),
+            python_tool!("wit/http/deps/clocks.wit"),
+            python_tool!("wit/http/deps/http.wit"),
+            python_tool!("wit/http/deps/io.wit"),
         ],
         Language::Js => &[
             (".gitignore", "/node_modules\n/*.wasm\n"),
@@ -90,16 +120,13 @@ pub fn of(name: &str, language: Language, contract: ProjectContract) -> Vec<(Str
         .chain(own)
         .map(|(path, text)| (*path, text.replace("{{name}}", name)));
     let interfaces = match (language, contract) {
-        // The build has its own copies.
-        (Language::Js, _) => Vec::new(),
-        (_, ProjectContract::Belljar) => {
+        // The builds have their own copies.
+        (Language::Js | Language::Python, _) => Vec::new(),
+        (Language::Rust, ProjectContract::Belljar) => {
             BELLJAR.map(|(path, text)| (path, text.to_owned())).to_vec()
         }
         // The crate wstd contains these interfaces.
         (Language::Rust, ProjectContract::WasiHttp) => Vec::new(),
-        (Language::Python, ProjectContract::WasiHttp) => WASI_HTTP
-            .map(|(path, text)| (path, text.to_owned()))
-            .to_vec(),
     };
     sources
         .chain(interfaces)
@@ -117,15 +144,4 @@ const BELLJAR: [(&str, &str); 4] = [
         template!("wit/deps/filesystem.wit"),
     ),
     ("wit/deps/io.wit", template!("wit/deps/io.wit")),
-];
-
-/// wasi:http 0.2. The folder `deps` is a link, too.
-const WASI_HTTP: [(&str, &str); 4] = [
-    ("wit/handler.wit", template!("wasi-http/handler.wit")),
-    (
-        "wit/deps/clocks.wit",
-        template!("wasi-http/deps/clocks.wit"),
-    ),
-    ("wit/deps/http.wit", template!("wasi-http/deps/http.wit")),
-    ("wit/deps/io.wit", template!("wasi-http/deps/io.wit")),
 ];

@@ -1,4 +1,4 @@
-"""A request handler. `wit/handler.wit` describes requests and responses."""
+"""A request handler. `tools/wit/belljar/handler.wit` describes requests and responses."""
 
 import wit_world
 from wit_world.imports.belljar_handler_types import Body_Bytes, Request, Response
