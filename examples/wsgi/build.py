@@ -81,6 +81,8 @@ def main():
             command += ["-p", path]
         # This is the componentize-py of the virtual environment. A Python error should not show a backtrace of Rust code.
         tool = Path(sysconfig.get_path("scripts"), "componentize-py")
+        if not tool.exists():
+            sys.exit("error: the virtual environment lacks componentize-py: pip install -r requirements.txt")
         # Without VIRTUAL_ENV it would add the packages of the system.
         environment = {**os.environ, "RUST_BACKTRACE": "0", "RUST_LIB_BACKTRACE": "0", "VIRTUAL_ENV": sys.prefix}
         built = subprocess.run([tool, *command], env=environment, capture_output=True, text=True)
