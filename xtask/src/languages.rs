@@ -169,12 +169,20 @@ const HANDLERS: [Handler; 10] = [
     },
     Handler {
         name: "js-hello",
-        sources: &["examples/js", "wit"],
+        sources: &[
+            "examples/js/hello.js",
+            "examples/js/package-lock.json",
+            "examples/js/tools",
+        ],
         recipe: Recipe::Js("examples/js/hello.js"),
     },
     Handler {
         name: "js-fetch",
-        sources: &["examples/js", "examples/wit", "wit"],
+        sources: &[
+            "examples/js/fetch.js",
+            "examples/js/package-lock.json",
+            "examples/js/tools",
+        ],
         recipe: Recipe::Js("examples/js/fetch.js"),
     },
     Handler {
@@ -182,7 +190,6 @@ const HANDLERS: [Handler; 10] = [
         sources: &[
             "examples/js/package-lock.json",
             "examples/js/tools",
-            "examples/wit",
             "host/tests/guests/js",
         ],
         recipe: Recipe::Js("host/tests/guests/js/hono.ts"),

@@ -34,6 +34,7 @@ fn handlers_get_their_route_and_its_parameters() {
     let forged = [
         ("Belljar-Route", "/forged"),
         ("belljar-param-id", "forged"),
+        ("Belljar-Client", "forged"),
         ("X-Own", "1"),
     ];
     for (target, expected) in [
@@ -52,7 +53,15 @@ fn handlers_get_their_route_and_its_parameters() {
         ),
         (
             "/head",
-            &["belljar-route", "/:name", "belljar-param-name", "head"],
+            &[
+                "belljar-route",
+                "/:name",
+                "belljar-param-name",
+                "head",
+                // wasi:http has no other place for the address.
+                "belljar-client",
+                "127.0.0.1:",
+            ],
         ),
     ] {
         let answer = server.request("GET", target, &forged);
