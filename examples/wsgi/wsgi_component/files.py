@@ -369,7 +369,7 @@ class _Named:
     def close(self):
         self.file.close()
         if self.delete and self.name in _files:
-            os.unlink(self.name)
+            unlink(self.name)
 
 
 def _temporary_file(mode="w+b", buffering=-1, encoding=None, newline=None, suffix=None, prefix=None, dir=None, *, errors=None):
@@ -385,18 +385,22 @@ def _named_temporary_file(
     return _Named(file, name, delete)
 
 
+def install_temporary():
+    """Called before the application is loaded: Django keeps these functions from then on."""
+    _add_folders(f"{TEMPORARY}/.")
+    tempfile.tempdir = TEMPORARY
+    tempfile.TemporaryFile = _temporary_file
+    tempfile.NamedTemporaryFile = _named_temporary_file
+
+
 def install():
-    """Puts the functions in place of those of Python."""
+    """Puts the functions in place of those of Python, once the application is loaded."""
     builtins.open = io.open = open_file
     for name, function in _wrap.functions.items():
         setattr(os, name, function)
     os.lstat = os.stat
     os.remove = os.unlink
     os.replace = os.rename
-    _add_folders(f"{TEMPORARY}/.")
-    tempfile.tempdir = TEMPORARY
-    tempfile.TemporaryFile = _temporary_file
-    tempfile.NamedTemporaryFile = _named_temporary_file
 
 
 _IGNORED_FOLDERS = {"__pycache__", ".git", ".hg", ".venv", "node_modules", "target", ".mypy_cache", ".pytest_cache", ".ruff_cache"}

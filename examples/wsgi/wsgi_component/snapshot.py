@@ -34,6 +34,7 @@ def prepare(roots):
     if not hasattr(os, "getuid"):
         os.getuid = lambda: 65534
     outbound.install()
+    files.install_temporary()
     # The environment of the application is the one of its instance.
     _state["roots"] = roots
     _state["environment"] = environment.Recording(roots)

@@ -141,8 +141,16 @@ fn passes_requests_to_the_handler_unchanged() {
             ),
         ] {
             let answer = server.exchange(request.as_bytes());
+            // The server adds the address of the client, and nothing else.
+            let (clients, lines): (Vec<_>, Vec<_>) = answer
+                .text()
+                .lines()
+                .map(str::to_owned)
+                .partition(|line| line.contains("belljar-client"));
+            assert_eq!(clients.len(), 1, "{guest}: {clients:?}");
+            assert!(clients[0].contains("127.0.0.1:"), "{guest}: {clients:?}");
             let mut text = String::new();
-            for line in answer.text().lines() {
+            for line in &lines {
                 let line = line.trim_start_matches("Some(").trim_start_matches('"');
                 let line = line.trim_start_matches("Method::");
                 let line = line.trim_start_matches("Scheme::");
