@@ -29,11 +29,11 @@ settings! {
             default "half of max-connections, and at least 8";
         /// Maximum rate of log lines of one kind about one handler, or about clients.
         pub log_rate: Rate = Rate { requests: 10, per: Duration::from_secs(1), burst: 100 }, Kind::Rate,
-            beyond "lines are left out, and the log tells their number";
+            beyond "lines are left out, and the log says how many";
         /// Number of bytes per second that a handler's standard output and error may take of the log. A burst may have
         /// 16 times as many.
         pub log_output: u32 = 64 << 10, Kind::Size { least: 1, most: 1 << 28 },
-            beyond "lines are left out, and the log tells their number";
+            beyond "lines are left out, and the log says how many";
         /// Maximum number of instances of all handlers at once.
         pub max_instances: u32 = 1000, Kind::Count { least: 1, most: Limits::MOST_INSTANCES },
             beyond "requests wait";
