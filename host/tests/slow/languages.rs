@@ -665,10 +665,7 @@ fn hono_runs_unmodified() {
 
 #[test]
 fn uploads_to_javascript_keep_every_byte() {
-    let server = started(
-        "js-hono",
-        "--max-body 128MiB --memory 512MiB --timeout 600s --cpu 600s",
-    );
+    let server = started("js-hono", "--memory 256MiB --timeout 600s --cpu 600s");
     // Every value of a byte, and what looks like the end of a part.
     let mut file: Vec<u8> = (0..100_000_u64).map(|n| (n * n % 251) as u8).collect();
     file.extend((0..=255_u8).rev());
@@ -704,10 +701,11 @@ fn uploads_to_javascript_keep_every_byte() {
     assert_eq!(answer.text(), sum.to_string());
 
     // Far more than the handles of an instance would allow if a read kept one.
-    let large = vec![7; 100_000_000];
+    let large = vec![7; 20_000_000];
     let answer = server.exchange(&post("/length", &large));
-    assert_eq!(answer.text(), "100000000", "{}", server.log());
-    let large = &large[..10_000_000];
+    assert_eq!(answer.text(), "20000000", "{}", server.log());
+    // The client reads nothing before it has sent everything, so this must fit into buffers.
+    let large = &large[..200_000];
     let answer = server.exchange(&post("/echo", large));
     assert!(answer.body == large, "{} bytes", answer.body.len());
 }
