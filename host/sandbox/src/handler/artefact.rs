@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use super::chain::Chain;
-use super::compile::Effort;
 use super::engine::Engine;
 use super::load_error::LoadError;
+use crate::runtime::engine_config::Effort;
 
 /// A compiled component. An engine runs it as it is, so its bytes must come from [`CompileTarget::compile`].
 ///

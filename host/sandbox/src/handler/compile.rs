@@ -8,7 +8,7 @@ use super::chain::Chain;
 use super::engine::Engine;
 use super::load_error::LoadError;
 use super::names::imports_and_exports;
-use crate::runtime::engine_config::{Allocation, Tasks, config, spare};
+use crate::runtime::engine_config::{Allocation, Effort, Tasks, config, spare};
 
 /// How an engine needs a component compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,16 +17,6 @@ pub enum CompileTarget {
     Pool,
     /// For instances that are allocated on demand.
     OnDemand,
-}
-
-/// How much the compiler does for the speed of the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Effort {
-    /// All that it can: for code that serves.
-    #[default]
-    Full,
-    /// As little as possible: for code that is soon replaced.
-    Least,
 }
 
 impl CompileTarget {

@@ -25,6 +25,16 @@ pub(crate) enum Allocation {
     OnDemand,
 }
 
+/// How much the compiler does for the speed of the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Effort {
+    /// All that it can: for code that serves.
+    #[default]
+    Full,
+    /// As little as possible: for code that is soon replaced.
+    Least,
+}
+
 /// The wasmtime settings of an engine.
 pub(crate) fn config(allocation: Allocation, tasks: Tasks) -> Config {
     let mut config = Config::new();
